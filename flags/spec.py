@@ -1,0 +1,104 @@
+"""A mode's flags as a frozen dataclass: one definition serves absl, Python callers and config.json.
+
+    @dataclasses.dataclass(frozen=True)
+    class Train:
+        records_dir: str = flag(help="Folder that make_records wrote.")          # no default: required
+        epochs: int = flag(25, "Passes over the train split at the most.")
+        precision: str = flag("auto", "Why one would change it.", choices=("auto", "float32"))
+        images: tuple[str, ...] = positional("IMAGE", "Photos to tag.")
+
+`define` turns the fields into absl flags, `read` turns parsed absl flags back into the dataclass.
+Supported types: str, int, float, bool, tuple[str, ...] (comma-separated), and `X | None` of the first three.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from absl import flags as absl_flags
+
+from flags.errors import UserError
+
+Config = TypeVar("Config")
+
+
+def flag(default: Any = dataclasses.MISSING, help: str = "", choices: Sequence[str] | None = None) -> Any:
+    """A dataclass field that becomes an absl flag of the same name; without a default it is required."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices}, kw_only=True)
+
+
+def positional(name: str, help: str = "") -> Any:
+    """A dataclass field of type tuple[str, ...] that takes the arguments after the flags."""
+    return dataclasses.field(default=(), metadata={"positional": name, "help": help}, kw_only=True)
+
+
+def _kind(annotation: Any) -> Any:
+    """int for `int` and for `int | None`; likewise for the other types."""
+    if isinstance(annotation, types.UnionType):
+        return next(a for a in typing.get_args(annotation) if a is not type(None))
+    return typing.get_origin(annotation) or annotation
+
+
+def define(config: type, values: absl_flags.FlagValues) -> None:
+    """Defines one absl flag on `values` for every field of the dataclass `config`."""
+    hints = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        if "positional" in field.metadata:
+            continue
+        required = field.default is dataclasses.MISSING
+        default = None if required else field.default
+        text = field.metadata["help"] + (" Required." if required else "")
+        common: dict[str, Any] = {"flag_values": values, "module_name": config.__module__}
+        kind, choices = _kind(hints[field.name]), field.metadata["choices"]
+        if choices:
+            absl_flags.DEFINE_enum(field.name, default, list(choices), text, **common)
+        elif kind is bool:
+            absl_flags.DEFINE_boolean(field.name, default, text, **common)
+        elif kind is int:
+            absl_flags.DEFINE_integer(field.name, default, text, **common)
+        elif kind is float:
+            absl_flags.DEFINE_float(field.name, default, text, **common)
+        elif kind is tuple:
+            absl_flags.DEFINE_list(field.name, default and list(default), text, **common)
+        else:
+            absl_flags.DEFINE_string(field.name, default, text, **common)
+
+
+def read(config: type[Config], values: absl_flags.FlagValues, arguments: Sequence[str]) -> Config:
+    """Builds `config` from parsed flags and the arguments after them.
+
+    Raises:
+      UserError: a required flag is missing, or arguments were given to a mode that takes none.
+    """
+    kwargs: dict[str, Any] = {}
+    takes_arguments = False
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        if "positional" in field.metadata:
+            kwargs[field.name], takes_arguments = tuple(arguments), True
+            continue
+        value = values[field.name].value
+        if value is None and field.default is dataclasses.MISSING:
+            raise UserError(f"--{field.name} is required: {field.metadata['help']}")
+        kwargs[field.name] = tuple(value) if isinstance(value, list) else value
+    if arguments and not takes_arguments:
+        raise UserError(f"unexpected argument {arguments[0]!r}: this mode takes flags only, written --name=value")
+    return config(**kwargs)
+
+
+def pairs(text: str, flag_name: str) -> dict[str, str]:
+    """'train=16,test=2' as {'train': '16', 'test': '2'}, in the order written.
+
+    Raises:
+      UserError: a part has no '=', an empty side, or repeats a name; the message names `flag_name`.
+    """
+    result: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, equals, value = (s.strip() for s in part.partition("="))
+        if not (name and equals and value):
+            raise UserError(f"--{flag_name}: found {part!r}, expected name=value parts separated by commas")
+        if name in result:
+            raise UserError(f"--{flag_name}: {name!r} is given twice; give it once")
+        result[name] = value
+    return result

@@ -1,0 +1,1 @@
+"""Data at rest: caption tables -> checked images -> features -> TFRecord shards -> tf.data."""

@@ -1,0 +1,1 @@
+"""The merge model: train, evaluate, decode, export, serve."""
