@@ -1,0 +1,39 @@
+"""BLEU-1…4, ROUGE-L and CIDEr-D of captions, by pycocoevalcap's pure-Python scorers.
+
+The values are in points, as papers print them: pycocoevalcap's numbers times 100 (BLEU and ROUGE-L 0…100,
+CIDEr-D 0…1000). Both sides are tokenised by `records.text.words`, because pycocoevalcap's own tokeniser
+needs Java; it also drops punctuation, so the values compare with published ones.
+CIDEr-D takes its document frequencies from the evaluated references, as the standard does: values of splits
+of different size do not compare, and a split of one image scores 0.
+
+Sources: Papineni et al. 2002 (BLEU), Lin 2004 (ROUGE-L), Vedantam et al. 2015 (CIDEr), Chen et al. 2015 (the
+COCO evaluation code that pycocoevalcap ports).
+"""
+
+import numpy as np
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.rouge.rouge import Rouge
+
+from tagger.metrics.predictions import Predictions, Scores
+
+_POINTS = 100.0
+
+
+def caption_scores(predictions: Predictions) -> Scores:
+    """bleu_1…bleu_4, rouge_l and cider; per image: bleu_4, rouge_l and cider.
+
+    The corpus BLEU pools n-gram counts over all images; it is not the mean of the per-image values.
+    """
+    references = {i: [" ".join(words) for words in p.references] for i, p in enumerate(predictions.images)}
+    captions = {i: [" ".join(p.words)] for i, p in enumerate(predictions.images)}
+    for i, image in enumerate(predictions.images):
+        if not references[i]:
+            raise ValueError(f"{image.image} has no reference captions: every evaluated image needs at least one")
+    bleu, bleu_per_image = Bleu(4).compute_score(references, captions, verbose=0)
+    rouge, rouge_per_image = Rouge().compute_score(references, captions)
+    cider, cider_per_image = Cider().compute_score(references, captions)
+    values = {f"bleu_{n + 1}": _POINTS * float(bleu[n]) for n in range(4)}
+    values |= {"rouge_l": _POINTS * float(rouge), "cider": _POINTS * float(cider)}
+    per_image = {"bleu_4": bleu_per_image[3], "rouge_l": rouge_per_image, "cider": cider_per_image}
+    return Scores(values, {name: _POINTS * np.asarray(scores, np.float64) for name, scores in per_image.items()})
