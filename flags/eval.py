@@ -1,0 +1,32 @@
+"""Flags of --mode=eval."""
+
+import dataclasses
+
+from flags.spec import flag
+
+
+@dataclasses.dataclass(frozen=True)
+class Eval:
+    """Scores a trained model on one split and writes RUN_DIR/eval-SPLIT/."""
+
+    records_dir: str = flag(help="Folder that make_records wrote: the one the run was trained on, or another with "
+                                 "the same vocabulary and backbone, so that numbers mean the same thing.")
+    run_dir: str = flag(help="Folder that train wrote: holds the weights to score, and receives the results.")
+    split: str = flag("test", "Split to score. Choose settings by validation; look at test once, at the end.")
+    weights: str = flag("best", "Which weights of the run to score: best (by validation loss, what export takes), "
+                                "or a weights file, to compare checkpoints of one run.")
+    ensemble: tuple[str, ...] = flag((), "Further run folders whose predictions are averaged with the run's own, to "
+                                         "see what an export of several runs would gain. Same records needed.")
+    beam_width: int = flag(3, "Captions kept at every step of the search. 1 is greedy and fastest; more than 3 "
+                              "rarely scores better.")
+    length_penalty: float = flag(0.7, "Exponent of the caption's length by which its log probability is divided: "
+                                      "0 prefers short captions, 1 long ones.")
+    max_length: int = flag(0, "Longest caption in words; 0 takes the longest of the training captions.")
+    batch_size: int = flag(64, "Images decoded at once, captions per step of the loss. Changes speed and memory, "
+                               "not results.")
+    limit: int = flag(0, "Score only the first N images of the split, for a quick look; 0 scores all. The loss too "
+                         "is then that of their captions.")
+    top_tags: int = flag(10, "Tags listed per image in predictions.jsonl, best first.")
+    sheet_images: int = flag(24, "Photos on contact_sheet.png, evenly spaced through the split; 0 draws no sheet.")
+    worst_and_best: int = flag(6, "Photos with the highest and with the lowest CIDEr (tag F1 for --target=tags) that "
+                                  "worst_and_best.png shows, so many of each; 0 draws none. To learn what to mend.")
