@@ -1,0 +1,158 @@
+"""What every caption source yields, and the checks that all of them share."""
+
+import dataclasses
+import re
+import unicodedata
+
+from records.text import words
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_NAME_BYTES = 255  # of one path component, the limit of every common file system
+_PATH_BYTES = 4095
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One caption of one image.
+
+    Attributes:
+      image: the image's path under --images, with "/" between its parts; never absolute, never with "..".
+      caption: UTF-8 text on one line, runs of white space collapsed; has at least one word.
+      where: the row in the table, as "captions.csv:17".
+      split: the split that the table itself gives the image ("train", "validation", "test", …), or None.
+    """
+
+    image: str
+    caption: str
+    where: str
+    split: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BadRow:
+    """One row that cannot be used.
+
+    Attributes:
+      where: the row in the table, as "captions.csv:17".
+      image: the image it names as far as that is known, else "".
+      reason: what is wrong, in words for rejected.jsonl; the part before the first ":" is the same for every row
+        with the same fault, so that faults can be counted.
+    """
+
+    where: str
+    image: str
+    reason: str
+
+
+class BadField(ValueError):
+    """A field of a row that cannot be used; str() is the reason."""
+
+
+def reason_class(reason: str) -> str:
+    """The countable part of a reason: 'caption has no words: "!!!"' counts as 'caption has no words'."""
+    return reason.partition(":")[0]
+
+
+def image_name(text: object) -> str:
+    """The image name of a table as a safe relative path.
+
+    Raises:
+      BadField: it is empty, leads outside --images, or could be no file's name.
+    """
+    if not isinstance(text, str):
+        raise BadField(f"image name is not text: {shown(text)}")
+    name = text.strip()
+    if not name:
+        raise BadField("image name is empty")
+    _check_characters(name, "image name")
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise BadField(f"image name holds a control character: {shown(name)}")
+    if _URL.match(name):
+        raise BadField(f"image name is a URL, not a file under --images: {shown(name)}")
+    name = name.replace("\\", "/")
+    if name.startswith(("/", "~")) or _DRIVE.match(name):
+        raise BadField(f"image name leads outside --images: {shown(name)}")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise BadField(f"image name leads outside --images: {shown(name)}")
+    if not parts or name.endswith("/"):
+        raise BadField(f"image name is a folder: {shown(name)}")
+    if any(len(part.encode()) > _NAME_BYTES for part in parts) or len(name.encode()) > _PATH_BYTES:
+        raise BadField(f"image name is longer than a file name can be ({len(name.encode()):,} bytes): {shown(name)}")
+    return "/".join(parts)
+
+
+def caption_text(text: object) -> str:
+    """A caption on one line, runs of white space and control characters collapsed to one space.
+
+    Raises:
+      BadField: it is no text, empty, wrongly encoded, or has no word.
+    """
+    if not isinstance(text, str):
+        raise BadField(f"caption is not text: {shown(text)}")
+    _check_characters(text, "caption")
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
+    text = " ".join(text.split())
+    if not text:
+        raise BadField("caption is empty")
+    if not words(text):
+        raise BadField(f"caption has no words: {shown(text)}")
+    return text
+
+
+def _check_characters(text: str, what: str) -> None:
+    if "\0" in text:
+        raise BadField(f"{what} holds a NUL byte: {shown(text)}")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            byte = ord(text[error.start]) - 0xDC00  # what the surrogateescape error handler makes of a stray byte
+            found = f"byte 0x{byte:02X}" if 0x80 <= byte <= 0xFF else "half of a surrogate pair"
+            raise BadField(f"{what} is not UTF-8: {found} in {shown(text)}; save the table as UTF-8") from error
+
+
+def make_row(image: object, caption: object, where: str, split: object = None) -> Row | BadRow:
+    """A Row from raw fields, or the BadRow that says which of them cannot be used."""
+    try:
+        name = image_name(image)
+    except BadField as error:
+        return BadRow(where, printable(image), str(error))
+    try:
+        return Row(name, caption_text(caption), where, None if split is None else split_name(split))
+    except BadField as error:
+        return BadRow(where, name, str(error))
+
+
+_SPLIT_NAMES = {"val": "validation", "valid": "validation", "dev": "validation", "training": "train",
+                "testing": "test", "eval": "validation",
+                "restval": "train"}  # Karpathy's name for COCO validation photos that are trained on
+_SPLIT = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def split_name(text: object) -> str:
+    """A split's name as records folders spell it: lower case, val and dev as validation.
+
+    Raises:
+      BadField: no letters, digits and underscores starting with a letter.
+    """
+    name = text.strip().lower() if isinstance(text, str) else ""
+    name = _SPLIT_NAMES.get(name, name)
+    if not _SPLIT.fullmatch(name):
+        raise BadField(f"split is no name: {shown(text)}")
+    return name
+
+
+def printable(value: object, length: int = 200) -> str:
+    """Any value as text that can be printed, encoded and stored, shortened to `length` characters."""
+    text = value if isinstance(value, str) else "" if value is None else repr(value)
+    text = text.encode("utf-8", "backslashreplace").decode()
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:length + 1])
+    return text if len(text) <= length else text[:length - 1] + "…"
+
+
+def shown(value: object) -> str:
+    """`printable`, in quotes and short enough for a reason."""
+    return f'"{printable(value, 60)}"'

@@ -1,0 +1,131 @@
+"""Which split an image goes to: from list files, from fractions, or from the caption table itself.
+
+    splitter = Splitter.from_flags(split_lists="", split_fractions="train=0.85,validation=0.15")
+    splitter.split_of("1000268201.jpg", row_split=None, seed=0)    "train"
+
+By fractions an image's split depends on its name and the seed alone, so adding images moves none of the others.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+from etils import epath
+
+from flags.errors import UserError
+from flags.spec import pairs
+from records.sources.base import BadField, image_name, split_name
+
+DEFAULT_FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
+_ORDER = ("train", "validation", "test")
+_RANGE = 2**64
+
+
+@dataclasses.dataclass(frozen=True)
+class Splitter:
+    """Maps an image's key to the name of its split.
+
+    Attributes:
+      listed: key -> split from --split_lists, or None.
+      fractions: split -> fraction from --split_fractions, or None.
+    """
+
+    listed: Mapping[str, str] | None = None
+    fractions: Mapping[str, float] | None = None
+
+    @classmethod
+    def from_flags(cls, split_lists: str | None, split_fractions: str | None) -> "Splitter":
+        """Reads --split_lists=train=FILE,… or --split_fractions=train=0.85,…; at most one of them is given.
+
+        Raises:
+          UserError: both are given, a file cannot be read or names an image of another list too, fractions that
+            are no numbers or do not sum to 1.
+        """
+        if split_lists and split_fractions:
+            raise UserError("--split_lists and --split_fractions are both given; give one of them")
+        if split_lists:
+            return cls(listed=_read_lists(split_lists))
+        if split_fractions:
+            return cls(fractions=_read_fractions(split_fractions))
+        return cls()
+
+    def split_of(self, key: str, row_split: str | None, seed: int) -> str | None:
+        """The split of the image `key`, or None when --split_lists is given and no list names it.
+
+        Args:
+          key: the image's name in the caption table.
+          row_split: the split that the caption table gives it, which counts when no flag says otherwise.
+          seed: another seed gives another partition by fractions.
+        """
+        if self.listed is not None:
+            return self.listed.get(key)
+        if self.fractions is None and row_split is not None:
+            return row_split
+        return _by_fraction(key, self.fractions or DEFAULT_FRACTIONS, seed)
+
+
+def _by_fraction(key: str, fractions: Mapping[str, float], seed: int) -> str:
+    digest = hashlib.blake2b(f"split/{seed}/{key}".encode(), digest_size=8).digest()
+    point = int.from_bytes(digest, "big") / _RANGE
+    # In one order whatever order they were written in, so that equal flags mean equal splits.
+    ordered = sorted((name for name in fractions if fractions[name] > 0),
+                     key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+    bound = 0.0
+    for name in ordered:
+        bound += fractions[name]
+        if point < bound:
+            return name
+    return ordered[-1]  # the fractions sum to 1 up to rounding
+
+
+def _flag_split(name: str, flag: str) -> str:
+    try:
+        return split_name(name)
+    except BadField as error:
+        raise UserError(f"--{flag}: {error}; expected a name such as train, validation or test") from error
+
+
+def _read_fractions(text: str) -> dict[str, float]:
+    result: dict[str, float] = {}
+    for name, value in pairs(text, "split_fractions").items():
+        split = _flag_split(name, "split_fractions")
+        try:
+            fraction = float(value)
+        except ValueError:
+            fraction = -1.0
+        if not 0 <= fraction <= 1:
+            raise UserError(f"--split_fractions: {name}={value}, expected a number from 0 to 1, as train=0.85")
+        if split in result:
+            raise UserError(f"--split_fractions: {split} is given twice; give it once")
+        result[split] = fraction
+    if abs(sum(result.values()) - 1) > 1e-6:
+        raise UserError(f"--split_fractions: they sum to {sum(result.values()):g}, expected 1, "
+                        "as train=0.85,validation=0.15")
+    return result
+
+
+def _read_lists(text: str) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for name, file in pairs(text, "split_lists").items():
+        split = _flag_split(name, "split_lists")
+        try:
+            lines = epath.Path(file).read_bytes().decode("utf-8-sig").split("\n")
+        except OSError as error:
+            raise UserError(f"--split_lists: cannot read {file} ({error.strerror or error}); "
+                            "expected a text file with one image name a line") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"--split_lists: {file} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
+        before = len(result)
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                key = image_name(line)
+            except BadField as error:
+                raise UserError(f"--split_lists: {file}:{number}: {error}") from error
+            if result.setdefault(key, split) != split:
+                raise UserError(f"--split_lists: {file}:{number}: {key} is in the list of {result[key]} too; "
+                                "an image belongs to one split, remove it from one of the lists")
+        if len(result) == before:
+            raise UserError(f"--split_lists: {file} names no image; expected one image name a line")
+    return result
