@@ -1,0 +1,41 @@
+"""Dropout that is a pure function of a seed and of the place in the global batch.
+
+Keras's SeedGenerator state is in no checkpoint, and its masks depend on how a batch is split over replicas. Here the
+random bytes of batch row r, position t are always the same part of one Philox stream, whoever computes them: a run
+restarted in the middle, or on another number of devices, drops the same units.
+"""
+
+import tensorflow as tf
+
+_PHILOX = 1  # tf.random.Algorithm.PHILOX: the same stream on CPU and GPU
+_BYTES_PER_COUNTER = 16
+
+
+def random_bytes(seed: tf.Tensor, first_row: tf.Tensor | int, rows: tf.Tensor | int, row_width: tf.Tensor | int
+                 ) -> tf.Tensor:
+    """Rows first_row … first_row + rows - 1 of an endless uint8 [∞, row_width] table that `seed` (int32 [2]) names.
+
+    Args:
+      row_width: bytes of a row, a multiple of 16.
+
+    Returns:
+      uint8 [rows, row_width].
+    """
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    skip = tf.cast(first_row, tf.uint64) * tf.cast(row_width // _BYTES_PER_COUNTER, tf.uint64)
+    counter = tf.stack([counter[0] + skip, counter[1]])
+    words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=tf.reshape(rows * row_width // 4, [1]), key=key, counter=counter, alg=_PHILOX, dtype=tf.uint32)
+    return tf.reshape(tf.bitcast(words, tf.uint8), [rows, row_width])
+
+
+def drop(x: tf.Tensor, noise: tf.Tensor, rate: float) -> tf.Tensor:
+    """x with a share of its elements zeroed, chosen by the noise, and the rest scaled up to keep the mean.
+
+    Args:
+      x: [n, width]. noise: uint8 [n, width].
+      rate: share of units dropped, in steps of 1/256.
+    """
+    threshold = round(rate * 256)
+    keep = tf.cast(noise >= tf.constant(threshold, tf.uint8), x.dtype)
+    return x * (keep * tf.cast(256 / (256 - threshold), x.dtype))

@@ -1,0 +1,187 @@
+"""The merge model: an image feature and the caption so far give the distribution of the next word.
+
+    feature [F] → Dense 256 relu ───────────────────────────┬────────────────────┐
+                                                            │ step 0             │ Add
+    word ids → Embedding (V, 256) → steps 1 … T ────────→ LSTM 256 → Dropout ────┴→ Dense 128 relu → Dropout → Dense V
+
+Keras layers own the weights, in the published layout (`published`), so weight files are exchangeable with the plain
+Keras functional model. Training and scoring use `hidden`, which gives the prediction after every prefix of a caption
+in one pass; decoding uses `start` and `step`.
+
+Architecture: Tanti, Gatt & Camilleri, "Where to put the image in an image caption generator", 2018, with the image
+as first step of the sequence and the merge by addition.
+"""
+
+import keras
+import tensorflow as tf
+
+from tagger import dropout as dropout_lib
+from tagger.lstm import cell, packed_lstm
+from tagger.packing import Packing, pack
+
+State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+class MergeModel(tf.Module):
+    """The layers and every way to run them.
+
+    Attributes:
+      vocabulary_size: V, output classes; ids 0 (pad), 1 (end), 2 (unknown), then words.
+      feature_size: F. units: width of image projection, embedding and LSTM. hidden_size: width before the logits.
+      dropout: rate of both dropouts, used only where a dropout seed is given.
+      compute_dtype: dtype of everything before the logits; weights and logits stay float32.
+      whole_grid: run the LSTM through the Keras layer on all B * T1 positions, padding included: that is the path
+        with cuDNN kernels, and the one whose shapes XLA knows. Right-padding needs no mask in a causal LSTM.
+    """
+
+    def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
+                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", whole_grid: bool = False):
+        """Builds all weights; initial values are a function of `seed` and the sizes."""
+        super().__init__(name="merge_model")
+        self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
+        self.hidden_size, self.dropout, self.whole_grid = hidden_size, dropout, whole_grid
+        self.compute_dtype = tf.as_dtype(compute_dtype)
+        init = keras.initializers
+        glorot = [init.GlorotUniform(seed=seed * 8 + k) for k in range(4)]
+        layers = keras.layers
+        self.image_dense = layers.Dense(units, "relu", kernel_initializer=glorot[0], dtype="float32",
+                                        name="image_dense")
+        self.word_embedding = layers.Embedding(
+            vocabulary_size, units, mask_zero=True, dtype="float32", name="word_embedding",
+            embeddings_initializer=init.RandomUniform(-0.05, 0.05, seed=seed * 8 + 4))
+        self.lstm = layers.LSTM(units, kernel_initializer=glorot[1], dtype="float32", name="lstm",
+                                recurrent_initializer=init.Orthogonal(seed=seed * 8 + 5))
+        self.hidden_dense = layers.Dense(hidden_size, "relu", kernel_initializer=glorot[2], dtype="float32",
+                                         name="hidden_dense")
+        self.output_dense = layers.Dense(vocabulary_size, "softmax", kernel_initializer=glorot[3], dtype="float32",
+                                         name="output_dense")
+        self.image_dense.build((None, feature_size))
+        self.word_embedding.build((None, None))
+        self.lstm.build((None, None, units))
+        self.hidden_dense.build((None, units))
+        self.output_dense.build((None, hidden_size))
+        self._all_steps = layers.LSTM(units, return_sequences=True, dtype=compute_dtype, name="lstm_all_steps")
+        self._all_steps.cell = self.lstm.cell
+
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """The eleven variables, in the order of the published model."""
+        layers = (self.image_dense, self.word_embedding, self.lstm, self.hidden_dense, self.output_dense)
+        return [weight for layer in layers for weight in layer.weights]
+
+    def published(self, max_length: int) -> keras.Model:
+        """The functional model as published, over the same weights.
+
+        Args:
+          max_length: L, words of the longest prefix.
+
+        Returns:
+          A model of (feature float32 [B, F], prefix int [B, L] padded with 0 on the right) to probabilities [B, V].
+        """
+        feature = keras.Input((self.feature_size,), name="feature")
+        image = self.image_dense(feature)
+        prefix = keras.Input((max_length,), name="prefix")
+        sequence = keras.layers.Concatenate(axis=1)(
+            [keras.layers.Reshape((1, self.units))(image), self.word_embedding(prefix)])
+        merged = keras.layers.Add()([keras.layers.Dropout(self.dropout)(self.lstm(sequence)), image])
+        hidden = keras.layers.Dropout(self.dropout)(self.hidden_dense(merged))
+        return keras.Model([feature, prefix], self.output_dense(hidden), name="merge_model")
+
+    def hidden(self, feature: tf.Tensor, inputs: tf.Tensor, packing: Packing, dropout_seed: tf.Tensor | None = None,
+               first_row: tf.Tensor | int = 0) -> tf.Tensor:
+        """What the output layer sees at each packed position, in one pass over the captions.
+
+        Args:
+          feature: [B, F] image features, any float dtype.
+          inputs: int32 [B, T] word ids, right-padded.
+          packing: the real ones of the B * (T + 1) positions.
+          dropout_seed: int32 [2], or None for no dropout.
+          first_row: place of row 0 in the global batch; decides its dropout.
+
+        Returns:
+          [N, hidden_size] in packed order, of the compute dtype.
+        """
+        dtype, positions = self.compute_dtype, tf.shape(inputs)[1] + 1
+        image = tf.nn.relu(self._linear(self.image_dense, tf.cast(feature, dtype)))
+        table = tf.cast(_value(self.word_embedding.embeddings), dtype)
+        row = packing.index // positions
+        if self.whole_grid:
+            words = embed(table, inputs)
+            steps = self._all_steps(tf.concat([image[:, tf.newaxis], words], axis=1))  # [B, T1, U]
+            steps = tf.gather(tf.reshape(steps, [-1, self.units]), packing.index)
+        else:
+            first = packing.sizes[0]
+            # Position t reads word t - 1 of its row; the grid of inputs is one narrower than that of positions.
+            words = tf.gather(tf.reshape(inputs, [-1]), packing.index[first:] - row[first:] - 1)
+            x = tf.concat([tf.gather(image, packing.rows), embed(table, words)], axis=0)
+            kernel, recurrent, bias = (tf.cast(_value(weight), dtype) for weight in self.lstm.weights)
+            steps = packed_lstm(x, packing.sizes, kernel, recurrent, bias)
+        noise = None
+        if dropout_seed is not None and self.dropout:
+            width = self.units + self.hidden_size
+            noise = dropout_lib.random_bytes(dropout_seed, first_row, tf.shape(inputs)[0], positions * width)
+            noise = tf.gather(tf.reshape(noise, [-1, width]), packing.index)
+            steps = dropout_lib.drop(steps, noise[:, :self.units], self.dropout)
+        hidden = tf.nn.relu(self._linear(self.hidden_dense, steps + tf.gather(image, row)))
+        return hidden if noise is None else dropout_lib.drop(hidden, noise[:, self.units:], self.dropout)
+
+    def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor,
+                     dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Logits at the real positions only.
+
+        Args:
+          feature: [B, F] image features.
+          inputs: int32 [B, T] word ids, right-padded.
+          mask: bool [B, T + 1], rows of True followed by False; position t predicts word t.
+          dropout_seed: int32 [2], or None for no dropout.
+
+        Returns:
+          float32 [N, V], N true elements of `mask` in row-major order.
+        """
+        packing = pack(mask)
+        hidden = self.hidden(feature, inputs, packing, dropout_seed)
+        return self.logits(tf.gather(hidden, tf.argsort(packing.index)))
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """float32 [n, V] from [n, hidden_size]."""
+        kernel, bias = self.output_weights()
+        return tf.nn.bias_add(tf.matmul(tf.cast(hidden, tf.float32), kernel), bias)
+
+    def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Kernel float32 [hidden_size, V] and bias float32 [V] of the output layer."""
+        return _value(self.output_dense.kernel), _value(self.output_dense.bias)
+
+    def start(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """Reads the image: logits float32 [B, V] of the first word, and the state after it (three [B, units])."""
+        image = tf.nn.relu(self._linear(self.image_dense, tf.cast(feature, self.compute_dtype)))
+        zero = tf.zeros_like(image)
+        return self._advance(image, image, zero, zero)
+
+    def step(self, state: State, word_ids: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """Reads one word (int32 [B]) per row: logits float32 [B, V] of the next word, and the new state."""
+        image, h, c = state
+        table = tf.cast(_value(self.word_embedding.embeddings), self.compute_dtype)
+        return self._advance(tf.gather(table, word_ids), image, h, c)
+
+    def _advance(self, x: tf.Tensor, image: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, State]:
+        kernel, recurrent, bias = (tf.cast(_value(weight), x.dtype) for weight in self.lstm.weights)
+        h, c, _ = cell(tf.nn.bias_add(tf.matmul(x, kernel), bias) + tf.matmul(h, recurrent), c)
+        return self.logits(tf.nn.relu(self._linear(self.hidden_dense, h + image))), (image, h, c)
+
+    def _linear(self, layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
+        kernel, bias = tf.cast(_value(layer.kernel), x.dtype), tf.cast(_value(layer.bias), x.dtype)
+        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+
+
+@tf.custom_gradient
+def embed(table: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, object]:
+    """Rows `ids` of `table`, with a dense gradient: sparse ones cannot be summed cheaply over replicas."""
+    def gradient(upstream):
+        flat = tf.reshape(upstream, [-1, table.shape[1]])
+        return tf.math.unsorted_segment_sum(flat, tf.reshape(ids, [-1]), table.shape[0]), None
+
+    return tf.gather(table, ids), gradient
+
+
+def _value(variable: keras.Variable) -> tf.Tensor:
+    return tf.convert_to_tensor(variable.value)
