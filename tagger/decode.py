@@ -1,0 +1,113 @@
+"""Features to captions and ranked tags, all inside the graph.
+
+    decoder = Decoder([run.model], run.vocabulary, max_length=37)
+    decoded = decoder.decode(features, beam_width=3)      # features float [B, F]
+    decoder.text(decoded.tokens)                          # string [B]
+
+Every row of the answer depends on its own feature alone, never on the rest of the batch.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from records.vocabulary import Vocabulary
+from tagger.beam_search import State, beam_search
+from tagger.model import MergeModel
+from tagger.repeats import Blocker
+from tagger.tag_scores import noise, word_marginals
+
+MAX_BEAM_WIDTH = 64
+"""Wider beams are cut to this: a served request must not choose how much memory it takes."""
+
+
+class Decoded(NamedTuple):
+    """What the model says about a batch of B photos.
+
+    Attributes:
+      tokens: int32 [B, L] word ids of the best caption, right-padded with 0; <end> is not written.
+      score: float32 [B], geometric mean of the probabilities of the caption's words and its <end>, in (0, 1].
+      tags: string [B, n], most probable first; "" where the vocabulary has fewer than n tags.
+      tag_scores: float32 [B, n] in [0, 1], estimated probability that the tag occurs in a caption of the photo.
+      word_scores: float32 [B, V], the same probability for every word of the vocabulary, tag or not.
+    """
+
+    tokens: tf.Tensor
+    score: tf.Tensor
+    tags: tf.Tensor
+    tag_scores: tf.Tensor
+    word_scores: tf.Tensor
+
+
+class Decoder(tf.Module):
+    """Beam search and tag ranking over one model or over the mean of the probabilities of several.
+
+    Args:
+      models: models over the same vocabulary and features.
+      vocabulary: the words behind the ids.
+      max_length: words of the longest caption it can write; `decode` may ask for less.
+      tags: n, how many tags are answered for every photo.
+      tag_samples: sampled captions that the tag scores average over, beside the beams. More is slower and
+        steadier; 0 leaves the beams alone.
+      block_repeats: one of `repeats.BLOCK_REPEATS`.
+    """
+
+    def __init__(self, models: Sequence[MergeModel], vocabulary: Vocabulary, max_length: int, tags: int = 10,
+                 tag_samples: int = 16, block_repeats: str = "content_words"):
+        super().__init__(name="decoder")
+        if not models:
+            raise ValueError("Decoder: found no models, expected at least one")
+        self.models = list(models)
+        self.max_length = max_length
+        self._words = np.asarray(("", "", "", *vocabulary.words[3:]), object)  # specials are never shown
+        self._tag_ids = np.flatnonzero(vocabulary.is_tag).astype(np.int32)
+        self._tags = tags
+        self._noise = noise(tag_samples, max_length)
+        self._blocker = Blocker(vocabulary, block_repeats)
+
+    def decode(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
+               max_length: tf.Tensor | int | None = None) -> Decoded:
+        """Captions and tags of B photos.
+
+        Args:
+          feature: float [B, F]; B may be 0.
+          beam_width: captions kept at each step, clipped to 1 … MAX_BEAM_WIDTH; 1 is greedy.
+          length_penalty: a caption's rank is its log probability / length ** length_penalty.
+          max_length: words of the longest caption, clipped to 1 … the constructor's; None for the constructor's.
+        """
+        limit = tf.clip_by_value(self.max_length if max_length is None else max_length, 1, self.max_length)
+        width = tf.clip_by_value(beam_width, 1, MAX_BEAM_WIDTH)
+        beams = beam_search(self._start, self._step, feature, self._blocker, width, length_penalty, limit)
+        length = tf.cast(beams.length[:, 0], tf.float32)
+        word_scores = word_marginals(self._start, self._step, feature, self._noise, beams, limit)
+        tags, tag_scores = self._rank(word_scores)
+        return Decoded(beams.tokens[:, 0], tf.exp(beams.log_probability[:, 0] / length), tags, tag_scores, word_scores)
+
+    def text(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Captions string [B] of word ids int32 [B, L]: words joined by one space."""
+        words = tf.gather(tf.constant(list(self._words)), tokens)
+        return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+
+    def _rank(self, word_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The n most probable tags string [B, n] with their scores; equal scores in order of the vocabulary."""
+        found = min(self._tags, len(self._tag_ids))
+        scores, index = tf.math.top_k(tf.gather(word_scores, self._tag_ids, axis=1), found)
+        tags = tf.gather(tf.constant(list(self._words[self._tag_ids]), tf.string), index)
+        missing = [[0, 0], [0, self._tags - found]]
+        return tf.pad(tags, missing, constant_values=""), tf.pad(scores, missing)
+
+    def _start(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
+        return self._combine([model.start(feature) for model in self.models])
+
+    def _step(self, state: State, word: tf.Tensor) -> tuple[tf.Tensor, State]:
+        share = len(state) // len(self.models)
+        parts = [state[i * share:(i + 1) * share] for i in range(len(self.models))]
+        return self._combine([model.step(part, word) for model, part in zip(self.models, parts, strict=True)])
+
+    def _combine(self, answers: list[tuple[tf.Tensor, State]]) -> tuple[tf.Tensor, State]:
+        """Log of the mean probability, and the models' states one after the other."""
+        log_p = tf.stack([tf.nn.log_softmax(tf.cast(logits, tf.float32)) for logits, _ in answers])
+        log_p = tf.reduce_logsumexp(log_p, axis=0) - np.log(len(answers)) if len(answers) > 1 else log_p[0]
+        return log_p, tuple(part for _, state in answers for part in state)

@@ -1,0 +1,53 @@
+"""Which words may not follow in a caption: <pad>, <unk>, and repetitions."""
+
+import numpy as np
+import tensorflow as tf
+
+from records.vocabulary import PAD, UNK, Vocabulary
+
+BLOCK_REPEATS = ("none", "adjacent", "content_words", "all")
+
+
+class Blocker:
+    """Sets the log probability of forbidden words to -inf.
+
+    <pad> and <unk> are always forbidden. `block_repeats` adds, for words already in the caption:
+
+    - none: nothing;
+    - adjacent: the word just written ("a a dog");
+    - content_words: the word just written, and every noun, verb and adjective anywhere before ("a dog chases a
+      dog"), while "a", "in" or "the" may come again as captions need them to. A content word is one that the
+      records' tagger called a tag in at least half of its occurrences (`Vocabulary.is_tag`);
+    - all: every word anywhere before.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, block_repeats: str = "content_words"):
+        if block_repeats not in BLOCK_REPEATS:
+            raise ValueError(f"block_repeats={block_repeats!r}: expected one of {', '.join(BLOCK_REPEATS)}")
+        self._mode = block_repeats
+        never = np.zeros(vocabulary.size, np.float32)
+        never[[PAD, UNK]] = -np.inf
+        self._never = never
+        self._is_content = np.asarray(vocabulary.is_tag, bool)
+
+    def __call__(self, log_p: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+        """Log probabilities float32 [N, V] with -inf at words that may not follow.
+
+        Args:
+          log_p: float32 [N, V] of the next word.
+          tokens: int32 [N, L] words so far, 0 from `position` on.
+          position: int32 scalar, number of words so far.
+        """
+        log_p += self._never
+        if self._mode == "none":
+            return log_p
+        words = tokens[:, : tf.maximum(position, 1)]
+        if self._mode == "adjacent":
+            words = words[:, -1:]
+        elif self._mode == "content_words":
+            everywhere = tf.gather(tf.constant(self._is_content), words)
+            just_now = tf.range(tf.shape(words)[1]) == position - 1
+            words = tf.where(everywhere | just_now, words, PAD)  # <pad> is forbidden anyway
+        rows = tf.repeat(tf.range(tf.shape(words)[0]), tf.shape(words)[1])
+        index = tf.stack([rows, tf.reshape(words, [-1])], axis=1)
+        return tf.tensor_scatter_nd_update(log_p, index, tf.fill(tf.shape(rows), -float("inf")))
