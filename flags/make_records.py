@@ -1,0 +1,78 @@
+"""Flags of --mode=make_records."""
+
+import dataclasses
+
+from flags.spec import flag
+
+
+@dataclasses.dataclass(frozen=True)
+class MakeRecords:
+    """Photos and a table of captions to a folder of TFRecord shards."""
+
+    images: str = flag(
+        default="",
+        help="Folder with the photos; names in the caption table are paths under it, and nothing outside it is ever "
+        "read. Required unless --captions=tfds:NAME, which brings its own photos.")
+    captions: str = flag(
+        help="The table that says which photo has which caption: a Flickr token file, CSV, JSON lines, COCO or "
+        "Karpathy JSON, or tfds:NAME for a dataset of TensorFlow Datasets.")
+    records_dir: str = flag(
+        help="Folder for the shards and their manifest, local or gs://; made when it does not exist. The same command "
+        "continues there after an interruption.")
+    captions_format: str = flag(
+        "auto", "Format of --captions, for a table that is not recognised by its content.",
+        choices=("auto", "flickr", "csv", "jsonl", "coco", "karpathy", "tfds"))
+    target: str = flag(
+        "captions", "What the model will learn to write: whole captions, or only their nouns, verbs and adjectives "
+        "(shorter to train, and enough where tags are all that is wanted).", choices=("captions", "tags"))
+    split_lists: str = flag(
+        "", "Files that list the photos of each split, as train=FILE,validation=FILE: to compare with published "
+        "results on an official split. Rows of photos in no list are left out and listed.")
+    split_fractions: str = flag(
+        "", "Shares of the photos, as train=0.85,validation=0.15, where there is no official split. A photo's split "
+        "depends on its name and --seed only, so adding photos moves none. Default: the table's own splits, else "
+        "train=0.8,validation=0.1,test=0.1.")
+    backbone: str = flag(
+        "resnet50", "Network whose pooled output becomes each photo's feature. Smaller ones convert faster; none "
+        "writes records without features, for another program's use.",
+        choices=("resnet50", "mobilenet_v2", "densenet201", "vgg16", "none"))
+    backbone_weights: str = flag(
+        "imagenet", "Weights of the backbone: imagenet lets Keras download them, a path reads a .weights.h5 file "
+        "(your own fine-tuned network, or a machine without internet).")
+    backbone_precision: str = flag(
+        "float32", "Arithmetic of the backbone. bfloat16 is about twice as fast on CPUs that have it and moves "
+        "features by about 2 %; train, eval and export must then see features made the same way.",
+        choices=("float32", "bfloat16"))
+    shards: str = flag(
+        "", "Number of shards per split, as train=16,validation=2, where readers want a certain number (one per "
+        "host, for one). Default: as many as give shards of about 150 MB.")
+    name: str = flag(
+        "", "Dataset name, the first part of every shard's file name. Default: the last part of --records_dir.")
+    min_count: int = flag(
+        1, "Words seen less often than this in the train split become <unk>: rare words cost parameters and cannot "
+        "be learned. 5 is customary for captions.")
+    max_words: int = flag(
+        0, "Keep only this many of the most frequent words, to bound the model's size; 0 keeps all.")
+    max_words_per_caption: int = flag(
+        100, "Captions with more words are left out and listed: one very long caption makes every batch it is in as "
+        "long as itself.")
+    store_images: bool = flag(
+        True, "Keep the encoded photos in the records. Without them the folder is some ten times smaller and trains "
+        "just as well, but contact sheets have no photos.")
+    seed: int = flag(
+        0, "Seed of the split by fractions and of the order of examples; the same inputs, flags and seed give the "
+        "same bytes.")
+    workers: int = flag(
+        0, "Processes that check photos and write shards; 0: one per CPU. The records do not depend on it.")
+    max_rejected: str | None = flag(
+        None, "Stop before anything is written when more rows than this cannot be used, as 5% or a number. Default: "
+        "any number of bad photos and captions is left out and listed, but a row whose photo does not exist stops "
+        "the run, as that is most often a wrong --images. Repeated rows and rows outside --split_lists do not count.")
+    overwrite: bool = flag(
+        False, "Make the records anew where --records_dir holds records, finished or not, of other inputs or flags.")
+    runner: str = flag(
+        "local", "Who writes the shards: this machine, or Apache Beam (pip install with the extra [beam]), for "
+        "Dataflow, Flink or Spark where one machine is too slow.", choices=("local", "beam"))
+    beam_args: str = flag(
+        "", "Pipeline options for --runner=beam, separated by spaces, as --beam_args='--runner=DataflowRunner "
+        "--project=P --temp_location=gs://B/tmp'. Default: Beam's DirectRunner on this machine.")
