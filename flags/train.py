@@ -1,0 +1,88 @@
+"""Flags of --mode=train."""
+
+import dataclasses
+
+from flags.spec import flag
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """Trains the merge model; a run folder that exists is continued where it stopped."""
+
+    records_dir: str = flag(help="Folder that make_records wrote; its vocabulary and manifest are copied into the run, "
+                                 "so that the run can be scored and exported without it.")
+    run_dir: str = flag(help="Folder for weights, checkpoints, history and plots. Give the same one again to continue "
+                             "an interrupted run.")
+
+    # What is learnt from, and for how long.
+    train_split: str = flag("train", "Split whose captions are learnt.")
+    validation_split: str = flag("validation", "Split whose loss picks the best epoch, stops the run and lowers the "
+                                               "learning rate.")
+    epochs: int = flag(25, "Passes over the train split at the most; a finished run continues when this is raised.")
+    batch_size: int = flag(64, "Captions in a step, over all devices and hosts together. More captions make a step "
+                               "more efficient, but a run of as many epochs has fewer steps.")
+    accumulate_steps: int = flag(1, "Steps whose gradients are averaged (over tokens) before one update, for batches "
+                                    "larger than the memory of the device.")
+    seed: int = flag(0, "Decides initial weights, shuffling and dropout; compare several to know the spread.")
+    vocabulary_size: int = flag(0, "Keep only this many of the most frequent entries of the records' vocabulary, the "
+                                   "three special ones included, to try a smaller softmax without making records "
+                                   "again; 0 keeps all.")
+    init_from: str = flag("", "Run folder with the same vocabulary and backbone whose best weights are the start, to "
+                              "continue with other settings or another objective.")
+
+    # The objective and its optimizer: Adam, as published.
+    learning_rate: float = flag(1e-3, "Adam's step size, before plateaus and schedule lower it.")
+    schedule: str = flag("constant", "cosine lowers the learning rate to zero along half a cosine over all epochs, "
+                                     "which needs no plateau to be found but fixes the length of the run.",
+                         choices=("constant", "cosine"))
+    warmup_steps: int = flag(0, "Updates over which the learning rate rises from 0; steadies large batches.")
+    dropout: float = flag(0.5, "Share of units dropped after the LSTM and before the softmax, in steps of 1/256; "
+                               "less for large sets, 0 to look for errors.")
+    label_smoothing: float = flag(0.0, "Share of each target's probability spread evenly over the vocabulary, against "
+                                       "overconfidence. The reported loss then includes it for train, not for "
+                                       "validation.")
+    clip_norm: float = flag(0.0, "Scale gradients down to this global norm where they exceed it, against single bad "
+                                 "batches; 0 never clips.")
+    weight_decay: float = flag(0.0, "Share of each matrix (not bias) that is taken off per update, times the learning "
+                                    "rate (AdamW); a regulariser; 0 is off.")
+    ema: float = flag(0.0, "Decay, such as 0.999, of a running average of the weights which is then what is validated "
+                           "and kept as best; smooths out the last steps; 0 is off.")
+
+    # What ends or slows the run: the published callbacks.
+    patience: int = flag(5, "Epochs without a better validation loss after which the run stops; its best weights are "
+                            "the result. 0 never stops early.")
+    plateau_patience: int = flag(3, "Epochs without a better validation loss after which the learning rate is "
+                                    "multiplied by --plateau_factor; 0 never does.")
+    plateau_factor: float = flag(0.2, "What the learning rate is multiplied by on a plateau.")
+    min_learning_rate: float = flag(1e-8, "Plateaus lower the learning rate no further than this.")
+    callbacks: tuple[str, ...] = flag((), "Keras callbacks of your own, as module:Class,…: made without arguments, "
+                                          "called like in Keras fit. Numbers, strings and booleans among their "
+                                          "attributes are kept in checkpoints.")
+
+    # The machine.
+    devices: str = flag("auto", "auto: every GPU of this host, else the CPU. gpu:0,1 picks GPUs; cpu:2 splits the CPU "
+                                "into two logical devices, to test what several would do. Several hosts: set TF_CONFIG.")
+    precision: str = flag("auto", "Arithmetic before the logits; weights, logits and loss are float32 always. auto: "
+                                  "bfloat16 or float16 where the GPU is fast at it, float32 on a CPU.",
+                          choices=("auto", "float32", "mixed_float16", "mixed_bfloat16"))
+    xla: bool = flag(False, "Compile the step with XLA. Saves kernel launches on a GPU; slower on most CPUs.")
+    deterministic: bool = flag(False, "Use only deterministic kernels, so that runs of the same command are equal to "
+                                      "the last bit. May cost speed on a GPU.")
+    ram_budget_mb: int = flag(1024, "Memory for cached examples and shuffling. Sets that fit are read from disk once; "
+                                    "larger ones stream.")
+    pipeline_threads: int = flag(0, "Threads that read and parse records; 0 lets the pipeline choose.")
+
+    # Being interrupted.
+    checkpoint_every_steps: int = flag(0, "Checkpoint after so many steps; 0 goes by time alone.")
+    checkpoint_every_minutes: float = flag(10.0, "Checkpoint after so many minutes: the work that a power cut can "
+                                                 "cost. 0 goes by steps alone. Every epoch ends with one too.")
+    keep_checkpoints: int = flag(2, "Newest checkpoints kept; the one before the last is the spare when the last "
+                                    "turns out damaged.")
+    fresh: bool = flag(False, "Delete what an earlier run left in --run_dir and start over.")
+
+
+# Flags that may differ when a run is continued: they change where and how fast, not what is computed.
+# --epochs does change what is computed where the schedule depends on the length of the run.
+RESUMABLE = frozenset({
+    "run_dir", "records_dir", "epochs", "devices", "xla", "ram_budget_mb", "pipeline_threads", "init_from",
+    "checkpoint_every_steps", "checkpoint_every_minutes", "keep_checkpoints", "fresh"})
