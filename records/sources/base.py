@@ -1,10 +1,9 @@
 """What every caption source yields, and the checks that all of them share."""
 
 import dataclasses
+import functools
 import re
 import unicodedata
-
-from records.text import words
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -62,11 +61,16 @@ def image_name(text: object) -> str:
     """
     if not isinstance(text, str):
         raise BadField(f"image name is not text: {shown(text)}")
+    return _clean_name(text)
+
+
+@functools.lru_cache(maxsize=64)  # the captions of an image mostly follow one another
+def _clean_name(text: str) -> str:
     name = text.strip()
     if not name:
         raise BadField("image name is empty")
     _check_characters(name, "image name")
-    if any(unicodedata.category(character) == "Cc" for character in name):
+    if not name.isprintable() and any(unicodedata.category(character) == "Cc" for character in name):
         raise BadField(f"image name holds a control character: {shown(name)}")
     if _URL.match(name):
         raise BadField(f"image name is a URL, not a file under --images: {shown(name)}")
@@ -97,7 +101,7 @@ def caption_text(text: object) -> str:
     text = " ".join(text.split())
     if not text:
         raise BadField("caption is empty")
-    if not words(text):
+    if not any(map(str.isalnum, text)):  # as records.text.words has it, without making the list
         raise BadField(f"caption has no words: {shown(text)}")
     return text
 

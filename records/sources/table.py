@@ -1,0 +1,139 @@
+"""A caption table's file: opened on any path, unpacked, decoded, read line by line in bounded memory."""
+
+import codecs
+import dataclasses
+import functools
+import gzip
+import io
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from typing import IO, Any
+
+from etils import epath
+
+from flags.errors import UserError
+from records.sources.base import shown
+
+LINE_LIMIT = 1 << 20  # characters; a longer line is no row of captions
+_HEAD_BYTES = 1 << 16
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # UTF-32 LE starts like UTF-16 LE
+_GZIP = b"\x1f\x8b"
+_BINARY = {b"PK\x03\x04": "a zip file", b"\xff\xd8\xff": "a JPEG photo", b"\x89PNG": "a PNG picture",
+           b"PAR1": "a Parquet file", b"%PDF": "a PDF file", b"SQLite format 3": "an SQLite database",
+           b"\x89HDF": "an HDF5 file", b"7z\xbc\xaf": "a 7z file", b"ARROW1": "an Arrow file"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Where captions are read from, and what reading them may need.
+
+    Attributes:
+      path: value of --captions: a file, or "tfds:" and a dataset's name or folder.
+      images: folder that image names are relative to.
+    """
+
+    path: str
+    images: str
+
+    @property
+    def name(self) -> str:
+        """The file's base name, for `where`."""
+        return os.path.basename(self.path.rstrip("/"))
+
+    @functools.cached_property
+    def head(self) -> str:
+        """The first 64 KiB as text, enough to recognise a format by."""
+        raw = self._head_bytes
+        encoding = _encoding(raw, self.path)
+        return codecs.getincrementaldecoder(encoding)(_errors(encoding)).decode(raw)
+
+    def first_lines(self, count: int) -> list[str]:
+        """The first `count` lines within the head that are not blank; the last may be cut short."""
+        return list(itertools.islice((line for line in io.StringIO(self.head, newline="") if line.strip()), count))
+
+    @functools.cached_property
+    def _head_bytes(self) -> bytes:
+        with self._open() as stream:
+            return self._read(stream, _HEAD_BYTES)
+
+    def lines(self) -> Iterator[tuple[int, str | None]]:
+        """Each line's number, from 1, and its text with its line end; None for one longer than LINE_LIMIT.
+
+        Bytes that are not UTF-8 come out as lone surrogates, which the checks of base.py find row by row.
+        """
+        encoding = _encoding(self._head_bytes, self.path)
+        with self._open() as stream, io.TextIOWrapper(stream, encoding, _errors(encoding), newline="") as text:
+            number = 0
+            while line := self._read(text, LINE_LIMIT, line=True):
+                number += 1
+                if len(line) < LINE_LIMIT or line.endswith(("\n", "\r")):
+                    yield number, line
+                    continue
+                while (line := self._read(text, LINE_LIMIT, line=True)) and not line.endswith(("\n", "\r")):
+                    pass
+                yield number, None
+
+    def document(self) -> Any:
+        """The whole file as one JSON document.
+
+        Raises:
+          UserError: it is no JSON, or not UTF-8.
+        """
+        with self._open() as stream:
+            raw = self._read(stream, -1)
+        try:
+            return json.loads(raw.decode(_encoding(self._head_bytes, self.path)))
+        except json.JSONDecodeError as error:
+            raise UserError(f"--captions: {self.path}:{error.lineno}:{error.colno}: no valid JSON ({error.msg}); "
+                            "is the file complete?") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"--captions: {self.path} is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        except (RecursionError, ValueError) as error:
+            raise UserError(f"--captions: {self.path}: no JSON of a caption table ({error})") from error
+
+    def _open(self) -> IO[bytes]:
+        path = epath.Path(self.path)
+        try:
+            if path.is_dir():
+                raise UserError(f"--captions: {self.path} is a folder; expected a file with a table of captions")
+            stream: Any = path.open("rb")
+            packed = stream.read(len(_GZIP)) == _GZIP
+            stream.seek(0)
+        except OSError as error:
+            raise UserError(f"--captions: cannot read {self.path} ({error.strerror or error}); "
+                            "expected a file with a table of captions") from error
+        return gzip.GzipFile(fileobj=stream) if packed else stream
+
+    def _read(self, stream: Any, size: int, line: bool = False) -> Any:
+        try:
+            return stream.readline(size) if line else stream.read(size)
+        except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+            raise UserError(f"--captions: cannot read {self.path} to its end ({error}); "
+                            "is the file complete?") from error
+
+
+def _errors(encoding: str) -> str:
+    return "surrogateescape" if encoding.startswith("utf-8") else "replace"
+
+
+def _encoding(head: bytes, path: str) -> str:
+    """The encoding that the first bytes of a file speak for."""
+    for bom, encoding in _BOMS:
+        if head.startswith(bom):
+            return encoding
+    for magic, kind in _BINARY.items():
+        if head.startswith(magic):
+            raise UserError(f"--captions: {path} is {kind}, expected a table of captions as text "
+                            "(CSV, JSON lines, a Flickr token file, COCO or Karpathy JSON)")
+    pairs = max(len(head) // 2, 1)
+    even, odd = head[0::2].count(0) / pairs, head[1::2].count(0) / pairs
+    if min(even, odd) < 0.05 and max(even, odd) > 0.4:  # mostly Latin letters, two bytes each
+        return "utf-16-le" if odd > even else "utf-16-be"
+    controls = sum(head.count(code) for code in range(32) if code not in b"\t\n\r\f")
+    if controls > len(head) / 10:
+        raise UserError(f"--captions: {path} is no text (it starts with {shown(repr(head[:12]))}), expected a table "
+                        "of captions (CSV, JSON lines, a Flickr token file, COCO or Karpathy JSON)")
+    return "utf-8"
