@@ -37,7 +37,7 @@ class Beams(NamedTuple):
 
 class _Loop(NamedTuple):
     position: tf.Tensor      # int32 [], words in every unfinished caption
-    log_p: tf.Tensor         # [B * K, V], of the next word
+    p: tf.Tensor             # [B * K, V], of the next word
     state: State             # tensors [B * K, …]
     alive_tokens: tf.Tensor  # int32 [B, K, L]
     alive_log_p: tf.Tensor   # [B, K]
@@ -56,8 +56,8 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
     After `max_length` words only <end> may follow, with its own probability.
 
     Args:
-      start: `start(feature) -> (log_p, state)`: log probabilities float32 [B, V] of the first word.
-      step: `step(state, word) -> (log_p, state)`: the same after one more word, int32 [N].
+      start: `start(feature) -> (p, state)`: probabilities float32 [B, V] of the first word.
+      step: `step(state, word) -> (p, state)`: the same after one more word, int32 [N].
       feature: float [B, F].
       blocker: which words may not follow.
       beam_width: K, int32 scalar, at least 1.
@@ -66,10 +66,10 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
     """
     width, limit = tf.convert_to_tensor(beam_width, tf.int32), tf.convert_to_tensor(max_length, tf.int32)
     penalty = tf.convert_to_tensor(length_penalty, tf.float32)
-    first_log_p, first_state = start(feature)
-    batch, vocabulary_size = tf.shape(first_log_p)[0], first_log_p.shape[1]
+    first_p, first_state = start(feature)
+    batch, vocabulary_size = tf.shape(first_p)[0], first_p.shape[1]
     if vocabulary_size is None:
-        raise ValueError("beam_search: start must return log probabilities with a static vocabulary dimension")
+        raise ValueError("beam_search: start must return probabilities with a static vocabulary dimension")
     candidates = tf.minimum(2 * width, vocabulary_size)  # each beam ends in at most one of its 2 K best
 
     def pick(tensor: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
@@ -81,12 +81,9 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
     def advance(loop: _Loop) -> tuple[_Loop]:
         position = loop.position
         tokens_flat = tf.reshape(loop.alive_tokens, [batch * width, limit])
-        log_p = blocker(loop.log_p, tokens_flat, position)
-        only_end = tf.one_hot(END, vocabulary_size, on_value=0.0, off_value=-float("inf"))
-        log_p += tf.where(position == limit, only_end, tf.zeros_like(only_end))
-
-        best, word = tf.math.top_k(log_p, candidates)                               # [B * K, C]
-        best = tf.reshape(best, [batch, width, candidates]) + loop.alive_log_p[:, :, tf.newaxis]
+        allowed = tf.where(position == limit, tf.one_hot(END, vocabulary_size), tf.ones([vocabulary_size]))
+        best, word = tf.math.top_k(blocker(loop.p * allowed, tokens_flat, position), candidates)  # [B * K, C]
+        best = tf.reshape(tf.math.log(best), [batch, width, candidates]) + loop.alive_log_p[:, :, tf.newaxis]
         score, index = tf.math.top_k(tf.reshape(best, [batch, width * candidates]), 2 * width)
         word = pick(tf.reshape(word, [batch, width * candidates]), index)           # [B, 2 K]
         parent = index // candidates
@@ -109,10 +106,10 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
         written = tf.one_hot(position, limit, dtype=tf.int32) * word[:, :, tf.newaxis]
         rows = tf.reshape(tf.range(batch)[:, tf.newaxis] * width + parent, [-1])
         state = tuple(tf.gather(part, rows) for part in loop.state)
-        next_log_p, state = step(state, tf.reshape(word, [-1]))
+        next_p, state = step(state, tf.reshape(word, [-1]))
         full = rank[:, -1] > -float("inf")
         done = loop.done | (full & (rank[:, -1] >= alive_log_p[:, 0] / scale))
-        return (_Loop(length, next_log_p, state, pick(tokens, kept) + written, alive_log_p, rank, finished, done),)
+        return (_Loop(length, next_p, state, pick(tokens, kept) + written, alive_log_p, rank, finished, done),)
 
     def repeat(tensor: tf.Tensor) -> tf.Tensor:
         return tf.repeat(tensor, width, axis=0)
@@ -122,7 +119,7 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
     # One beam to begin with: K equal ones would find the same captions K times.
     one_beam = tf.one_hot(0, width, on_value=0.0, off_value=-float("inf"))
     loop = _Loop(
-        tf.constant(0), repeat(first_log_p), tuple(map(repeat, first_state)), no_tokens,
+        tf.constant(0), repeat(first_p), tuple(map(repeat, first_state)), no_tokens,
         tf.tile(one_beam[tf.newaxis], [batch, 1]), nothing,
         Beams(no_tokens, nothing, tf.zeros([batch, width], tf.int32)), tf.zeros([batch], tf.bool))
     pairs, triples = tf.TensorShape([None, None]), tf.TensorShape([None, None, None])

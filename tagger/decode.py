@@ -107,7 +107,6 @@ class Decoder(tf.Module):
         return self._combine([model.step(part, word) for model, part in zip(self.models, parts, strict=True)])
 
     def _combine(self, answers: list[tuple[tf.Tensor, State]]) -> tuple[tf.Tensor, State]:
-        """Log of the mean probability, and the models' states one after the other."""
-        log_p = tf.stack([tf.nn.log_softmax(tf.cast(logits, tf.float32)) for logits, _ in answers])
-        log_p = tf.reduce_logsumexp(log_p, axis=0) - np.log(len(answers)) if len(answers) > 1 else log_p[0]
-        return log_p, tuple(part for _, state in answers for part in state)
+        """Mean probabilities float32 [N, V], and the models' states one after the other."""
+        p = [tf.nn.softmax(tf.cast(logits, tf.float32)) for logits, _ in answers]
+        return tf.add_n(p) / len(p) if len(p) > 1 else p[0], tuple(part for _, state in answers for part in state)

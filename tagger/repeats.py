@@ -9,7 +9,7 @@ BLOCK_REPEATS = ("none", "adjacent", "content_words", "all")
 
 
 class Blocker:
-    """Sets the log probability of forbidden words to -inf.
+    """Sets the probability of forbidden words to 0.
 
     <pad> and <unk> are always forbidden. `block_repeats` adds, for words already in the caption:
 
@@ -25,22 +25,21 @@ class Blocker:
         if block_repeats not in BLOCK_REPEATS:
             raise ValueError(f"block_repeats={block_repeats!r}: expected one of {', '.join(BLOCK_REPEATS)}")
         self._mode = block_repeats
-        never = np.zeros(vocabulary.size, np.float32)
-        never[[PAD, UNK]] = -np.inf
-        self._never = never
+        self._ever = np.ones(vocabulary.size, np.float32)
+        self._ever[[PAD, UNK]] = 0.0
         self._is_content = np.asarray(vocabulary.is_tag, bool)
 
-    def __call__(self, log_p: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
-        """Log probabilities float32 [N, V] with -inf at words that may not follow.
+    def __call__(self, p: tf.Tensor, tokens: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+        """Probabilities float32 [N, V] with 0 at words that may not follow; the others keep theirs.
 
         Args:
-          log_p: float32 [N, V] of the next word.
+          p: float32 [N, V] of the next word.
           tokens: int32 [N, L] words so far, 0 from `position` on.
           position: int32 scalar, number of words so far.
         """
-        log_p += self._never
+        p *= self._ever
         if self._mode == "none":
-            return log_p
+            return p
         words = tokens[:, : tf.maximum(position, 1)]
         if self._mode == "adjacent":
             words = words[:, -1:]
@@ -50,4 +49,4 @@ class Blocker:
             words = tf.where(everywhere | just_now, words, PAD)  # <pad> is forbidden anyway
         rows = tf.repeat(tf.range(tf.shape(words)[0]), tf.shape(words)[1])
         index = tf.stack([rows, tf.reshape(words, [-1])], axis=1)
-        return tf.tensor_scatter_nd_update(log_p, index, tf.fill(tf.shape(rows), -float("inf")))
+        return tf.tensor_scatter_nd_update(p, index, tf.zeros(tf.shape(rows)))
