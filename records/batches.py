@@ -1,0 +1,108 @@
+"""Which captions make up which batch: pure functions of counts, lengths, the seed and the epoch. NumPy only.
+
+Random order comes from raw Philox output (J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011),
+whose stream NumPy promises never to change, sorted stably: a run continued next year gets the same batches.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def permutation(count: int, *key: int) -> np.ndarray:
+    """The numbers 0 … count-1 in an order that depends on the integers of `key` only; int64 [count]."""
+    bits = np.random.Philox(np.random.SeedSequence(key)).random_raw(count)
+    return np.argsort(bits, kind="stable")
+
+
+def word(*key: int) -> int:
+    """63 random bits that depend on the integers of `key` only, to seed TensorFlow's stateless random ops."""
+    return int(np.random.Philox(np.random.SeedSequence(key)).random_raw() >> 1)
+
+
+def epoch_plan(lengths: np.ndarray, batch_size: int, bucket_batches: int, seed: int, epoch: int) -> np.ndarray:
+    """The batches of one epoch over captions 0 … n-1, each caption exactly once.
+
+    The captions are permuted. What does not fill a batch is set aside for the last one; the rest is cut into windows
+    of `bucket_batches` batches, each window sorted by length and cut into batches, and all full batches permuted:
+    captions of a batch are then about equally long, so little of it is padding.
+    Example: 10 captions, batch_size 4: two full batches in random order, then one of 2 captions.
+
+    Args:
+      lengths: tokens of each caption, int [n].
+      batch_size: captions in the global batch.
+      bucket_batches: batches in a window; 1 keeps the plain permutation.
+
+    Returns:
+      int32 [ceil(n / batch_size), batch_size]; places of the last row that no caption fills hold n.
+    """
+    count = len(lengths)
+    order = permutation(count, seed, epoch)
+    full = count // batch_size
+    batches = order[:full * batch_size].reshape(full, batch_size)
+    if bucket_batches > 1:
+        for first in range(0, full, bucket_batches):
+            window = batches[first:first + bucket_batches].reshape(-1)
+            window = window[np.argsort(lengths[window], kind="stable")]
+            batches[first:first + bucket_batches] = window.reshape(-1, batch_size)
+        batches = batches[permutation(full, seed, epoch, 1)]
+    return pad_plan(np.concatenate([batches.reshape(-1), order[full * batch_size:]]), batch_size)
+
+
+def pad_plan(order: np.ndarray, batch_size: int) -> np.ndarray:
+    """The captions `order` (all of 0 … n-1) cut into batches; int32 [steps, batch_size], unfilled places hold n."""
+    count = len(order)
+    steps = math.ceil(count / batch_size)
+    plan = np.full(steps * batch_size, count, np.int32)
+    plan[:count] = order
+    return plan.reshape(steps, batch_size)
+
+
+def lane_count(captions: Sequence[int], batch_size: int, most: int = 16) -> int:
+    """Into how many lanes a streamed split is divided: a pure function of its shards and the batch size.
+
+    A lane is a fixed set of shards that fills a fixed range of the rows of every batch, so that any host that is
+    given whole lanes reads its own shards only. The number must divide both the shards and the batch size; it is the
+    largest such number up to `most` for which every lane has a caption for every step.
+    Examples: 16 shards, batch 64: 16 lanes of one shard, 4 rows each. 6 shards, batch 48: 6 lanes of 8 rows.
+    7 shards, batch 64: one lane.
+
+    Args:
+      captions: captions of each shard.
+      batch_size: captions in the global batch.
+    """
+    common = math.gcd(len(captions), batch_size)
+    for lanes in range(min(common, most), 1, -1):
+        if common % lanes == 0:
+            totals = [sum(captions[i] for i in shards) for shards in lane_shards(captions, lanes)]
+            if min(totals) >= lane_steps(totals, batch_size):
+                return lanes
+    return 1
+
+
+def lane_shards(captions: Sequence[int], lanes: int) -> list[list[int]]:
+    """Shard numbers of each lane, equally many in each, with about equally many captions in each.
+
+    The shards, largest first, are dealt to the lanes there and back: 0 1 2 2 1 0 0 1 2 …
+    """
+    by_size = sorted(range(len(captions)), key=lambda i: (-captions[i], i))
+    result: list[list[int]] = [[] for _ in range(lanes)]
+    for place, shard in enumerate(by_size):
+        turn, lane = divmod(place, lanes)
+        result[lane if turn % 2 == 0 else lanes - 1 - lane].append(shard)
+    return [sorted(shards) for shards in result]
+
+
+def lane_steps(totals: Sequence[int], batch_size: int) -> int:
+    """Steps until every lane has given all its captions, at most batch_size / lanes of them a step."""
+    return math.ceil(max(totals) / (batch_size // len(totals)))
+
+
+def lane_rows(total: int, steps: int, first_step: int = 0) -> np.ndarray:
+    """How many captions a lane with `total` of them gives in each step from `first_step` on; int64 [steps-first].
+
+    They are spread evenly: a lane with 10 captions for 4 steps gives 2, 3, 2, 3. The missing rows are padding.
+    """
+    until = np.arange(first_step, steps + 1, dtype=np.int64) * total // steps
+    return np.diff(until)

@@ -1,0 +1,120 @@
+"""Batches for training and validation from a records folder, exact and restartable.
+
+    split = pipeline.open_split(records_dir, "train")
+    batches = pipeline.TrainBatches(split, global_batch_size=64, seed=0, ram_budget_mb=2048)
+    with pipeline.reading_errors(records_dir):
+        for batch in batches.epoch(3, start_step=100): ...
+
+Batch k of epoch e is a pure function of (records, seed, e, k, global batch size): starting at k costs little and gives
+what an uninterrupted epoch would have given. Every caption comes exactly once per epoch. When the captions do not
+fill the last batch, rows without a key, word or target are added and have to be given no weight: 10 captions in
+batches of 4 are batches of 4, 4 and 2 + 2 empty rows. On several hosts every host takes its part of the same batches.
+
+Whether a split is held in memory or streamed follows from the manifest and --ram_budget_mb only, never from timing,
+because the two orders differ. Streaming spreads empty rows over the epoch where the lanes (see `records.stream`) have
+unequal numbers of captions: lanes of 13 and 10 captions, batch size 4, give 7 steps of 2 + 1 or 2 captions.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from flags.errors import UserError
+from records import batches, memory, stream
+from records.reader import Split, images, open_split, reading_errors
+
+__all__ = ["Split", "TrainBatches", "images", "open_split", "reading_errors"]
+
+_MIB = 1 << 20
+
+
+class TrainBatches:
+    """One split as batches of captions.
+
+    Attributes:
+      in_memory: whether the split is held in memory.
+      steps_per_epoch: batches in every epoch, and in `ordered()`.
+      captions: captions in an epoch.
+      tokens: real targets in an epoch, <end> included.
+    """
+
+    def __init__(self, split: Split, global_batch_size: int, seed: int, ram_budget_mb: int, host: int = 0,
+                 hosts: int = 1, threads: int = 0, vocabulary_size: int | None = None, bucket_batches: int = 16):
+        """Checks the division; reads nothing yet.
+
+        Args:
+          split: what to read.
+          global_batch_size: captions per batch of all hosts together.
+          seed: of every order.
+          ram_budget_mb: MiB that features and captions may take; a split that needs more is streamed. Also the most
+            that tf.data's own buffers grow to.
+          host, hosts: this process's number and how many there are; it gets rows host*b … (host+1)*b of each batch,
+            b = global_batch_size / hosts.
+          threads: size of the pipeline's own thread pool; 0 shares TensorFlow's.
+          vocabulary_size: ids from here on become <unk>; None keeps the records' vocabulary.
+          bucket_batches: batches that are sorted by length together when held in memory; 1 turns it off.
+
+        Raises:
+          UserError: records without features, or hosts that the batch or the shards cannot be divided among.
+        """
+        if global_batch_size < 1 or global_batch_size % hosts:
+            raise UserError(f"--batch_size={global_batch_size}: {hosts} hosts cannot share it evenly; give a positive "
+                            f"multiple of {hosts}")
+        self._split, self._batch_size, self._seed = split, global_batch_size, seed
+        self._host, self._hosts, self._threads = host, hosts, threads
+        self._ram_budget, self._bucket_batches = ram_budget_mb * _MIB, bucket_batches
+        self._vocabulary_size = vocabulary_size or split.manifest.vocabulary_size
+        self._held: memory.Held | None = None
+        self.captions, self.tokens = split.info.captions, split.info.tokens
+        self.in_memory = memory.bytes_needed(split) <= self._ram_budget
+        if self.in_memory:
+            self.steps_per_epoch = -(-self.captions // global_batch_size)
+        else:
+            self._lanes = stream.Lanes(split, global_batch_size, self._vocabulary_size)
+            self._own = self._lanes.of_host(host, hosts)
+            self.steps_per_epoch = self._lanes.steps
+
+    def epoch(self, epoch: int, start_step: int = 0) -> tf.data.Dataset:
+        """The batches of an epoch in random order, from `start_step` on.
+
+        Returns:
+          Dataset of dicts, b rows each: `feature` float16 [b, F]; `inputs` int32 [b, T], words right-padded with 0;
+          `targets` int32 [b, T+1], words, <end>, right-padded with 0; `key` string [b]. Empty rows are all 0 and "".
+          T fits the longest caption of the global batch; of this host's rows when streaming.
+        """
+        if self.in_memory:
+            held = self._hold()
+            plan = batches.epoch_plan(held.lengths, self._batch_size, self._bucket_batches, self._seed, epoch)
+            return self._finish(held.batches(plan, self._rows(), start_step))
+        return self._finish(self._lanes.batches(self._own, start_step, (self._seed, epoch)))
+
+    def ordered(self) -> tf.data.Dataset:
+        """The same dicts in a fixed order, for validation: every caption once."""
+        if self.in_memory:
+            held = self._hold()
+            plan = batches.pad_plan(np.arange(self.captions), self._batch_size)
+            return self._finish(held.batches(plan, self._rows(), 0))
+        return self._finish(self._lanes.batches(self._own, 0, None))
+
+    def _hold(self) -> memory.Held:
+        if self._held is None:
+            self._held = memory.Held(self._split, self._vocabulary_size)
+        return self._held
+
+    def _rows(self) -> slice:
+        each = self._batch_size // self._hosts
+        return slice(self._host * each, (self._host + 1) * each)
+
+    def _finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        options = tf.data.Options()
+        options.deterministic = True
+        options.autotune.ram_budget = self._ram_budget
+        # The rows are this host's already: nothing may be divided again when a strategy distributes them.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        if self._threads:
+            options.threading.private_threadpool_size = self._threads
+        each = self._batch_size // self._hosts
+
+        def fixed(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return {name: tf.ensure_shape(value, [each, *value.shape[1:]]) for name, value in batch.items()}
+
+        return dataset.map(fixed).prefetch(tf.data.AUTOTUNE).with_options(options)
