@@ -24,6 +24,8 @@ from records.files import write_atomic
 
 FORMAT = 1
 FILE = "manifest.json"
+OTHER_FILES = ("dataset_info.json", "duplicates.jsonl", "features.json", "rejected.jsonl", "vocabulary.txt",
+               "word_counts.tsv")
 STATE_DIR = ".make_records"  # what an unfinished make_records keeps beside the shards; removed by its last step
 
 _Type = TypeVar("_Type")

@@ -1,0 +1,244 @@
+"""One shard from its plan: the unit of work of every runner, done whole or not at all.
+
+A plan is a file of JSON lines, one per example, that says everything about a shard except what is in the image
+files. A shard is a pure function of its plan, those files and the backbone, so it does not matter which process
+or machine writes it, or how often it was tried before.
+"""
+
+import collections
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from etils import epath
+
+from flags.errors import UserError
+from records.example import Example, encode
+from records.files import write_atomic
+from records.images import BadImage, check_image, read_image
+from records.index import Planned
+from records.manifest import STATE_DIR, ShardInfo
+from records.tfrecord import frame
+
+if TYPE_CHECKING:
+    from records.extract import Extractor
+
+_BUFFER_BYTES = 1 << 20
+EXTRACT_BATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class BackboneJob:
+    """What a worker needs to load the backbone: see the flags of make_records."""
+
+    name: str
+    weights: str
+    precision: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardJob:
+    """One shard to write.
+
+    Attributes:
+      records_dir: where the shard goes; its plan and its receipt are in STATE_DIR below it.
+      file: the shard's name.
+      plan_sha256: hash of the plan, in hex.
+      images_dir: where the photos are.
+      store_images: whether examples hold them.
+      backbone: None for examples without features.
+    """
+
+    records_dir: str
+    file: str
+    plan_sha256: str
+    images_dir: str
+    store_images: bool
+    backbone: BackboneJob | None
+
+    @property
+    def plan(self) -> epath.Path:
+        return plan_path(self.records_dir, self.file)
+
+    @property
+    def receipt(self) -> epath.Path:
+        return epath.Path(self.records_dir) / STATE_DIR / "done" / f"{self.file}.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """What is known of a shard that was written.
+
+    Attributes:
+      max_tokens: tokens of its longest caption.
+    """
+
+    plan_sha256: str
+    max_tokens: int
+    shard: ShardInfo
+
+
+def plan_path(records_dir: str, file: str) -> epath.Path:
+    """Where the plan of a shard is."""
+    return epath.Path(records_dir) / STATE_DIR / "plans" / f"{file}.jsonl"
+
+
+def plan_line(example: Planned, tokens: list[list[int]]) -> str:
+    """One line of a plan; `tokens` has one list per caption, each ending with 1."""
+    return json.dumps({
+        "key": example.key, "height": example.height, "width": example.width,
+        "file_sha256": example.file_sha256.hex(), "reencode": example.reencode,
+        "captions": [caption for caption, _, _ in example.captions],
+        "tags": [tags for _, _, tags in example.captions], "tokens": tokens,
+    }, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def finished(job: ShardJob) -> Receipt | None:
+    """The receipt of an earlier run of the same job, when its shard is still there."""
+    try:
+        body = json.loads(job.receipt.read_text())
+        receipt = Receipt(body["plan_sha256"], body["max_tokens"], ShardInfo(**body["shard"]))
+        size = (epath.Path(job.records_dir) / job.file).stat().length
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return receipt if receipt.plan_sha256 == job.plan_sha256 and receipt.shard.bytes == size else None
+
+
+def write_shard(job: ShardJob, progress: Callable[[int], None] | None = None) -> Receipt:
+    """Writes one shard and, when it is safely on disk, its receipt.
+
+    Args:
+      progress: called with 1 after every example.
+
+    Raises:
+      UserError: an image changed since it was checked, or the plan did.
+    """
+    plan = job.plan.read_bytes()
+    if hashlib.sha256(plan).hexdigest() != job.plan_sha256:
+        raise UserError(f"{job.plan}: changed since it was written; run make_records again with --overwrite")
+    digest = hashlib.sha256()
+    size = examples = captions = tokens = max_tokens = 0
+    with _Output(job) as out:
+        for example, lengths in _examples(job, plan):
+            record = frame(encode(example))
+            digest.update(record)
+            out.write(record)
+            size += len(record)
+            examples += 1
+            captions += len(lengths)
+            tokens += sum(lengths)
+            max_tokens = max(max_tokens, *lengths)
+            if progress:
+                progress(1)
+    receipt = Receipt(job.plan_sha256, max_tokens,
+                      ShardInfo(job.file, size, digest.hexdigest(), examples, captions, tokens))
+    job.receipt.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(job.receipt, json.dumps(dataclasses.asdict(receipt)))
+    return receipt
+
+
+class _Output:
+    """A shard's file: complete under its name after the `with` block, absent after an exception."""
+
+    def __init__(self, job: ShardJob):
+        self._final = os.path.join(job.records_dir, job.file)
+        # Object stores publish an object when it is closed; local files get their name when they are on disk.
+        self._remote = "://" in job.records_dir
+        self._path = self._final if self._remote else os.path.join(
+            job.records_dir, STATE_DIR, f"{job.file}.tmp-{os.getpid()}")
+        self._parts: list[bytes] = []
+        self._pending = 0
+
+    def __enter__(self) -> "_Output":
+        if self._remote:
+            self._file: BinaryIO = epath.Path(self._path).open("wb")  # type: ignore[assignment]
+        else:
+            self._file = open(self._path, "wb", buffering=0)
+        return self
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._pending += len(data)
+        if self._pending >= _BUFFER_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._file.write(b"".join(self._parts))
+        self._parts.clear()
+        self._pending = 0
+
+    def __exit__(self, kind: Any, *rest: object) -> None:
+        if kind is not None:
+            if not self._remote:
+                self._file.close()
+                os.unlink(self._path)
+            return
+        self._flush()
+        if not self._remote:
+            os.fsync(self._file.fileno())
+        self._file.close()
+        if not self._remote:
+            os.replace(self._path, self._final)
+            folder = os.open(os.path.dirname(self._final) or ".", os.O_RDONLY)
+            os.fsync(folder)  # the name, too, survives a power cut before the receipt says so
+            os.close(folder)
+
+
+def _examples(job: ShardJob, plan: bytes) -> Iterator[tuple[Example, list[int]]]:
+    """Examples in plan order, each with the number of tokens of every caption."""
+    rows = map(json.loads, plan.splitlines())
+    if job.backbone is None:
+        for row in rows:
+            yield _example(row, _stored(job, row) if job.store_images else None, None)
+        return
+    waiting: collections.deque[tuple[dict[str, Any], bytes | None]] = collections.deque()
+
+    def images() -> Iterator[bytes]:
+        for row in rows:
+            image = _stored(job, row)
+            waiting.append((row, image if job.store_images else None))
+            yield image
+
+    for feature in load_extractor(job.backbone).features(images()):
+        row, image = waiting.popleft()
+        yield _example(row, image, feature.astype("<f2", copy=False).tobytes())
+    if waiting:
+        raise RuntimeError(f"{job.file}: {len(waiting)} images came back from the backbone without a feature")
+
+
+def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
+    try:
+        data = read_image(job.images_dir, row["key"])
+        if hashlib.sha256(data).hexdigest() == row["file_sha256"]:
+            return check_image(data).storable if row["reencode"] else data
+        found = "its bytes changed"
+    except BadImage as error:
+        found = str(error)
+    raise UserError(f"image {row['key']!r} was good when it was checked, and is not what it was ({found}); nothing "
+                    "may change below --images while make_records works: run it again with --overwrite")
+
+
+def _example(row: dict[str, Any], image: bytes | None, feature: bytes | None) -> tuple[Example, list[int]]:
+    example = Example(row["key"], image, row["height"], row["width"], feature, row["captions"], row["tags"],
+                      [token for caption in row["tokens"] for token in caption])
+    return example, [len(caption) for caption in row["tokens"]]
+
+
+@functools.lru_cache(maxsize=1)
+def load_extractor(backbone: BackboneJob) -> "Extractor":
+    """Loaded once per process, however many shards it writes."""
+    from records.backbones import load_backbone
+    from records.extract import Extractor
+
+    return Extractor(load_backbone(backbone.name, backbone.weights), batch_size=EXTRACT_BATCH,
+                     precision=backbone.precision)
+
+
+def total(receipts: Iterable[Receipt]) -> tuple[int, int, int]:
+    """Sums of examples, captions and tokens."""
+    shards = [receipt.shard for receipt in receipts]
+    return sum(s.examples for s in shards), sum(s.captions for s in shards), sum(s.tokens for s in shards)

@@ -1,0 +1,76 @@
+"""The TFRecord file format: framing for writers, and a walk that finds where a damaged file is damaged.
+
+A record is: length (uint64), masked crc32c of those 8 bytes (uint32), the data, masked crc32c of the data
+(uint32), all little-endian (https://www.tensorflow.org/tutorials/load_data/tfrecord). Nothing marks the end of
+a file, which is why one cut between two records, or inside a header, reads clean in TensorFlow.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import google_crc32c
+
+HEADER_BYTES = 12
+FOOTER_BYTES = 4
+_MASK_DELTA = 0xA282EAD8
+_LENGTH = struct.Struct("<Q")
+_CRC = struct.Struct("<I")
+
+
+def masked_crc(data: bytes) -> int:
+    """crc32c of `data`, rotated and offset as TFRecord files store it."""
+    crc = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def frame(data: bytes) -> bytes:
+    """One record: header, data, footer."""
+    length = _LENGTH.pack(len(data))
+    return b"".join((length, _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))))
+
+
+class Damage(ValueError):
+    """A file is no sequence of whole records.
+
+    Attributes:
+      record: index of the first damaged record.
+      offset: byte offset in the file where that record starts.
+    """
+
+    def __init__(self, record: int, offset: int, problem: str):
+        super().__init__(f"record {record} at byte {offset}: {problem}")
+        self.record, self.offset = record, offset
+
+
+def walk(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yields (offset, data) of every record.
+
+    Raises:
+      Damage: at the first record that is cut short or fails a checksum.
+    """
+    offset = index = 0
+    while header := _read(file, HEADER_BYTES):
+        if len(header) < HEADER_BYTES:
+            raise Damage(index, offset, f"the file ends {len(header)} bytes into the header")
+        if _CRC.unpack(header[8:])[0] != masked_crc(header[:8]):
+            raise Damage(index, offset, "the checksum of the length is wrong")
+        (length,) = _LENGTH.unpack(header[:8])
+        body = _read(file, length + FOOTER_BYTES)
+        if len(body) < length + FOOTER_BYTES:
+            raise Damage(index, offset, f"the file ends {len(body)} bytes into {length} bytes of data")
+        data = body[:length]
+        if _CRC.unpack(body[length:])[0] != masked_crc(data):
+            raise Damage(index, offset, f"the checksum of the {length} bytes of data is wrong")
+        yield offset, data
+        offset += HEADER_BYTES + length + FOOTER_BYTES
+        index += 1
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    """`size` bytes, or what is left: raw files may return less than asked for."""
+    parts = []
+    while size > 0 and (part := file.read(min(size, 1 << 24))):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
