@@ -49,7 +49,8 @@ def read(table: Table) -> Iterator[Row | BadRow]:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 for index, example in enumerate(_examples(builder, split, image, text, key)):
-                    yield from _rows(example, image, text, key, folder, used, f"{builder.info.name}[{split}]:{index}", index)
+                    where = f"{builder.info.name}[{split}]:{index}"
+                    yield from _rows(example, image, text, key, folder, used, where, index)
                     progress.add(1)
             except (tf.errors.OpError, OSError) as error:
                 raise UserError(f"--captions: {table.path}: split {split} cannot be written out to {folder} "
