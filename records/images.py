@@ -82,8 +82,11 @@ def read_image(images_dir: str, name: str) -> bytes:
         raise BadImage(f"image file cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def check_image(data: bytes) -> CheckedImage:
+def check_image(data: bytes, reencode: bool = False) -> CheckedImage:
     """Decodes every pixel of an encoded image.
+
+    Args:
+      reencode: store a PNG of the pixels even where the file could be stored as it is.
 
     Raises:
       BadImage: it is no image of a known format, is damaged, cut short, or too large to decode.
@@ -104,7 +107,7 @@ def check_image(data: bytes) -> CheckedImage:
         if width * height > MAX_PIXELS:
             raise BadImage(f"image is too large: {width:,} x {height:,} pixels, the limit is {MAX_PIXELS:,}")
         try:
-            plain = _is_plain(image, data)
+            plain = not reencode and _is_plain(image, data)
             pixels = image if plain else _displayed(image)
             rgb = (pixels if pixels.mode == "RGB" else pixels.convert("RGB")).tobytes()
             storable = data if plain else _png(pixels)

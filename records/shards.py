@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from records.extract import Extractor
 
 _BUFFER_BYTES = 1 << 20
-EXTRACT_BATCH = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,19 +194,31 @@ def _examples(job: ShardJob, plan: bytes) -> Iterator[tuple[Example, list[int]]]
         for row in rows:
             yield _example(row, _stored(job, row) if job.store_images else None, None)
         return
-    waiting: collections.deque[tuple[dict[str, Any], bytes | None]] = collections.deque()
+    extractor = load_extractor(job.backbone)
+    waiting: collections.deque[tuple[dict[str, Any], bytes]] = collections.deque()
+    failed: list[UserError] = []
 
     def images() -> Iterator[bytes]:
-        for row in rows:
-            image = _stored(job, row)
-            waiting.append((row, image if job.store_images else None))
-            yield image
+        try:
+            for row in rows:
+                image = _stored(job, row)
+                waiting.append((row, image))
+                yield image
+        except UserError as error:  # tf.data runs this and would make another error of it
+            failed.append(error)
 
-    for feature in load_extractor(job.backbone).features(images()):
+    for feature in extractor.features(images()):
         row, image = waiting.popleft()
-        yield _example(row, image, feature.astype("<f2", copy=False).tobytes())
+        if feature is None:  # Pillow reads some damaged files that TensorFlow does not: store the pixels it found
+            image = check_image(image, reencode=True).storable
+            (feature,) = extractor.features([image])
+            if feature is None:
+                raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from --captions")
+        yield _example(row, image if job.store_images else None, feature.astype("<f2", copy=False).tobytes())
+    if failed:
+        raise failed[0]
     if waiting:
-        raise RuntimeError(f"{job.file}: {len(waiting)} images came back from the backbone without a feature")
+        raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} images")
 
 
 def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
@@ -234,8 +245,7 @@ def load_extractor(backbone: BackboneJob) -> "Extractor":
     from records.backbones import load_backbone
     from records.extract import Extractor
 
-    return Extractor(load_backbone(backbone.name, backbone.weights), batch_size=EXTRACT_BATCH,
-                     precision=backbone.precision)
+    return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision))
 
 
 def total(receipts: Iterable[Receipt]) -> tuple[int, int, int]:
