@@ -24,7 +24,7 @@ _PAPER, _CARD, _BORDER, _MAT = "#f3f4f6", "#ffffff", "#e5e7eb", "#e5e7eb"
 _PHOTO = (300, 225)
 _MARGIN, _GAP, _PADDING = 24, 16, 12
 _TEXT, _TITLE, _LEADING, _PARAGRAPH = 16, 26, 21, 5
-_LATIN_PUNCTUATION = "\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026"  # dashes, quotes, bullet, ellipsis
+_PUNCTUATION = "\u2018\u2019\u201c\u201d\u2026"  # quotes and the ellipsis: what Pillow's font has beyond ASCII
 _MAX_LINES = 6  # of one wrapped text; longer ones end in an ellipsis
 
 
@@ -161,18 +161,18 @@ def _drawable(text: str) -> str:
 
 
 def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return _latin_font(size) if all(ord(c) < 0x180 or c in _LATIN_PUNCTUATION for c in text) else _wide_font(size)
+    return _plain_font(size) if all(c.isascii() or c in _PUNCTUATION for c in text) else _wide_font(size)
 
 
 @functools.cache
-def _latin_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _plain_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)  # comes inside Pillow
 
 
 @functools.cache
 def _wide_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """DejaVu Sans, which matplotlib carries along: Greek, Cyrillic, Arabic and more beyond Pillow's Latin."""
+    """DejaVu Sans, which matplotlib carries along: accented letters, Greek, Cyrillic, Arabic and more."""
     found = importlib.util.find_spec("matplotlib")
     folders = found.submodule_search_locations if found else None
     path = os.path.join(folders[0], "mpl-data", "fonts", "ttf", "DejaVuSans.ttf") if folders else ""
-    return ImageFont.truetype(path, size) if os.path.exists(path) else _latin_font(size)
+    return ImageFont.truetype(path, size) if os.path.exists(path) else _plain_font(size)
