@@ -245,11 +245,12 @@ def _read_webp(image_bytes: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
         return tf.reduce_all(header[12:16] == list(name))
 
     extended = chunk_is(b"VP8X")
-    lossless_bits = _little_endian(header[21:25])
+    width, height = _little_endian(header[26:28]) % 2 ** 14, _little_endian(header[28:30]) % 2 ** 14
+    lossless = _little_endian(header[21:25])  # width - 1 and height - 1 in 14 bits each
     pixels = tf.case([
         (extended, lambda: (_little_endian(header[24:27]) + 1) * (_little_endian(header[27:30]) + 1)),
-        (chunk_is(b"VP8L"), lambda: (lossless_bits % 2 ** 14 + 1) * (lossless_bits // 2 ** 14 % 2 ** 14 + 1)),
-        (chunk_is(b"VP8 "), lambda: (_little_endian(header[26:28]) % 2 ** 14) * (_little_endian(header[28:30]) % 2 ** 14)),
+        (chunk_is(b"VP8L"), lambda: (lossless % 2 ** 14 + 1) * (lossless // 2 ** 14 % 2 ** 14 + 1)),
+        (chunk_is(b"VP8 "), lambda: width * height),
     ], default=lambda: tf.constant(0, tf.int64))
 
     def read() -> tf.Tensor:

@@ -1,0 +1,67 @@
+"""Features for a stream of encoded images: decoded on all cores, computed in batches of one fixed shape.
+
+    extractor = Extractor(load_backbone("resnet50", "imagenet"))
+    for feature in extractor.features(read_bytes(path) for path in paths):
+        ...                                     # float16 [2048], or None for bytes that TensorFlow cannot decode
+
+The last batch is filled up with black images. So every image goes through the same compiled program, and its feature
+is the same whatever images are beside it, before it, or left to another process.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from records.backbones import LoadedBackbone
+from records.preprocess import IMAGE_SIZE, decode_and_resize
+
+BATCH_SIZE = 32
+_BATCHES_AHEAD = 2
+
+
+class Extractor:
+    """A backbone ready for many images.
+
+    Attributes:
+      backbone: where the features come from.
+      batch_size: images computed at once. Features may differ in the last bit between batch sizes, so it belongs to
+        what a records folder is a function of.
+    """
+
+    def __init__(self, backbone: LoadedBackbone, batch_size: int = BATCH_SIZE):
+        self.backbone, self.batch_size = backbone, batch_size
+
+    def features(self, images: Iterable[bytes]) -> Iterator[np.ndarray | None]:
+        """Yields one float16 [F] array per image, in order; None for one that `decode_and_resize` refuses.
+
+        `images` is read ahead by a few batches on another thread.
+        """
+        expected = 0
+        for rows, features in self._batches(images):
+            for row, feature in zip(rows, features, strict=True):
+                yield from itertools.repeat(None, row - expected)
+                yield feature
+                expected = row + 1
+        yield from itertools.repeat(None, self._taken - expected)
+
+    def _batches(self, images: Iterable[bytes]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Row numbers int64 [n] and their features float16 [n, F], n = batch_size but for the last batch."""
+        self._taken = 0
+
+        def numbered() -> Iterator[tuple[int, bytes]]:
+            for row, data in enumerate(images):
+                self._taken = row + 1
+                yield row, data
+
+        dataset = tf.data.Dataset.from_generator(
+            numbered, output_signature=(tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.string)))
+        dataset = dataset.map(lambda row, data: (row, decode_and_resize(data)), num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = dataset.ignore_errors(log_warning=False).batch(self.batch_size).prefetch(_BATCHES_AHEAD)
+        for rows, pixels in dataset:
+            count = rows.shape[0]
+            if count < self.batch_size:
+                filler = tf.zeros([self.batch_size - count, IMAGE_SIZE, IMAGE_SIZE, 3])
+                pixels = tf.concat([pixels, filler], 0)
+            yield rows.numpy(), self.backbone(pixels)[:count].numpy().astype(np.float16)
