@@ -1,0 +1,31 @@
+"""What many tests share: the command line as a user runs it, and one whole demo run."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def run_main(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python main.py ARGUMENTS` in a process of its own."""
+    return subprocess.run([sys.executable, "main.py", *map(str, arguments)], cwd=ROOT, text=True, capture_output=True,
+                          env={**os.environ, **environment}, check=False)
+
+
+@pytest.fixture(scope="session")
+def main_process():
+    return run_main
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> tuple[pathlib.Path, str]:
+    """The folder and the output of one finished `--mode=demo`: records/, run/ and export/ of the embedded photos."""
+    folder = tmp_path_factory.mktemp("demo")
+    result = run_main("--mode=demo", f"--run_dir={folder}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder, result.stdout

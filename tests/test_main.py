@@ -1,0 +1,124 @@
+"""The command line: help, modes, and one clear line for each kind of bad input."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from flags.modes import MODES
+from tests.conftest import ROOT
+
+DEMO = ROOT / "tagger" / "demo_data"
+
+
+def test_help_lists_every_mode_and_imports_no_tensorflow():
+    code = ("import sys, main; status = main.main(['main.py', '--help']); "
+            "heavy = [m for m in ('tensorflow', 'keras', 'numpy') if m in sys.modules]; assert not heavy, heavy; "
+            "sys.exit(status)")
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    for name, mode in MODES.items():
+        assert sum(name in line and mode.summary in line for line in result.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_explains_its_flags(mode):
+    code = f"import sys, main; status = main.main(['main.py', '--mode={mode}', '--help']); " \
+           "assert 'tensorflow' not in sys.modules; sys.exit(status)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert MODES[mode].summary in result.stdout and "--" in result.stdout
+
+
+def _one_line(result, *expected):
+    assert result.returncode == 1, result.stdout + result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
+    for text in expected:
+        assert text in lines[0], lines[0]
+
+
+def _make_records(main_process, tmp_path, **flags):
+    given = {"images": DEMO / "images", "captions": DEMO / "captions.token.txt", "records_dir": tmp_path / "records",
+             "backbone": "none", **flags}
+    return main_process("--mode=make_records", *(f"--{name}={value}" for name, value in given.items()))
+
+
+def test_no_mode(main_process):
+    _one_line(main_process(), "--mode is required", "make_records", "train")
+
+
+def test_unknown_mode(main_process):
+    _one_line(main_process("--mode=trian"), "--mode=trian", "make_records", "train")
+
+
+def test_unknown_flag(main_process):
+    _one_line(main_process("--mode=verify_records", "--recordsdir=x"), "recordsdir", "--help")
+
+
+def test_missing_required_flag(main_process):
+    _one_line(main_process("--mode=verify_records"), "--records_dir is required")
+
+
+def test_missing_image_folder(main_process, tmp_path):
+    _one_line(_make_records(main_process, tmp_path, images=tmp_path / "nowhere"), "--images", "nowhere")
+
+
+def test_missing_caption_file(main_process, tmp_path):
+    _one_line(_make_records(main_process, tmp_path, captions=tmp_path / "nowhere.csv"), "--captions", "nowhere.csv")
+
+
+def test_empty_caption_file(main_process, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_bytes(b"")
+    _one_line(_make_records(main_process, tmp_path, captions=empty), "empty.csv")
+
+
+def test_caption_of_a_photo_that_does_not_exist(main_process, tmp_path):
+    table = tmp_path / "captions.csv"
+    table.write_text("image,caption\n000000000790.jpg,a photo\nghost.jpg,a photo that is not there\n")
+    _one_line(_make_records(main_process, tmp_path, captions=table), "captions.csv:3", "ghost.jpg")
+
+
+def test_unreadable_weights_file(main_process, tmp_path):
+    weights = tmp_path / "broken.weights.h5"
+    weights.write_bytes(b"these are no weights")
+    _one_line(_make_records(main_process, tmp_path, backbone="mobilenet_v2", backbone_weights=weights),
+              "broken.weights.h5", "mobilenet_v2")
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--mode=verify_records"], ["--mode=inspect_records"], ["--mode=train", "--run_dir=RUN"],
+])
+def test_folder_that_holds_no_records(main_process, tmp_path, arguments):
+    arguments = [a.replace("RUN", str(tmp_path / "run")) for a in arguments]
+    _one_line(main_process(*arguments, f"--records_dir={tmp_path}"), str(tmp_path), "make_records")
+
+
+@pytest.mark.parametrize("mode", ["eval", "export"])
+def test_folder_that_holds_no_run(main_process, tmp_path, demo, mode):
+    records = [f"--records_dir={demo[0] / 'records'}", "--split=test"] if mode == "eval" else [
+        f"--export_dir={tmp_path / 'export'}"]
+    _one_line(main_process(f"--mode={mode}", f"--run_dir={tmp_path}", *records), str(tmp_path), "train")
+
+
+def test_tag_without_an_export(main_process, tmp_path):
+    _one_line(main_process("--mode=tag", f"--export_dir={tmp_path}", DEMO / "images" / "000000000790.jpg"),
+              str(tmp_path), "export")
+
+
+def test_flagfile_gives_mode_and_flags(main_process, tmp_path):
+    flagfile = tmp_path / "verify.flags"
+    flagfile.write_text(f"--mode=verify_records\n--records_dir={tmp_path / 'nothing'}\n")
+    _one_line(main_process(f"--flagfile={flagfile}"), "nothing")
+
+
+def test_demo_leaves_everything_behind(demo):
+    folder, output = demo
+    for path in ("records/manifest.json", "run/history.csv", "run/loss.png", "run/best.weights.h5",
+                 "run/eval-test/contact_sheet.png"):
+        assert (folder / path).stat().st_size > 0
+    metrics = json.loads((folder / "run/eval-test/metrics.json").read_text())
+    assert metrics["images"] > 0 and metrics["loss"] > 0
+    assert "contact_sheet.png" in output and "resnet50" in output
