@@ -41,7 +41,8 @@ class Held:
         image = np.full(info.captions + 1, info.examples, np.int32)
         keys: list[np.ndarray] = []
         n = c = t = 0
-        blocks = parsed_blocks(split, range(len(info.shards)), vocabulary_size, tf.data.AUTOTUNE).prefetch(2)
+        shards = tf.range(len(info.shards), dtype=tf.int64)
+        blocks = parsed_blocks(split, shards, vocabulary_size, tf.data.AUTOTUNE).prefetch(2)
         with Progress(f"reading {split.name}", info.examples, "images") as progress, reading_errors(split.records_dir):
             for block in blocks.as_numpy_iterator():
                 images, captions, ids = len(block["key"]), len(block["start"]), len(block["tokens"])

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import tensorflow as tf
 from etils import epath
@@ -24,6 +24,8 @@ END, UNK = 1, 2  # word ids, as in records.vocabulary
 
 # Records parsed by one op: enough to spread its cost, few enough that photos of a megabyte each stay affordable.
 READ_BATCH = 64
+
+_BUFFER_BYTES = 1 << 18  # per open file; many lanes may be open at once
 
 _MARK = "records: "
 _STOP = " :records"
@@ -126,19 +128,18 @@ def _require(condition: tf.Tensor, *parts: str | tf.Tensor) -> tf.Operation:
     return tf.debugging.Assert(condition, [tf.strings.join([_MARK, *texts, _STOP])])
 
 
-def _blocks(split: Split, shards: Sequence[int]) -> tf.data.Dataset:
-    """(serialized string [n], shard number, block number, blocks of the shard): n is READ_BATCH but for the end.
+def _blocks(split: Split, shards: tf.Tensor) -> tf.data.Dataset:
+    """Tuples (serialized string [n], shard number, block number, blocks of the shard); n is READ_BATCH but for the end.
 
     After its last block a shard gives one empty block, number `blocks`; more or fewer records than in the manifest
     raise InvalidArgumentError.
     """
-    infos = [split.info.shards[i] for i in shards]
-    table = tf.data.Dataset.from_tensor_slices((
-        tf.constant([split.path(s) for s in infos], tf.string), tf.constant(list(shards), tf.int64),
-        tf.constant([s.examples for s in infos], tf.int64)))
+    paths = tf.constant([split.path(shard) for shard in split.info.shards], tf.string)
+    examples_of = tf.constant([shard.examples for shard in split.info.shards], tf.int64)
     nothing = tf.data.Dataset.from_tensors(tf.constant([], tf.string)).repeat()
 
-    def read(path: tf.Tensor, shard: tf.Tensor, examples: tf.Tensor) -> tf.data.Dataset:
+    def read(shard: tf.Tensor) -> tf.data.Dataset:
+        path, examples = paths[shard], examples_of[shard]
         blocks = (examples + READ_BATCH - 1) // READ_BATCH
 
         def counted(block: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -150,10 +151,10 @@ def _blocks(split: Split, shards: Sequence[int]) -> tf.data.Dataset:
                     "make_records again with --overwrite")]):
                 return tf.identity(serialized), shard, block, blocks
 
-        data = tf.data.TFRecordDataset(path).batch(READ_BATCH).concatenate(nothing)
+        data = tf.data.TFRecordDataset(path, buffer_size=_BUFFER_BYTES).batch(READ_BATCH).concatenate(nothing)
         return tf.data.Dataset.zip(tf.data.Dataset.range(blocks + 1), data).map(counted)
 
-    return table.flat_map(read)
+    return tf.data.Dataset.from_tensor_slices(shards).flat_map(read)
 
 
 def _split_captions(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -163,9 +164,15 @@ def _split_captions(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.T
     return starts, ends + 1 - starts, tf.cast(tf.gather(tokens.value_rowids(), ends), tf.int32)
 
 
-def parsed_blocks(split: Split, shards: Sequence[int], vocabulary_size: int,
+def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int,
                   parallel_calls: int | None = None) -> tf.data.Dataset:
-    """Features and captions of the given shards (their numbers), in that order, a block of records at a time.
+    """Features and captions of some shards, a block of records at a time.
+
+    Args:
+      split: an opened split.
+      shards: numbers of the shards in the order wanted, int64 [s].
+      vocabulary_size: ids from here on become <unk>.
+      parallel_calls: blocks parsed at the same time; None: one after the other.
 
     Returns:
       Dataset of dicts with n <= READ_BATCH records, c captions, t tokens: key string [n], feature float16 [n, F],
@@ -215,7 +222,9 @@ def parsed_blocks(split: Split, shards: Sequence[int], vocabulary_size: int,
         return state, {k: tf.identity(v) for k, v in block.items()}
 
     zero = tf.constant(0, tf.int64)
-    return _blocks(split, shards).map(parse, num_parallel_calls=parallel_calls, deterministic=True if parallel_calls else None).scan((zero, zero), add)
+    order = True if parallel_calls else None
+    parsed = _blocks(split, shards).map(parse, num_parallel_calls=parallel_calls, deterministic=order)
+    return parsed.scan((zero, zero), add)
 
 
 def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
@@ -257,4 +266,4 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
             example["image"] = tf.fill([count], "")
         return example
 
-    return _blocks(split, range(len(split.info.shards))).map(parse).unbatch()
+    return _blocks(split, tf.range(len(split.info.shards), dtype=tf.int64)).map(parse).unbatch()

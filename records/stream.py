@@ -9,7 +9,7 @@ and all of it depends on (seed, epoch, lane, place) only. To start at a later st
 whose captions the manifest counts, and reads the one shard that the step falls into from its beginning.
 """
 
-from collections.abc import Sequence
+import dataclasses
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +22,29 @@ from records.reader import Split, parsed_blocks
 # Captions that all lanes together hold to mix them, about 35 MB at F = 2048. Records lie in the shards in random
 # order already (make_records hashes their keys), so the window only has to separate the captions of one image.
 _WINDOW_ROWS = 8192
+
+
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """Where a lane begins to read for one step of one epoch.
+
+    Attributes:
+      shards: numbers of the shards to read, in order; the shard that holds the step's window first.
+      seed: of the order within windows.
+      filler: rows to put in front, so that the windows of what is read are those of the whole epoch.
+      skip: windows to leave out then, the first of them partly filler.
+      window: number of the first window that is used.
+      into: rows of that window that the steps before took.
+      given: rows that the lane fills in each step, int64 [steps - first step].
+    """
+
+    shards: list[int]
+    seed: int
+    filler: int
+    skip: int
+    window: int
+    into: int
+    given: np.ndarray
 
 
 class Lanes:
@@ -59,65 +82,60 @@ class Lanes:
         each = self.count // hosts
         return range(host * each, (host + 1) * each)
 
-    def batches(self, lanes: Sequence[int], first_step: int, key: tuple[int, int] | None) -> tf.data.Dataset:
+    def batches(self, lanes: range, first_step: int, key: tuple[int, int] | None) -> tf.data.Dataset:
         """The rows that the given lanes fill in each batch from `first_step` on.
 
         Args:
-          lanes: numbers of lanes, in order.
+          lanes: numbers of lanes.
           first_step: batches of the epoch to leave out.
           key: (seed, epoch), or None for stored order.
         """
-        if first_step == self.steps:  # nothing is left, and no shard to look into
-            first_step -= 1
-            return self.batches(lanes, first_step, key).skip(1)
-        given = np.stack([batches.lane_rows(self._totals[lane], self.steps, first_step) for lane in lanes], axis=1)
-        parts = tuple(self._lane(lane, first_step, key) for lane in lanes)
-        slots = len(lanes) * self.rows
+        starts = [self._start(lane, min(first_step, self.steps - 1), key) for lane in lanes]
+        shards = tf.ragged.constant([start.shards for start in starts], tf.int64, row_splits_dtype=tf.int64)
+        numbers = tf.data.Dataset.from_tensor_slices({
+            "shards": shards,
+            **{name: tf.constant([getattr(start, name) for start in starts], tf.int64)
+               for name in ("seed", "filler", "skip", "window", "into")},
+            "given": np.stack([start.given for start in starts])})
+        rows = numbers.interleave(lambda start: self._lane(start, mix=key is not None), len(lanes), 1,
+                                  num_parallel_calls=len(lanes), deterministic=True)
+        # Each lane gives one element a step, so that a batch is the next len(lanes) elements.
+        steps = rows.rebatch(self.rows * len(lanes)).map(_trim)
+        return steps.skip(1) if first_step == self.steps else steps
 
-        def join(counts: tf.Tensor, parts: tuple) -> dict[str, tf.Tensor]:
-            joined = {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}
-            # Lane i fills places i*rows … of the batch; the places that it leaves get the empty row at the end.
-            filled = tf.reshape(tf.range(self.rows) < tf.cast(counts, tf.int32)[:, None], [slots])
-            found = tf.size(joined["key"])
-            with tf.control_dependencies([tf.debugging.assert_equal(
-                    tf.cast(found, tf.int64), tf.reduce_sum(counts), "a lane ended before its last caption")]):
-                place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32)) - 1, found)
-            rows = {name: tf.gather(tf.concat([value, tf.zeros_like(value[:1])], 0), place)
-                    for name, value in joined.items()}
-            width = tf.maximum(tf.reduce_max(tf.reduce_sum(tf.cast(rows["tokens"] > 0, tf.int32), 1)), 1)
-            return batch(rows["key"], rows["feature"], rows["tokens"][:, :width])
-
-        return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(given), parts).map(
-            join, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-
-    def _lane(self, lane: int, first_step: int, key: tuple[int, int] | None) -> tf.data.Dataset:
-        """Dicts of key [q], feature [q, F], tokens [q, max_tokens], q rows for each step from `first_step` on."""
+    def _start(self, lane: int, first_step: int, key: tuple[int, int] | None) -> "_Start":
         shards = self._shards[lane]
         if key is not None:
             shards = [shards[i] for i in batches.permutation(len(shards), *key, lane)]
         given = batches.lane_rows(self._totals[lane], self.steps)
-        first_row = int(given[:first_step].sum())
-        window, into_window = divmod(first_row, self._window)
+        window, into = divmod(int(given[:first_step].sum()), self._window)
         before = skipped = 0  # captions in the shards that lie wholly before that window
         while before + self._captions[shards[skipped]] <= window * self._window:
             before += self._captions[shards[skipped]]
             skipped += 1
-        # Filler in front makes the windows of what is read coincide with those of the whole epoch.
-        filler = self._filler(before % self._window)
-        rows = parsed_blocks(self._split, shards[skipped:], self._vocabulary_size).map(self._rows)
-        windows = filler.concatenate(rows).rebatch(self._window).skip(window - before // self._window)
-        if key is not None:
-            def mix(number: tf.Tensor, rows: dict) -> dict:
-                seed = [tf.constant(word, tf.int64), number]
-                bits = tf.random.stateless_uniform(tf.shape(rows["key"]), seed, None, None, tf.int64, alg="philox")
-                order = tf.argsort(bits, stable=True)
-                return {name: tf.gather(value, order) for name, value in rows.items()}
+        return _Start(
+            shards=shards[skipped:], seed=batches.word(*key, lane) if key else 0, filler=before % self._window,
+            skip=window - before // self._window, window=window, into=into, given=given[first_step:])
 
-            word = batches.word(*key, lane)
-            windows = windows.enumerate(window).map(mix)
-        # What the steps before took of the first window goes first, as one element to skip.
-        sizes = np.concatenate([[into_window] * (into_window > 0), given[first_step:]])
-        return windows.rebatch(sizes.astype(np.int64)).skip(int(into_window > 0)).prefetch(2)
+    def _lane(self, start: dict[str, tf.Tensor], mix: bool) -> tf.data.Dataset:
+        """A lane's rows of each batch: dicts of key [r], feature [r, F], tokens [r, max_tokens]."""
+        parsed = parsed_blocks(self._split, start["shards"], self._vocabulary_size).map(self._rows)
+        front = tf.data.Dataset.from_tensors(self._empty(start["filler"])).take(tf.sign(start["filler"]))
+        windows = front.concatenate(parsed).rebatch(self._window).skip(start["skip"])
+        if mix:
+            windows = windows.enumerate(start["window"]).map(lambda number, rows: _mix(rows, start["seed"], number))
+        # What the steps before took of the first window comes out first, as one element to skip.
+        partly = tf.sign(start["into"])
+        sizes = tf.concat([start["into"][None][1 - partly:], start["given"]], 0)
+        found = windows.rebatch(sizes).skip(partly)
+
+        def fill(given: tf.Tensor, rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            with tf.control_dependencies([tf.debugging.assert_equal(tf.size(rows["key"], tf.int64), given)]):
+                empty = self._empty(self.rows - given)
+            return {name: tf.ensure_shape(tf.concat([value, empty[name]], 0), [self.rows, *value.shape[1:]])
+                    for name, value in rows.items()}
+
+        return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(start["given"]), found).map(fill)
 
     def _rows(self, block: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One row per caption of a parsed block."""
@@ -128,11 +146,21 @@ class Lanes:
             "tokens": ragged.to_tensor(0, shape=[None, self._split.info.max_tokens]),
         }
 
-    def _filler(self, count: int) -> tf.data.Dataset:
-        """`count` rows that nobody looks at, in one element; no element for none."""
-        rows = {
+    def _empty(self, count: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`count` rows of zeros and empty keys."""
+        return {
             "key": tf.fill([count], ""),
             "feature": tf.zeros([count, self._split.feature_size], tf.float16),
             "tokens": tf.zeros([count, self._split.info.max_tokens], tf.int32),
         }
-        return tf.data.Dataset.from_tensors(rows).take(int(count > 0))
+
+
+def _mix(rows: dict[str, tf.Tensor], seed: tf.Tensor, window: tf.Tensor) -> dict[str, tf.Tensor]:
+    bits = tf.random.stateless_uniform(tf.shape(rows["key"]), [seed, window], None, None, tf.int64, alg="philox")
+    order = tf.argsort(bits, stable=True)
+    return {name: tf.gather(value, order) for name, value in rows.items()}
+
+
+def _trim(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    longest = tf.reduce_max(tf.math.count_nonzero(rows["tokens"], 1))
+    return batch(rows["key"], rows["feature"], rows["tokens"][:, :tf.maximum(longest, 1)])
