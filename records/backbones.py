@@ -139,6 +139,11 @@ class LoadedBackbone(tf.Module):
     def feature_size(self) -> int:
         return self.spec.feature_size
 
+    @property
+    def keras_variables(self) -> list[keras.Variable]:
+        """Every weight and statistic of the network, for an export that stores them itself."""
+        return self._model.variables
+
     @tf.function(input_signature=[tf.TensorSpec([None, IMAGE_SIZE, IMAGE_SIZE, 3], tf.float32, name="images")])
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """float32 [B, 224, 224, 3], RGB in 0..255, to float32 [B, feature_size]: the mean over the views."""
