@@ -1,0 +1,58 @@
+"""The numbers of an evaluation in words and as a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+DEFINITIONS = {
+    "loss": "mean cross-entropy in nats per real token (words and <end>), teacher-forced",
+    "perplexity": "exp(loss)",
+    "bleu_1…4, rouge_l, cider": "points, as papers print them: pycocoevalcap's values times 100; "
+                                "for --target=tags, of tag sequences",
+    "tag_precision, tag_recall, tag_f1": "fractions; tags of the predicted caption against the union of the tags of "
+                                         "the image's captions, counts pooled over images",
+    "precision_at_5, recall_at_5, f1_at_5": "fractions; first five ranked tags against the tags that at least two "
+                                            "captions of the image contain, counts pooled over images",
+    "images_without_shared_tags": "images where no two captions agree on a tag: their precision at 5 is 0",
+    "mean_average_precision": "fraction; mean over the train split's 200 most frequent tags of the average precision "
+                              "of ranking the images by the tag's score, relevant where two captions contain the tag",
+    "average_precision_tags": "how many of those tags have a relevant image in this split",
+    "distinct_captions, distinct_share, distinct_words": "different captions predicted, that over images, and "
+                                                         "different words in them",
+    "seen_in_training": "fraction of images whose caption is, word for word, a caption of the train split",
+}
+
+# (heading, [(metric, label, format)]): one column of the table each.
+_COLUMNS = (
+    ("caption", [("bleu_1", "BLEU-1", "{:.1f}"), ("bleu_2", "BLEU-2", "{:.1f}"), ("bleu_3", "BLEU-3", "{:.1f}"),
+                 ("bleu_4", "BLEU-4", "{:.1f}"), ("rouge_l", "ROUGE-L", "{:.1f}"), ("cider", "CIDEr-D", "{:.1f}")]),
+    ("tags in the caption", [("tag_precision", "precision", "{:.3f}"), ("tag_recall", "recall", "{:.3f}"),
+                             ("tag_f1", "F1", "{:.3f}")]),
+    ("ranked tags", [("precision_at_5", "precision at 5", "{:.3f}"), ("recall_at_5", "recall at 5", "{:.3f}"),
+                     ("f1_at_5", "F1 at 5", "{:.3f}"), ("mean_average_precision", "mean avg. precision", "{:.3f}")]),
+    ("model", [("loss", "loss", "{:.4f}"), ("perplexity", "perplexity", "{:.2f}"),
+               ("distinct_captions", "distinct", "{:,}"), ("distinct_words", "words used", "{:,}"),
+               ("seen_in_training", "seen in training", "{:.1%}")]),
+)
+
+
+def table(values: Mapping[str, Any]) -> str:
+    """The metrics in columns, for a terminal of 100 characters; a dash stands for what is not defined."""
+    columns = []
+    for heading, metrics in _COLUMNS:
+        cells = [(label, "–" if values[name] is None else form.format(values[name])) for name, label, form in metrics]
+        label_width = max(len(label) for label, _ in cells)
+        value_width = max(len(value) for _, value in cells)
+        lines = [f"{label:<{label_width}}  {value:>{value_width}}" for label, value in cells]
+        width = max(len(heading), len(lines[0]))
+        columns.append([f"{line:<{width}}" for line in (heading, "─" * width, *lines)])
+    height = max(map(len, columns))
+    for column in columns:
+        column += [" " * len(column[0])] * (height - len(column))
+    return "\n".join("  " + "   ".join(parts).rstrip() for parts in zip(*columns, strict=True))
+
+
+def summary(values: Mapping[str, Any], run_dir: str) -> str:
+    """What was evaluated, and the table."""
+    runs = run_dir + (f" with {', '.join(values['ensemble'])}" if values["ensemble"] else "")
+    return (f"\n{runs}: {values['images']:,} images of {values['split']}, {values['weights']} weights, beam "
+            f"{values['beam_width']}, length penalty {values['length_penalty']:g}\n\n{table(values)}\n")

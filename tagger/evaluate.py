@@ -1,0 +1,152 @@
+"""--mode=eval: how good a run is on one split, in numbers, in predictions and in pictures.
+
+Writes into RUN_DIR/eval-SPLIT/:
+
+  predictions.jsonl      per image: image, caption, tags (best first), tag_scores, score, references,
+                         reference_tags, and the image's own cider, bleu_4, rouge_l, tag_f1 and f1_at_5
+  contact_sheet.png      photos with predictions and references
+  worst_and_best.png     the same of the photos where the captions fit least and most
+  metrics.json           every number, with `definitions`; written last
+"""
+
+import json
+import math
+import time
+
+import numpy as np
+import tensorflow as tf
+from etils import epath
+
+from flags import eval as eval_flags
+from flags.errors import UserError
+from records import manifest as manifest_lib
+from records import pipeline
+from records.files import write_atomic
+from records.progress import duration
+from records.text import words
+from records.vocabulary import VOCABULARY_FILE, Vocabulary
+from tagger import eval_sheets, eval_summary, metrics, run_dir
+from tagger.decode import Decoder
+from tagger.predict_split import Predicted, frequent_tags, predict_split
+from tagger.split_loss import split_loss
+
+METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.jsonl"
+
+
+def run(config: eval_flags.Eval) -> int:
+    """Evaluates, writes and prints a table.
+
+    Raises:
+      UserError: the folders are not what they should be or do not belong together, or a flag is out of range.
+    """
+    start = time.monotonic()
+    _check_flags(config)
+    split = pipeline.open_split(config.records_dir, config.split)
+    runs = _load_runs(config, split.manifest)
+    models, vocabulary, target = [one.model for one in runs], runs[0].vocabulary, split.manifest.target
+    max_length = config.max_length or runs[0].max_length
+    decoder = Decoder(models, vocabulary, max_length, tags=config.top_tags, tag_samples=config.tag_samples,
+                      block_repeats=config.block_repeats)
+    frequent = frequent_tags(Vocabulary.load(config.records_dir))
+    predicted = list(predict_split(decoder, split, vocabulary, frequent, target, config.batch_size,
+                                   config.beam_width, config.length_penalty, config.limit))
+    loss, tokens = split_loss(models, split, config.batch_size,
+                              {one.prediction.image for one in predicted} if config.limit else None)
+    train_captions = None
+    if config.train_captions:
+        train_split = pipeline.open_split(config.records_dir, runs[0].config.train_split)
+        train_captions = recited(train_split, predicted, target)
+    scores = metrics.score(metrics.Predictions(
+        [one.prediction for one in predicted], frequent,
+        np.stack([one.frequent_tag_scores for one in predicted]), train_captions))
+
+    folder = epath.Path(config.run_dir) / f"eval-{config.split}"
+    folder.mkdir(parents=True, exist_ok=True)
+    own_scores = [{name: float(array[i]) for name, array in scores.per_image.items()} for i in range(len(predicted))]
+    write_atomic(folder / PREDICTIONS_FILE, "".join(map(_line, predicted, own_scores)))
+    ranking = "tag_f1" if target == "tags" else "cider"
+    written = eval_sheets.draw(folder, split, predicted, ranking, scores.per_image[ranking], config.sheet_images,
+                               config.worst_and_best)
+    values = {
+        "loss": loss, "perplexity": math.exp(loss), **scores.values,
+        "images": len(predicted), "captions": sum(len(one.captions) for one in predicted), "tokens": tokens,
+        "split": config.split, "target": target, "beam_width": config.beam_width,
+        "length_penalty": config.length_penalty, "max_length": max_length, "block_repeats": config.block_repeats,
+        "tag_samples": config.tag_samples, "weights": config.weights, "ensemble": list(config.ensemble),
+        "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
+        "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
+        "definitions": eval_summary.DEFINITIONS}
+    write_atomic(folder / METRICS_FILE, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    print(eval_summary.summary(values, config.run_dir))
+    for path in (*written, folder / PREDICTIONS_FILE, folder / METRICS_FILE):
+        print(f"  {path}")
+    print(f"  ({values['images']:,} images in {duration(time.monotonic() - start)})", flush=True)
+    return 0
+
+
+def _check_flags(config: eval_flags.Eval) -> None:
+    for name, least in (("beam_width", 1), ("batch_size", 1), ("top_tags", 1), ("max_length", 0), ("limit", 0),
+                        ("tag_samples", 0), ("sheet_images", 0), ("worst_and_best", 0)):
+        if getattr(config, name) < least:
+            raise UserError(f"--{name}={getattr(config, name)}: found a number below {least}, give {least} or more")
+
+
+def _load_runs(config: eval_flags.Eval, records: manifest_lib.Manifest) -> list[run_dir.Run]:
+    """The run and those it is averaged with, all checked against the records and each other."""
+    folders = (config.run_dir, *config.ensemble)
+    runs = [run_dir.load_run(folder, config.weights if i == 0 else "best") for i, folder in enumerate(folders)]
+    for folder, one in zip(folders, runs, strict=True):
+        check_match(records, one.manifest, config.records_dir, folder)
+        if one.vocabulary.words != runs[0].vocabulary.words:
+            raise UserError(f"--ensemble: {folder} has a vocabulary of {one.vocabulary.size:,} words, {folders[0]} one "
+                            f"of {runs[0].vocabulary.size:,}; average only runs trained with the same words")
+    return runs
+
+
+def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifest, records_dir: str,
+                run_dir: str) -> None:
+    """Checks that numbers and features of `records` mean to the run's model what its own records meant.
+
+    Raises:
+      UserError: target, vocabulary or backbone differ; the message names what does.
+    """
+    if records.backbone is None or trained_on.backbone is None:
+        raise UserError(f"--records_dir={records_dir}: its examples hold no features (--backbone=none); make records "
+                        f"with the backbone that {run_dir} was trained with")
+    pairs = [("target", records.target, trained_on.target),
+             ("vocabulary's sha256", *(one.files[VOCABULARY_FILE].sha256[:12] for one in (records, trained_on)))]
+    for field in ("name", "feature_size", "image_size", "preprocessing", "weights_sha256"):
+        pairs.append((f"backbone {field}", getattr(records.backbone, field), getattr(trained_on.backbone, field)))
+    for what, found, expected in pairs:
+        if found != expected:
+            raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: its {what} is {found}, the "
+                            f"run was trained with {expected}; give the records that the run was trained on, or make "
+                            "records that hold the same train captions and use the same backbone")
+
+
+def recited(train_split: pipeline.Split, predicted: list[Predicted], target: str) -> frozenset[tuple[str, ...]]:
+    """Those of the predictions that are, word for word, a caption (for tags: a tag sequence) of the train split."""
+    said, found = {one.prediction.words for one in predicted}, set()
+    with pipeline.reading_errors(train_split.records_dir):
+        for example in pipeline.images(train_split, read_image=False).as_numpy_iterator():
+            for text in example["tags" if target == "tags" else "captions"]:
+                sequence = tuple(text.decode().split() if target == "tags" else words(text.decode()))
+                if sequence in said:
+                    found.add(sequence)
+    return frozenset(found)
+
+
+def _line(one: Predicted, own_scores: dict[str, float]) -> str:
+    """One line of predictions.jsonl."""
+    row = {
+        "image": one.prediction.image, "caption": " ".join(one.prediction.words), "score": _short(one.score),
+        "tags": list(one.prediction.ranked_tags), "tag_scores": [_short(score) for score in one.tag_scores],
+        "references": list(one.captions), "reference_tags": [list(tags) for tags in one.prediction.reference_tags],
+        **{name: _short(value) for name, value in own_scores.items()}}
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _short(value: float) -> float:
+    """Six significant digits: as much as float32 promises."""
+    return float(f"{value:.6g}")
