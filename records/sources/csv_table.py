@@ -49,19 +49,18 @@ def read(table: Table) -> Iterator[Row | BadRow]:
         first = "".join(table.first_lines(1)).strip()
         raise UserError(f"--captions: {table.path}: the first line {shown(first)} names no image and caption "
                         "column; expected a header such as image,caption")
-    for number, fields in _records(table.lines(), layout):
+    for number, line, fields in _records(table.lines(), layout):
         if number <= layout.header_line:
             continue
         where = f"{table.name}:{number}"
         if isinstance(fields, str):
-            yield BadRow(where, "", fields)
+            yield BadRow(where, _image_of(_bare(line, layout), layout), fields)
             continue
         while len(fields) > layout.width and not fields[-1].strip():
             fields.pop()
         if len(fields) != layout.width:
-            yield BadRow(where, printable(fields[layout.image]) if layout.image < len(fields) else "",
-                         f"number of fields is wrong: {len(fields)} instead of {layout.width}; "
-                         f"a caption with {layout.delimiter!r} in it needs quotes")
+            yield BadRow(where, _image_of(fields, layout), f"number of fields is wrong: {len(fields)} instead of "
+                         f"{layout.width}; a caption with {layout.delimiter!r} in it needs quotes")
             continue
         yield make_row(fields[layout.image], fields[layout.caption], where,
                        None if layout.split is None else fields[layout.split])
@@ -84,7 +83,18 @@ def _layout(table: Table) -> _Layout | None:
     return None
 
 
+def _image_of(fields: list[str], layout: _Layout) -> str:
+    """The image that a bad row names, as far as one can tell."""
+    return printable(fields[layout.image].strip().strip('"')) if layout.image < len(fields) else ""
+
+
+def _bare(line: str, layout: _Layout) -> list[str]:
+    """The fields when quotes are letters like any other."""
+    return line.rstrip("\r\n").split(layout.delimiter)
+
+
 _UNCLOSED = "quote is opened and never closed"
+_GARBLED = "text follows a closing quote: double the quotes inside a quoted field"
 
 
 def _parse(lines: list[str], delimiter: str) -> list[str] | str:
@@ -96,11 +106,13 @@ def _parse(lines: list[str], delimiter: str) -> list[str] | str:
     except csv.Error as error:
         if str(error) == "unexpected end of data":
             return _UNCLOSED
+        if str(error).endswith("expected after '\"'"):
+            return _GARBLED
         return f"row is no CSV: {error}"
 
 
-def _records(lines: Iterator[tuple[int, str | None]], layout: _Layout) -> Iterator[tuple[int, list[str] | str]]:
-    """(line number, fields or what is wrong) of each record, blank lines left out."""
+def _records(lines: Iterator[tuple[int, str | None]], layout: _Layout) -> Iterator[tuple[int, str, list[str] | str]]:
+    """(line number, first line, fields or what is wrong) of each record, blank lines left out."""
     waiting: deque[tuple[int, str | None]] = deque()  # lines looked at and not used
 
     def take() -> tuple[int, str | None] | None:
@@ -109,7 +121,7 @@ def _records(lines: Iterator[tuple[int, str | None]], layout: _Layout) -> Iterat
     while (entry := take()) is not None:
         number, line = entry
         if line is None:
-            yield number, f"line is longer than {LINE_LIMIT:,} characters"
+            yield number, "", f"line is longer than {LINE_LIMIT:,} characters"
             continue
         if not line.strip():
             continue
@@ -123,8 +135,6 @@ def _records(lines: Iterator[tuple[int, str | None]], layout: _Layout) -> Iterat
         if ahead and (isinstance(fields, str) or len(fields) != layout.width):
             waiting.extendleft(reversed(ahead))
             fields = _UNCLOSED
-        elif isinstance(fields, str) and fields != _UNCLOSED:
-            # "So-called" quotes, as in  a.jpg,"Hi" he says  : usable when the delimiters alone tell the fields.
-            bare = next(csv.reader([line], delimiter=layout.delimiter, quoting=csv.QUOTE_NONE), [])
-            fields = bare if len(bare) == layout.width else fields
-        yield number, fields
+        elif fields == _GARBLED and len(bare := _bare(line, layout)) == layout.width:
+            fields = bare  # a.jpg,"Hi" says the dog: usable, as the delimiters alone tell the fields
+        yield number, line, fields

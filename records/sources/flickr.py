@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from records.sources.base import BadRow, Row, make_row, printable
 from records.sources.table import LINE_LIMIT, Table
 
+_NUMBER = re.compile(r"#\d+|\t")
 _LINE = re.compile(r"([^\t]*)#\d+[ ]*\t(.*)", re.DOTALL)
 
 
@@ -24,5 +25,5 @@ def read(table: Table) -> Iterator[Row | BadRow]:
         elif match := _LINE.fullmatch(line):
             yield make_row(match[1], match[2], where)
         elif line.strip():
-            yield BadRow(where, printable(line.partition("\t")[0].rpartition("#")[0]),
+            yield BadRow(where, printable(_NUMBER.split(line.strip(), maxsplit=1)[0]),
                          "line is not of the form name#number<TAB>caption")

@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from flags.errors import UserError
+from records.sources import BadRow, Row, detect, open_source
+
+DOCUMENT = {
+    "info": {"description": "COCO"}, "licenses": [],
+    "images": [{"id": 9, "file_name": "000009.jpg", "height": 1}, {"id": 4, "file_name": "000004.jpg"},
+               {"id": 5, "file_name": "000005.jpg"}, {"id": 6}, "text", {"file_name": "x.jpg"}],
+    "annotations": [
+        {"id": 1, "image_id": 4, "caption": "A dog.\n"}, {"id": 2, "image_id": 9, "caption": "A cat."},
+        {"id": 3, "image_id": 77, "caption": "Nobody."}, {"id": 4, "image_id": 9, "caption": ""},
+        {"id": 5, "caption": "No image."}, None, {"id": 6, "image_id": 6, "caption": "No name."},
+        {"id": 7, "image_id": [1], "caption": "List."}, {"id": 8, "image_id": 4}]}
+
+
+def write(tmp_path, document, **options):
+    path = tmp_path / "captions_val.json"
+    path.write_text(json.dumps(document, **options))
+    return str(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"indent": 1}, {"sort_keys": True}])
+def test_rows(tmp_path, options):
+    path = write(tmp_path, DOCUMENT, **options)
+    assert detect(path) == "coco"
+    rows = list(open_source(path, "auto", ""))
+    assert [row for row in rows if isinstance(row, Row)] == [
+        Row("000004.jpg", "A dog.", "captions_val.json:annotations[0]"),
+        Row("000009.jpg", "A cat.", "captions_val.json:annotations[1]")]
+    assert [(row.where.partition(":")[2], row.image, row.reason.partition(":")[0])
+            for row in rows if isinstance(row, BadRow)] == [
+        ("images[4]", "", "image is no object with an id"), ("images[5]", "", "image is no object with an id"),
+        ("annotations[2]", "", "image_id is of no image in the file"),
+        ("annotations[3]", "000009.jpg", "caption is empty"),
+        ("annotations[4]", "", "annotation is no object with an image_id"),
+        ("annotations[5]", "", "annotation is no object with an image_id"),
+        ("annotations[6]", "", "image name is not text"),
+        ("annotations[7]", "", "annotation is no object with an image_id"),
+        ("annotations[8]", "000004.jpg", "caption is not text"), ("images", "000005.jpg", "image has no caption")]
+
+
+@pytest.mark.parametrize("document", [[], {"images": []}, {"images": {}, "annotations": []}, "text", None])
+def test_other_json_is_refused(tmp_path, document):
+    with pytest.raises(UserError, match="no COCO captions"):
+        list(open_source(write(tmp_path, document), "coco", ""))
+
+
+def test_a_cut_file_is_refused_with_its_position(tmp_path):
+    path = write(tmp_path, DOCUMENT)
+    text = open(path).read()
+    open(path, "w").write(text[:-40])
+    with pytest.raises(UserError, match=r"captions_val.json:1:\d+: no valid JSON"):
+        list(open_source(path, "auto", ""))

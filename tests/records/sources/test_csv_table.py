@@ -1,0 +1,110 @@
+import pytest
+
+from flags.errors import UserError
+from records.sources import BadRow, Row, open_source
+
+
+def read(tmp_path, text, images=""):
+    path = tmp_path / "t.csv"
+    path.write_text(text, newline="", encoding="utf-8")
+    return list(open_source(str(path), "csv", str(images)))
+
+
+def pairs(rows):
+    return [(row.image, row.caption) if isinstance(row, Row) else row.reason.partition(":")[0] for row in rows]
+
+
+def test_quotes_and_commas(tmp_path):
+    rows = read(tmp_path, 'image,caption\na.jpg,"A dog, a ""big"" one"\n"b,c.jpg",a cat\nd.jpg,it\'s a 5" pipe\n')
+    assert pairs(rows) == [("a.jpg", 'A dog, a "big" one'), ("b,c.jpg", "a cat"), ("d.jpg", 'it\'s a 5" pipe')]
+
+
+def test_a_caption_may_span_lines_inside_quotes(tmp_path):
+    rows = read(tmp_path, 'image,caption\r\na.jpg,"a dog\r\n\r\nruns"\r\nb.jpg,a cat\r\n')
+    assert rows == [Row("a.jpg", "a dog runs", "t.csv:2"), Row("b.jpg", "a cat", "t.csv:5")]
+
+
+@pytest.mark.parametrize("header", [
+    "image,caption", "Image Name,Comment", "filename,text", "FILE_NAME,Caption", "file,description",
+    "image_id,sentence", "img,tags", "Photo,keywords", "\ufeffimage,caption", '"image","caption"'])
+def test_column_names(tmp_path, header):
+    assert pairs(read(tmp_path, f"{header}\na.jpg,a dog\n")) == [("a.jpg", "a dog")]
+
+
+def test_other_columns_are_ignored_and_order_is_free(tmp_path):
+    rows = read(tmp_path, "id,split,caption,width,filename\n1,val,a dog,640,a.jpg\n2,train,a cat,640,b.jpg\n")
+    assert rows == [Row("a.jpg", "a dog", "t.csv:2", "validation"), Row("b.jpg", "a cat", "t.csv:3", "train")]
+
+
+def test_flickr30k_results_table(tmp_path):
+    rows = read(tmp_path, 'image_name| comment_number| comment\n1.jpg| 0| Two "young" guys .\n1.jpg| 1| "Guys" , both\n'
+                          "2.jpg| 4   A dog runs .\n3.jpg| 0| A cat .\n")
+    assert pairs(rows) == [("1.jpg", 'Two "young" guys .'), ("1.jpg", '"Guys" , both'), "number of fields is wrong",
+                           ("3.jpg", "A cat .")]
+    assert rows[2].where == "t.csv:4"
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
+def test_delimiters(tmp_path, delimiter):
+    text = "image,caption\na.jpg,one dog\n".replace(",", delimiter)
+    assert pairs(read(tmp_path, text)) == [("a.jpg", "one dog")]
+
+
+def test_a_table_without_header(tmp_path):
+    assert pairs(read(tmp_path, "a.jpg,a dog\nb.PNG,a cat\n")) == [("a.jpg", "a dog"), ("b.PNG", "a cat")]
+    assert pairs(read(tmp_path, "a.jpg\ta dog, brown\n")) == [("a.jpg", "a dog, brown")]
+
+
+def test_wrong_number_of_fields_is_the_rows_own_fault(tmp_path):
+    rows = read(tmp_path, "image,caption\na.jpg,a dog, running\nb.jpg\nc.jpg,a cat,,\nd.jpg,one\n")
+    assert pairs(rows) == ["number of fields is wrong"] * 2 + [("c.jpg", "a cat"), ("d.jpg", "one")]
+    assert rows[0] == BadRow("t.csv:2", "a.jpg",
+                             "number of fields is wrong: 3 instead of 2; a caption with ',' in it needs quotes")
+
+
+def test_a_quote_never_closed_costs_one_row_and_not_the_file(tmp_path):
+    text = 'image,caption\na.jpg,a dog\nb.jpg,"a cat\n' + "".join(f"c{n}.jpg,row {n}\n" for n in range(500))
+    rows = read(tmp_path, text)
+    assert pairs(rows)[:3] == [("a.jpg", "a dog"), "quote is opened and never closed", ("c0.jpg", "row 0")]
+    assert len(rows) == 502
+    assert [row.where for row in rows[1:4]] == ["t.csv:3", "t.csv:4", "t.csv:5"]
+
+
+def test_two_stray_quotes_do_not_join_what_is_between_them(tmp_path):
+    rows = read(tmp_path, 'image,caption\na.jpg,"a dog\nb.jpg,a cat\nc.jpg,"a cow\nd.jpg,an ox\n')
+    assert pairs(rows) == ["quote is opened and never closed", ("b.jpg", "a cat"), "quote is opened and never closed",
+                           ("d.jpg", "an ox")]
+
+
+def test_stray_quote_at_the_last_line(tmp_path):
+    assert pairs(read(tmp_path, 'image,caption\na.jpg,a dog\nb.jpg,"a cat')) == [
+        ("a.jpg", "a dog"), "quote is opened and never closed"]
+
+
+def test_text_after_a_closing_quote_is_kept_when_the_fields_are_clear(tmp_path):
+    rows = read(tmp_path, 'image,caption\na.jpg,"Hi" says the dog\nb.jpg,"Hi, you" he says\n')
+    assert pairs(rows) == [("a.jpg", '"Hi" says the dog'), "text follows a closing quote"]
+    assert rows[1].image == "b.jpg"
+
+
+def test_fields_of_the_wildest_length(tmp_path):
+    rows = read(tmp_path, f"image,caption\na.jpg,{'dog ' * 5_000}\nb.jpg,{'x' * 500_000}\nc.jpg,a cat\n")
+    assert len(rows[0].caption.split()) == 5_000
+    assert pairs(rows)[1:] == ["row is no CSV", ("c.jpg", "a cat")]
+
+
+def test_names_without_suffix_are_completed_from_the_files(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("one.jpg", "two.png", "three"):
+        (images / name).write_bytes(b"")
+    rows = read(tmp_path, "image_id,caption\none,a dog\none,a cat\ntwo,a cow\nthree,an ox\nfour,none\n", images)
+    assert [row.image for row in rows] == ["one.jpg", "one.jpg", "two.png", "three", "four"]
+
+
+@pytest.mark.parametrize("text", ["a,b,c\n1,2,3\n", "image\na.jpg\n", "caption\na dog\n", "just a sentence\n"])
+def test_missing_columns_are_named(tmp_path, text):
+    with pytest.raises(UserError) as error:
+        read(tmp_path, text)
+    assert text.split("\n")[0] in str(error.value)
+    assert "image,caption" in str(error.value)

@@ -1,0 +1,90 @@
+import gzip
+import tracemalloc
+
+import pytest
+
+from flags.errors import UserError
+from records.sources import BadRow, Row, open_source
+from records.sources.table import LINE_LIMIT, Table
+
+ROWS = "image,caption\r\na.jpg,a dog\r\nb.jpg,\"a café, 犬\"\r\n"
+
+
+def read(path):
+    return list(open_source(str(path), "auto", ""))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_unicode_encodings_are_told_from_the_first_bytes(tmp_path, encoding):
+    path = tmp_path / "captions.csv"
+    path.write_bytes((ROWS + "c.jpg,the cat\r\n" * 50).encode(encoding))
+    rows = read(path)
+    assert len(rows) == 52
+    assert rows[:2] == [Row("a.jpg", "a dog", "captions.csv:2"), Row("b.jpg", "a café, 犬", "captions.csv:3")]
+
+
+def test_bytes_that_are_not_utf8_cost_their_own_row_only(tmp_path):
+    path = tmp_path / "captions.csv"
+    path.write_bytes("image,caption\na.jpg,a dog\ncafé.jpg,two\nb.jpg,a café\nc.jpg,the cat\n".encode("latin-1"))
+    good, name, caption, last = read(path)
+    assert (good.image, last.image) == ("a.jpg", "c.jpg")
+    assert name == BadRow("captions.csv:3", "caf\\udce9.jpg",
+                          'image name is not UTF-8: byte 0xE9 in "caf\\udce9.jpg"; save the table as UTF-8')
+    assert caption.image == "b.jpg"
+    assert caption.reason.startswith("caption is not UTF-8: byte 0xE9")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_every_system(tmp_path, end):
+    path = tmp_path / "t.csv"
+    path.write_text(end.join(["image,caption", "a.jpg,a dog", "", "b.jpg,a cat"]), newline="")
+    assert [row.where for row in read(path)] == ["t.csv:2", "t.csv:4"]
+
+
+def test_gzip(tmp_path):
+    path = tmp_path / "captions.csv.gz"
+    path.write_bytes(gzip.compress(ROWS.encode()))
+    assert [row.image for row in read(path)] == ["a.jpg", "b.jpg"]
+
+
+def test_truncated_gzip_is_not_half_read_in_silence(tmp_path):
+    path = tmp_path / "captions.csv.gz"
+    path.write_bytes(gzip.compress("".join(f"{n}.jpg,dog {n * n}\n" for n in range(10_000)).encode())[:-1000])
+    with pytest.raises(UserError, match="is the file complete"):
+        read(path)
+
+
+def test_a_line_that_is_no_row_is_skipped_in_bounded_memory(tmp_path):
+    path = tmp_path / "captions.csv"
+    with path.open("w") as file:
+        file.write("image,caption\na.jpg,a dog\nb.jpg,")
+        for _ in range(64):
+            file.write("x" * LINE_LIMIT)
+        file.write("\nc.jpg,a cat\n")
+    tracemalloc.start()
+    rows = read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [type(row) for row in rows] == [Row, BadRow, Row]
+    assert rows[1] == BadRow("captions.csv:3", "", "line is longer than 1,048,576 characters")
+    assert rows[2].where == "captions.csv:4"
+    assert peak < 16 * LINE_LIMIT
+
+
+@pytest.mark.parametrize(("name", "line"), [
+    ("t.csv", "photo_{}.jpg,{}\n"),
+    ("t.txt", "photo_{}.jpg#0\t{}\n"),
+    ("t.jsonl", '{{"image": "photo_{}.jpg", "caption": "{}"}}\n')])
+def test_large_tables_stream(tmp_path, name, line):
+    path = tmp_path / name
+    path.write_text("".join(line.format(number, "a dog runs on the grass " * 50) for number in range(5_000)))
+    tracemalloc.start()
+    count = sum(isinstance(row, Row) for row in open_source(str(path), "auto", ""))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 5_000
+    assert peak < path.stat().st_size / 4
+
+
+def test_lines_keep_their_numbers():
+    assert Table("x/y/captions.csv", "").name == "captions.csv"
