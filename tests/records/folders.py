@@ -1,68 +1,67 @@
-"""Records folders of any size made directly, without photos, for tests and benchmarks of what reads them."""
+"""Records folders made directly, without photos and backbones, for tests of what reads them."""
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from records import manifest as manifest_lib
+from records.example import Example, dataset_info_json, encode, features_json
+from records.tfrecord import frame
+
+Captions = list[list[int]]  # of one image: word ids without <end>
 
 
-def example(key: str, feature: np.ndarray | None, captions: Sequence[Sequence[int]], image: bytes | None = None) -> bytes:
-    """A serialized record; captions are lists of word ids without <end>."""
-    texts = [" ".join(f"w{i}" for i in words) for words in captions]
-
-    def strings(values: Sequence[str]) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[v.encode() for v in values]))
-
-    def numbers(values: Sequence[int]) -> tf.train.Feature:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-
-    features = {
-        "key": strings([key]), "height": numbers([4]), "width": numbers([6]), "captions": strings(texts),
-        "tags": strings(texts), "tokens": numbers([i for words in captions for i in [*words, 1]]),
-    }
-    if feature is not None:
-        features["feature"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[feature.astype("<f2").tobytes()]))
-    if image is not None:
-        features["image"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
+def random_split(seed: int, shards: list[int], vocabulary_size: int = 100) -> list[list[Captions]]:
+    """Shards with so many records each, of 1 to 6 captions of 0 to 14 words."""
+    rng = np.random.default_rng(seed)
+    return [[[rng.integers(2, vocabulary_size, rng.integers(0, 15)).tolist() for _ in range(rng.integers(1, 7))]
+             for _ in range(records)] for records in shards]
 
 
-def write(folder: Path, splits: dict[str, list[list[list[list[int]]]]], feature_size: int | None = 8,
+def feature(shard: int, record: int, size: int) -> np.ndarray:
+    """A feature that tells which record it is of: float16 [size], starting with shard + 1 and record."""
+    return np.array([shard + 1, record, *range(2, size)], "<f2")
+
+
+def write(folder: Path, splits: dict[str, list[list[Captions]]], feature_size: int | None = 4,
           vocabulary_size: int = 100, image: bytes | None = None) -> Path:
-    """A finished records folder; splits[name][shard][record] is the record's list of captions.
-
-    Record r of shard s has the key "NAME/s/r" and a feature that starts with (s, r).
-    """
+    """A finished records folder with the given splits, each a list of shards; record r of shard s is "NAME/s/r"."""
     folder.mkdir(parents=True)
     infos = {}
     for name, shards in splits.items():
-        shard_infos = []
+        written = []
         for s, records in enumerate(shards):
+            lengths = [len(caption) + 1 for record in records for caption in record]
+            data = b"".join(frame(encode(Example(
+                f"{name}/{s}/{r}", image, 4, 6, feature(s, r, feature_size).tobytes() if feature_size else None,
+                [" ".join(f"w{i}" for i in caption) for caption in captions],
+                [" ".join(f"t{i}" for i in caption) for caption in captions],
+                [i for caption in captions for i in [*caption, 1]]))) for r, captions in enumerate(records))
             file = f"test-{name}.tfrecord-{s:05d}-of-{len(shards):05d}"
-            with tf.io.TFRecordWriter(str(folder / file)) as writer:
-                for r, captions in enumerate(records):
-                    feature = None
-                    if feature_size is not None:
-                        feature = np.zeros(feature_size)
-                        feature[:2] = s + 1, r
-                    writer.write(example(f"{name}/{s}/{r}", feature, captions, image))
-            data = (folder / file).read_bytes()
-            lengths = [len(c) + 1 for record in records for c in record]
-            shard_infos.append(manifest_lib.ShardInfo(
+            (folder / file).write_bytes(data)
+            written.append(manifest_lib.ShardInfo(
                 file, len(data), hashlib.sha256(data).hexdigest(), len(records), len(lengths), sum(lengths)))
-        longest = max((len(c) + 1 for shard in shards for record in shard for c in record), default=0)
+        longest = max((len(caption) + 1 for shard in shards for record in shard for caption in record), default=0)
         infos[name] = manifest_lib.SplitInfo(
-            sum(s.examples for s in shard_infos), sum(s.captions for s in shard_infos),
-            sum(s.tokens for s in shard_infos), longest, tuple(shard_infos))
-    backbone = None
-    if feature_size is not None:
-        backbone = manifest_lib.BackboneInfo("resnet50", "imagenet", "0" * 64, feature_size, 224, "caffe", "float32")
+            sum(s.examples for s in written), sum(s.captions for s in written), sum(s.tokens for s in written),
+            longest, tuple(written))
+    files = {"features.json": features_json(feature_size, image is not None),
+             "dataset_info.json": dataset_info_json("test", infos)}
+    for file, text in files.items():
+        (folder / file).write_text(text)
+    backbone = feature_size and manifest_lib.BackboneInfo(
+        "resnet50", "imagenet", "0" * 64, feature_size, 224, "caffe", "float32")
     manifest_lib.save(folder, manifest_lib.Manifest(
-        name="test", target="captions", seed=0, created_with={}, flags={}, backbone=backbone,
-        vocabulary_size=vocabulary_size, min_count=1, max_words=0, max_caption_words=50, splits=infos, files={},
+        name="test", target="captions", seed=0, created_with={}, flags={}, backbone=backbone or None,
+        vocabulary_size=vocabulary_size, min_count=1, max_words=0, max_caption_words=50, splits=infos,
+        files={file: manifest_lib.FileInfo(len(text), hashlib.sha256(text.encode()).hexdigest())
+               for file, text in files.items()},
         duplicates_merged=0, rejected=manifest_lib.Rejected(0, {})))
     return folder
+
+
+def captions_of(split: str, shards: list[list[Captions]]) -> list[tuple[bytes, tuple[int, ...]]]:
+    """(key, targets with <end>) of every caption, in stored order."""
+    return [(f"{split}/{s}/{r}".encode(), (*caption, 1)) for s, records in enumerate(shards)
+            for r, captions in enumerate(records) for caption in captions]
