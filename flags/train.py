@@ -61,7 +61,8 @@ class Train:
 
     # The machine.
     devices: str = flag("auto", "auto: every GPU of this host, else the CPU. gpu:0,1 picks GPUs; cpu:2 splits the CPU "
-                                "into two logical devices, to test what several would do. Several hosts: set TF_CONFIG.")
+                                "into two logical devices, to test what several would do. Several hosts: set "
+                                "TF_CONFIG on each.")
     precision: str = flag("auto", "Arithmetic before the logits; weights, logits and loss are float32 always. auto: "
                                   "bfloat16 or float16 where the GPU is fast at it, float32 on a CPU.",
                           choices=("auto", "float32", "mixed_float16", "mixed_bfloat16"))

@@ -39,3 +39,9 @@ def pack(mask: tf.Tensor) -> Packing:
     sizes = tf.reduce_sum(tf.cast(alive, tf.int32), axis=1)
     time, row = tf.unstack(tf.cast(tf.where(alive), tf.int32), axis=1)
     return Packing(rows=order[:sizes[0]], sizes=sizes, index=tf.gather(order, row) * positions + time)
+
+
+def every_position(mask: tf.Tensor) -> Packing:
+    """The whole [B, T1] grid, row by row, padding included: for kernels that need fixed shapes."""
+    rows, positions = tf.shape(mask)[0], tf.shape(mask)[1]
+    return Packing(rows=tf.range(rows), sizes=tf.fill([positions], rows), index=tf.range(rows * positions))

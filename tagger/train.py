@@ -1,0 +1,158 @@
+"""--mode=train: builds what a run consists of and hands it to the loop."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+from etils import epath
+
+from flags.errors import UserError
+from flags.train import RESUMABLE, Train
+from records import manifest as manifest_lib
+from records.pipeline import TrainBatches, open_split, reading_errors
+from records.vocabulary import Vocabulary
+from tagger import history, plot, run_dir
+from tagger.callbacks import make_callbacks
+from tagger.checkpoints import Checkpoints
+from tagger.devices import Devices, open_devices
+from tagger.feed import Feed
+from tagger.loop import BAD_BATCH_FILE, TENSORBOARD_FOLDER, Loop
+from tagger.optimizer import FusedAdam
+from tagger.precision import LossScale, compute_dtype
+from tagger.step import Stepper, cross_entropy
+
+
+def run(config: Train) -> int:
+    """Trains, or goes on training, and returns the exit status.
+
+    Raises:
+      UserError: bad flags or input, another run in the folder, a loss that is not finite, a lost worker.
+    """
+    _check(config)
+    devices = open_devices(config.devices)
+    if config.xla and devices.replicas > 1:
+        raise UserError(f"--xla=true: TensorFlow cannot compile a step over {devices.replicas} devices with XLA; use "
+                        "one device, or --xla=false")
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        return _train(config, devices)
+    except tf.errors.OpError as error:
+        if devices.hosts == 1:
+            raise
+        raise UserError(f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every "
+                        "worker again with the same command, the run continues from its last checkpoint") from error
+
+
+def _check(config: Train) -> None:
+    """Refuses flag values that mean nothing."""
+    at_least = {"epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "learning_rate": 0,
+                "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "patience": 0, "plateau_patience": 0,
+                "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0, "ram_budget_mb": 0, "pipeline_threads": 0}
+    for name, least in at_least.items():
+        if not getattr(config, name) >= least:
+            raise UserError(f"--{name}={getattr(config, name)}: expected at least {least}")
+    for name in ("dropout", "label_smoothing", "ema", "plateau_factor"):
+        if not 0 <= getattr(config, name) < 1:
+            raise UserError(f"--{name}={getattr(config, name)}: expected a number from 0 to below 1")
+    if config.vocabulary_size and config.vocabulary_size < 4:
+        raise UserError(f"--vocabulary_size={config.vocabulary_size}: expected 0 for all, or at least 4: three special "
+                        "entries and a word")
+
+
+def _train(config: Train, devices: Devices) -> int:
+    manifest = manifest_lib.load(config.records_dir)
+    vocabulary = Vocabulary.load(config.records_dir)
+    if config.vocabulary_size:
+        vocabulary = vocabulary.truncated(min(config.vocabulary_size, vocabulary.size))
+    feeds = [Feed(TrainBatches(
+        open_split(config.records_dir, split), config.batch_size, config.seed, config.ram_budget_mb, devices.host,
+        devices.hosts, config.pipeline_threads, vocabulary.size), devices)
+        for split in (config.train_split, config.validation_split)]
+    train, validation = feeds
+    if devices.is_chief:
+        _prepare(config, manifest, vocabulary)
+    _barrier(devices)
+
+    updates_per_epoch = -(-train.steps // config.accumulate_steps)
+    with devices.strategy.scope():
+        dtype = compute_dtype(config.precision, devices.on_gpu)
+        model = run_dir.new_model(
+            config, manifest, vocabulary, compute_dtype=dtype, whole_grid=devices.on_gpu or config.xla)
+        optimizer = FusedAdam(
+            config.learning_rate, config.schedule, config.warmup_steps, config.epochs * updates_per_epoch,
+            config.clip_norm, config.weight_decay)
+        optimizer.build(model.weights)
+        if config.init_from:
+            _start_from(config, model, vocabulary, manifest)
+        stepper = Stepper(devices, model, optimizer, cross_entropy(config.label_smoothing), config.seed,
+                          config.accumulate_steps > 1, config.ema, LossScale() if dtype == "float16" else None,
+                          config.xla)
+        length = run_dir.longest(manifest, config.train_split)
+        published = model.published(length)
+    stepper.compile(train.epoch(0).element_spec, validation.ordered().element_spec)
+    callbacks: list[keras.callbacks.Callback] = make_callbacks(config, model, length, devices.is_chief)
+    loop = Loop(config, devices, published, optimizer, stepper, train, validation, callbacks)
+    with reading_errors(config.records_dir):
+        return loop.run()
+
+
+def _prepare(config: Train, manifest: manifest_lib.Manifest, vocabulary: Vocabulary) -> None:
+    """Makes the run folder, or checks that this command continues what is in it.
+
+    Raises:
+      UserError: a flag that shapes the result, or the records, differ from those of the run in the folder.
+    """
+    folder = epath.Path(config.run_dir)
+    checkpoints = Checkpoints(folder, config.keep_checkpoints)
+    if config.fresh:
+        checkpoints.remove_all()
+        for name in (run_dir.CONFIG_FILE, run_dir.WEIGHTS_FILE, history.HISTORY_FILE, history.THROUGHPUT_FILE,
+                     plot.FILE, BAD_BATCH_FILE):
+            (folder / name).unlink(missing_ok=True)
+        if (folder / TENSORBOARD_FOLDER).exists():
+            (folder / TENSORBOARD_FOLDER).rmtree()
+    if checkpoints.steps():
+        _check_same(config, manifest)
+    run_dir.save_description(config, manifest, vocabulary)
+
+
+def _check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
+    before = run_dir.load_config(config.run_dir)
+    if before is None:
+        raise UserError(f"--run_dir={config.run_dir}: holds checkpoints but no {run_dir.CONFIG_FILE}; restore it, or "
+                        "start over with --fresh")
+    free = RESUMABLE - ({"epochs"} if config.schedule == "cosine" else set())
+    for field in dataclasses.fields(Train):
+        old, new = getattr(before, field.name), getattr(config, field.name)
+        if old != new and field.name not in free:
+            raise UserError(f"--{field.name}={new}: the run in --run_dir={config.run_dir} was started with "
+                            f"--{field.name}={old}; give that to continue it, another --run_dir, or --fresh to start "
+                            "over")
+    if manifest_lib.from_json((epath.Path(config.run_dir) / manifest_lib.FILE).read_bytes()) != manifest:
+        raise UserError(f"--records_dir={config.records_dir}: is not the records folder that the run in "
+                        f"--run_dir={config.run_dir} was started with; give that, another --run_dir, or --fresh to "
+                        "start over")
+
+
+def _start_from(config: Train, model: run_dir.MergeModel, vocabulary: Vocabulary, manifest: manifest_lib.Manifest
+                ) -> None:
+    """Copies the best weights of the run --init_from into `model`."""
+    other = run_dir.load_run(config.init_from)
+    if other.vocabulary.words != vocabulary.words:
+        raise UserError(f"--init_from={config.init_from}: has another vocabulary ({other.vocabulary.size} entries, "
+                        f"these records {vocabulary.size}); give a run trained on the same records and "
+                        "--vocabulary_size")
+    theirs, ours = other.manifest.backbone, manifest.backbone
+    if theirs and ours and theirs.weights_sha256 != ours.weights_sha256:
+        raise UserError(f"--init_from={config.init_from}: was trained on features of {theirs.name} with other weights "
+                        f"than these records' {ours.name}; give a run trained on the same features")
+    for mine, source in zip(model.weights, other.model.weights, strict=True):
+        mine.value.assign(source.value)
+
+
+def _barrier(devices: Devices) -> None:
+    """Waits until every host is here: the chief has prepared the run folder."""
+    if devices.hosts > 1:
+        ones = devices.strategy.run(lambda: tf.constant(1.0))
+        devices.strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
