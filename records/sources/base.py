@@ -3,8 +3,8 @@
 import dataclasses
 import functools
 import re
-import unicodedata
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode category Cc
 _DRIVE = re.compile(r"[A-Za-z]:")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NAME_BYTES = 255  # of one path component, the limit of every common file system
@@ -70,7 +70,7 @@ def _clean_name(text: str) -> str:
     if not name:
         raise BadField("image name is empty")
     _check_characters(name, "image name")
-    if not name.isprintable() and any(unicodedata.category(character) == "Cc" for character in name):
+    if _CONTROL.search(name):
         raise BadField(f"image name holds a control character: {shown(name)}")
     if _URL.match(name):
         raise BadField(f"image name is a URL, not a file under --images: {shown(name)}")
@@ -96,9 +96,7 @@ def caption_text(text: object) -> str:
     if not isinstance(text, str):
         raise BadField(f"caption is not text: {shown(text)}")
     _check_characters(text, "caption")
-    if not text.isprintable():
-        text = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
-    text = " ".join(text.split())
+    text = " ".join(_CONTROL.sub(" ", text).split())
     if not text:
         raise BadField("caption is empty")
     if not any(map(str.isalnum, text)):  # as records.text.words has it, without making the list
