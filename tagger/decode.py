@@ -63,7 +63,7 @@ class Decoder(tf.Module):
         self.max_length = max_length
         self._words = np.asarray(("", "", "", *vocabulary.words[3:]), object)  # specials are never shown
         self._tag_ids = np.flatnonzero(vocabulary.is_tag).astype(np.int32)
-        self._tags = tags
+        self.tags = tags
         self._noise = noise(tag_samples, max_length)
         self._blocker = Blocker(vocabulary, block_repeats)
 
@@ -92,10 +92,10 @@ class Decoder(tf.Module):
 
     def _rank(self, word_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The n most probable tags string [B, n] with their scores; equal scores in order of the vocabulary."""
-        found = min(self._tags, len(self._tag_ids))
+        found = min(self.tags, len(self._tag_ids))
         scores, index = tf.math.top_k(tf.gather(word_scores, self._tag_ids, axis=1), found)
         tags = tf.gather(tf.constant(list(self._words[self._tag_ids]), tf.string), index)
-        missing = [[0, 0], [0, self._tags - found]]
+        missing = [[0, 0], [0, self.tags - found]]
         return tf.pad(tags, missing, constant_values=""), tf.pad(scores, missing)
 
     def _start(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:

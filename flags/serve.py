@@ -1,0 +1,21 @@
+"""Flags of --mode=serve."""
+
+import dataclasses
+
+from flags.spec import flag
+
+
+@dataclasses.dataclass(frozen=True)
+class Serve:
+    """Answers TensorFlow Serving's REST requests with an exported SavedModel."""
+
+    export_dir: str = flag(help="Folder that export wrote; its newest version is served.")
+    name: str = flag("tagger", "The model's name in the routes: /v1/models/NAME:predict.")
+    host: str = flag("127.0.0.1", "Address to listen on. The default is reachable from this machine only; there is "
+                                  "no encryption and no password, so think before you open it to a network.")
+    port: int = flag(8501, "Port to listen on (8501 is TensorFlow Serving's for REST); 0 takes a free one and says "
+                           "which.")
+    max_request_mb: int = flag(64, "Larger requests are refused before they are read into memory.")
+    max_batch: int = flag(256, "Requests with more images are refused, so that one cannot hold up the others.")
+    threads: int = flag(2, "Requests computed at the same time; the others wait. More raises throughput little and "
+                           "memory much.")

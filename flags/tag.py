@@ -1,0 +1,16 @@
+"""Flags of --mode=tag."""
+
+import dataclasses
+
+from flags.spec import flag, positional
+
+
+@dataclasses.dataclass(frozen=True)
+class Tag:
+    """Captions and tags photos with an exported SavedModel."""
+
+    export_dir: str = flag(help="Folder that export wrote (its newest version is used), or one version in it.")
+    batch_size: int = flag(32, "Photos read and answered at once. Fewer need less memory.")
+    json: bool = flag(False, "Print one JSON object per photo and line, for programs: image, caption, tags (each with "
+                             "its score), or image and error.")
+    images: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'.")

@@ -1,0 +1,152 @@
+"""--mode=export: a run and its backbone as the next version of a SavedModel, checked before it appears."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from etils import epath
+
+from flags.errors import UserError
+from flags.export import Export
+from records.backbones import LoadedBackbone, load_backbone
+from records.files import write_atomic
+from records.manifest import BackboneInfo
+from tagger import warmup
+from tagger.decode import Decoder
+from tagger.export_readme import readme
+from tagger.run_dir import Run, load_run
+from tagger.saved_model import rows
+from tagger.serving_model import ServingModel
+from tagger.versions import versions
+
+_PHOTOS = pathlib.Path(__file__).parent / "demo_data" / "images"
+_CHECKED_PHOTOS = 12
+_SCORE_TOLERANCE = 1e-3  # the two programs round differently; a tag's score may move by so much
+_UNFINISHED = "unfinished-"
+
+
+def run(config: Export) -> int:
+    """Writes EXPORT_DIR/N and EXPORT_DIR/README.md."""
+    runs = load_ensemble(config)
+    backbone = _load_backbone(config, runs[0])
+    decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
+                      tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats)
+    model = ServingModel(backbone, decoder, config.export_precision)
+    folder = epath.Path(config.export_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    version = max(versions(folder), default=0) + 1
+    unfinished = folder / f"{_UNFINISHED}{version}"  # no number: no server takes it for a version
+    if unfinished.exists():
+        unfinished.rmtree()
+    print(f"Writing version {version} to {folder} …", flush=True)
+    tf.saved_model.save(model, str(unfinished), signatures=model.signatures(config.beam_width, config.length_penalty))
+    warmup.write(unfinished, _warmup_requests(backbone.feature_size))
+    print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
+    answers = check(model, config, unfinished)
+    write_atomic(folder / "README.md", readme(_facts(config, runs, backbone, decoder, version), answers[0]))
+    unfinished.rename(folder / str(version))
+    valid = sum(answer["valid"] for answer in answers)
+    print(f"Checked: the same captions and scores for {valid} photos, one broken image answered as not valid.\n"
+          f"Wrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
+    return 0
+
+
+def load_ensemble(config: Export) -> list[Run]:
+    """The run and the runs to average with it.
+
+    Raises:
+      UserError: one cannot be loaded, or was trained on other words or features.
+    """
+    first = load_run(config.run_dir, config.weights)
+    runs = [first]
+    for run_dir in config.ensemble:
+        other = load_run(run_dir)
+        if other.vocabulary.words != first.vocabulary.words:
+            raise UserError(f"--ensemble={run_dir}: has a vocabulary of {other.vocabulary.size} words that is not that "
+                            f"of --run_dir={config.run_dir}; average only runs trained on the same records")
+        if _identity(other) != _identity(first):
+            raise UserError(f"--ensemble={run_dir}: was trained on features of another backbone than "
+                            f"--run_dir={config.run_dir}; average only runs trained on the same records")
+        runs.append(other)
+    return runs
+
+
+def _identity(one: Run) -> tuple:
+    info = one.manifest.backbone
+    return info and (info.name, info.weights_sha256, info.precision, one.manifest.flags.get("feature_views"))
+
+
+def _backbone_info(one: Run) -> BackboneInfo:
+    info = one.manifest.backbone
+    if info is None:
+        raise UserError("the run's manifest names no backbone, so there is nothing to turn photos into features; "
+                        "train on records made with a backbone")
+    return info
+
+
+def _load_backbone(config: Export, one: Run) -> LoadedBackbone:
+    info = _backbone_info(one)
+    given = config.backbone_weights or info.weights
+    if given != "imagenet" and not epath.Path(given).exists():
+        raise UserError(f"--backbone_weights={given}: no such file" + (
+            "" if config.backbone_weights else ", though make_records read it there; name where it is now"))
+    backbone = load_backbone(info.name, given, info.precision, str(one.manifest.flags.get("feature_views", "one")))
+    if backbone.weights_sha256 != info.weights_sha256:
+        raise UserError(f"--backbone_weights={given}: its weights have the hash {backbone.weights_sha256[:16]}…, the "
+                        f"records were made with {info.weights_sha256[:16]}…; give the file that make_records used")
+    return backbone
+
+
+def check(model: ServingModel, config: Export, saved_model: epath.Path) -> list[dict[str, Any]]:
+    """Compares the SavedModel, loaded by another process without GPUs, with the model in memory.
+
+    Returns:
+      the SavedModel's answers about real photos and one broken image.
+
+    Raises:
+      RuntimeError: they differ, or the fresh process failed. That is an error of the program, not of its user.
+    """
+    photos = sorted(_PHOTOS.glob("*.jpg"))[:_CHECKED_PHOTOS] + [pathlib.Path(__file__)]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
+                   "PYTHONPATH": os.pathsep.join(filter(None, [str(pathlib.Path(__file__).parents[1]),
+                                                               os.environ.get("PYTHONPATH")]))}
+    fresh = subprocess.run([sys.executable, "-m", "tagger.saved_model", str(saved_model), *map(str, photos)],
+                           env=environment, capture_output=True, text=True)
+    if fresh.returncode:
+        raise RuntimeError(f"{saved_model} cannot be loaded in a fresh process:\n{fresh.stderr[-4000:]}")
+    served = [json.loads(line) for line in fresh.stdout.splitlines() if line.startswith("{")]
+    with tf.device("/CPU:0"):
+        signature = model.signatures(config.beam_width, config.length_penalty)["serving_default"]
+        outputs = signature(tf.constant([photo.read_bytes() for photo in photos]))
+    expected = list(rows({name: value.numpy() for name, value in outputs.items()}))
+    for photo, ours, theirs in zip(photos, expected, served, strict=True):
+        scores = [np.array([score for _, score in answer["tags"]]) for answer in (ours, theirs)]
+        same_shape = scores[0].shape == scores[1].shape
+        if (ours["caption"], ours["valid"]) != (theirs["caption"], theirs["valid"]) or not same_shape or \
+                not np.allclose(*scores, rtol=0, atol=_SCORE_TOLERANCE):
+            raise RuntimeError(f"{saved_model}: answers {theirs} about {photo.name}, the model in memory {ours}")
+    return served
+
+
+def _warmup_requests(feature_size: int) -> list[bytes]:
+    """One request per plain signature. Its photo is a drawing, so that no photographer's rights travel along."""
+    height, width = 375, 500
+    ramp = np.add.outer(np.arange(height), np.arange(width)) % 256
+    image = tf.io.encode_jpeg(np.stack([ramp, ramp[::-1], 255 - ramp], axis=-1).astype(np.uint8))
+    return [warmup.prediction_log("serving_default", {"image_bytes": tf.stack([image])}),
+            warmup.prediction_log("features", {"features": tf.zeros([1, feature_size])})]
+
+
+def _facts(config: Export, runs: list[Run], backbone: LoadedBackbone, decoder: Decoder, version: int) -> dict[str, Any]:
+    return {
+        "version": version, "created_with": f"TensorFlow {tf.__version__}", "target": runs[0].manifest.target,
+        "backbone": backbone.spec.name, "preprocessing": backbone.preprocessing,
+        "feature_size": backbone.feature_size, "vocabulary_size": runs[0].vocabulary.size,
+        "top_tags": config.top_tags, "beam_width": config.beam_width, "length_penalty": config.length_penalty,
+        "max_length": decoder.max_length, "block_repeats": config.block_repeats, "tag_samples": config.tag_samples,
+        "precision": config.export_precision, "ensemble": len(runs)}

@@ -1,0 +1,93 @@
+"""README.md of an export folder: what the model takes and answers, with a request that was really answered."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def readme(facts: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """The text of README.md.
+
+    Args:
+      facts: version, created_with, run, target, backbone, preprocessing, feature_size, vocabulary_size, top_tags,
+        beam_width, length_penalty, max_length, block_repeats, tag_samples, precision, ensemble (number of models).
+      answer: what the model said about one photo: caption, tags as [[tag, score], …].
+    """
+    n = facts["top_tags"]
+    prediction = {"caption": answer["caption"], "tags": [tag for tag, _ in answer["tags"]],
+                  "tag_scores": [round(score, 4) for _, score in answer["tags"]], "valid": True}
+    return f"""# An image tagger as a TensorFlow SavedModel
+
+Takes encoded photos, answers a caption and ranked tags for each. TensorFlow alone runs it, on CPU or GPU, through
+Python, `saved_model_cli` or TensorFlow Serving. Every sub-folder with a number is a version; the newest,
+{facts['version']}, is described here.
+
+| | |
+|---|---|
+| trained on | {facts['target']} |
+| models averaged | {facts['ensemble']} |
+| vocabulary | {facts['vocabulary_size']:,} words |
+| image features | {facts['backbone']}, {facts['feature_size']:,} numbers; {facts['preprocessing']} |
+| weights stored as | {facts['precision']} |
+| written with | {facts['created_with']} |
+
+## Signatures
+
+`serving_default`
+| | name | dtype | shape | |
+|---|---|---|---|---|
+| in | `image_bytes` | string | [batch] | encoded JPEG, PNG, GIF (first frame), BMP or still WebP; any size |
+| out | `caption` | string | [batch] | words separated by one space |
+| out | `tags` | string | [batch, {n}] | nouns, verbs and adjectives, most probable first; "" where there are fewer |
+| out | `tag_scores` | float32 | [batch, {n}] | probability of each tag, see below |
+| out | `valid` | bool | [batch] | false where the bytes cannot be read as an image; the row's other outputs are "", 0 |
+
+`features` takes `features`, float32 [batch, {facts['feature_size']}], the backbone's pooled output, and answers the
+same without `valid`.
+
+`serving_default_with_options` and `features_with_options` take three scalars more, all with defaults, and answer one
+output more, `caption_score`:
+| name | dtype | default | |
+|---|---|---|---|
+| `beam_width` | int32 | {facts['beam_width']} | captions kept at every step, 1 to 64; 1 is greedy |
+| `length_penalty` | float32 | {facts['length_penalty']} | captions rank by log probability / words ** length_penalty |
+| `max_length` | int32 | {facts['max_length']} | words at the most, 1 to {facts['max_length']} |
+
+gRPC clients and `saved_model_cli` may leave options out. TensorFlow Serving's REST interface wants every input of the
+signature that it is asked for (in the columnar `inputs` form), which is why the plain signatures have none.
+
+## What can be relied on
+
+- A batch may hold from 0 to any number of images; 32 are computed at a time. Each row's answer depends on its image
+  alone (to float rounding), and is the same every time.
+- An unreadable image never fails a batch.
+- `<unk>` never occurs. Repeated words: `block_repeats={facts['block_repeats']}`.
+
+## What scores mean
+
+- `tag_scores`: estimated probability that the word occurs in a caption of the photo. For a caption written word by
+  word it is 1 - (1 - p1)(1 - p2)…, with pi the model's probability of that word at place i; averaged over the
+  captions of the beam search and {facts['tag_samples']} sampled ones (the same ones every time). Scores of different
+  tags are no shares of one whole: each lies between 0 and 1.
+- `caption_score`: geometric mean of the probabilities of the caption's words and its end.
+
+## A request and its answer
+
+Python:
+
+    import tensorflow as tf
+    model = tf.saved_model.load("{facts['version']}")
+    answer = model.signatures["serving_default"](image_bytes=tf.constant([open("photo.jpg", "rb").read()]))
+
+TensorFlow Serving (`--model_name=tagger --model_base_path=/path/to/this/folder`), REST:
+
+    curl localhost:8501/v1/models/tagger:predict \\
+        -d "{{\\"instances\\": [{{\\"b64\\": \\"$(base64 -w0 photo.jpg)\\"}}]}}"
+
+answers
+
+    {json.dumps({"predictions": [prediction]})}
+
+(a photo of the training framework's demo set). `assets.extra/tf_serving_warmup_requests` in each version makes
+TensorFlow Serving compute one image and one feature vector before it sends traffic to the version.
+"""
