@@ -7,6 +7,10 @@
 Plain JPEG and PNG files are stored as they are. Everything else that can be decoded (WebP, GIF, BMP, TIFF,
 CMYK, 16 bit, palettes, transparency, EXIF rotation …) is stored as a PNG of the pixels that a viewer shows:
 rotated upright, the first frame of an animation, transparency over white.
+
+JPEG has no checksums, and most readers, Pillow and TensorFlow among them, fill what they cannot decode with grey
+or with garbage. libjpeg-turbo notices more than they tell; through simplejpeg's strict mode its warnings count.
+PNG has checksums, but Pillow does not look at those of the pixels: we do.
 """
 
 import dataclasses
@@ -15,29 +19,31 @@ import io
 import os
 import struct
 import warnings
+import zlib
 from typing import Any
 
+import simplejpeg
 from etils import epath
 from PIL import Image
 
-MAX_PIXELS = 100_000_000  # 300 MB decoded: more than any camera makes, less than what stops a machine
+MISSING = "image file does not exist"
+MAX_PIXELS = 100_000_000  # 300 MB decoded: more than most cameras make, less than what stops a machine
 MAX_FILE_BYTES = 512 << 20
 # No format whose decoder starts other programs or reads other files.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
 _ORIENTATION = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_CORRUPT_JPEG = ("Corrupt JPEG data", "Premature end")  # libjpeg's words for data that is not what was written
+
+Image.init()  # registers every format; the first Image.open alone would look for the most common only
 
 
 class BadImage(Exception):
     """The image cannot be used; str() is the reason, and its part before the first ':' the countable class."""
-
-
-class MissingImage(BadImage):
-    """There is no such file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,15 +75,17 @@ def read_image(images_dir: str, name: str) -> bytes:
     try:
         if "://" in images_dir:
             return (epath.Path(images_dir) / name).read_bytes()
+        root = os.path.realpath(images_dir)
         path = os.path.join(images_dir, name)
-        if os.path.commonpath((os.path.realpath(images_dir), os.path.realpath(path))) != os.path.realpath(images_dir):
+        if os.path.commonpath((root, os.path.realpath(path))) != root:
             raise BadImage(f"image is a link that leads outside --images: {name!r}")
-        with open(path, "rb") as file:
+        # A named pipe would block for ever on an ordinary open.
+        with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
             if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
-                raise BadImage(f"image file is larger than {MAX_FILE_BYTES >> 20} MB: {name!r}")
+                raise BadImage(f"image file is too large: more than {MAX_FILE_BYTES >> 20} MB")
             return file.read()
-    except FileNotFoundError:
-        raise MissingImage(f"image file does not exist: {name!r}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadImage(f"{MISSING}: {name!r}") from None
     except (OSError, ValueError) as error:
         raise BadImage(f"image file cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
@@ -94,60 +102,72 @@ def check_image(data: bytes, reencode: bool = False) -> CheckedImage:
     if not data:
         raise BadImage("image file is empty")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # Pillow's, about odd metadata
         try:
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+            return _check(data, reencode)
+        except (BadImage, MemoryError):
+            raise
         except Image.DecompressionBombError:
             raise BadImage(f"image is too large: more than {MAX_PIXELS:,} pixels") from None
         except Image.UnidentifiedImageError:
-            raise BadImage(f"image is of no known format: starts with {data[:8]!r}") from None
+            raise BadImage(f"image is of no known format: it starts with {data[:8]!r}") from None
         except Exception as error:  # a decoder may raise anything on damaged bytes
-            raise BadImage(f"image cannot be decoded: {_line(error)}") from error
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise BadImage(f"image is too large: {width:,} x {height:,} pixels, the limit is {MAX_PIXELS:,}")
-        try:
-            plain = not reencode and _is_plain(image, data)
-            pixels = image if plain else _displayed(image)
-            rgb = (pixels if pixels.mode == "RGB" else pixels.convert("RGB")).tobytes()
-            storable = data if plain else _png(pixels)
-        except BadImage:
-            raise
-        except Exception as error:
-            raise BadImage(f"image cannot be decoded: {_line(error)}") from error
+            text = " ".join(f"{error or type(error).__name__}".split())[:200]
+            raise BadImage(f"image cannot be decoded: {text}") from error
+
+
+def _check(data: bytes, reencode: bool) -> CheckedImage:
+    image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise BadImage(f"image is too large: {width:,} x {height:,} pixels, the limit is {MAX_PIXELS:,}")
+    orientation = _orientation(image)
+    decoded = _decode_jpeg(image, data) if image.format in ("JPEG", "MPO") else None
+    if decoded is not None and orientation == 1 and not reencode and _jpeg_process(data) in (0xC0, 0xC1, 0xC2):
+        return CheckedImage(height, width, _pixel_sha256(width, height, decoded), data, False)
+    is_plain = image.format == "PNG" and _is_plain_png(image, data) and orientation == 1 and not reencode
+    pixels = _displayed(image) if decoded is None else Image.fromarray(decoded)
+    if image.mode == "L" and decoded is not None:
+        pixels = pixels.convert("L")
+    if orientation != 1:
+        pixels = pixels.transpose(_TRANSPOSE[orientation])
     width, height = pixels.size
+    rgb = (pixels if pixels.mode == "RGB" else pixels.convert("RGB")).tobytes()
+    storable = data if is_plain else _png(pixels)
+    return CheckedImage(height, width, _pixel_sha256(width, height, rgb), storable, not is_plain)
+
+
+def _pixel_sha256(width: int, height: int, rgb: Any) -> bytes:
     digest = hashlib.sha256(f"{width}x{height}:".encode())
     digest.update(rgb)
-    return CheckedImage(height, width, digest.digest(), storable, not plain)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{error or type(error).__name__}".split())[:200]
+    return digest.digest()
 
 
 def _orientation(image: Image.Image) -> int:
     try:
-        value: Any = image.getexif().get(_ORIENTATION, 1)
+        value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged EXIF: the pixels are what counts
         return 1
     return value if value in _TRANSPOSE else 1
 
 
-def _is_plain(image: Image.Image, data: bytes) -> bool:
-    """Whether TensorFlow's decoders show these bytes as Pillow does."""
-    if image.mode not in ("L", "RGB") or _orientation(image) != 1:
-        return False
-    if image.format in ("JPEG", "MPO"):
-        return _jpeg_process(data) in (0xC0, 0xC1, 0xC2)  # Huffman coding; TensorFlow has no arithmetic decoder
-    if image.format == "PNG":
-        depth, color = data[24], data[25]
-        still = getattr(image, "n_frames", 1) == 1
-        return depth == 8 and color in (0, 2) and "transparency" not in image.info and still
-    return False
+def _decode_jpeg(image: Image.Image, data: bytes) -> Any:
+    """uint8 [height, width, 3] RGB; None where libjpeg finds the file odd but whole, or its colours are not RGB."""
+    colorspace = "RGB" if image.mode in ("L", "RGB") else "CMYK"
+    try:
+        decoded = simplejpeg.decode_jpeg(data, colorspace, strict=True)
+    except ValueError as error:
+        if str(error).startswith(_CORRUPT_JPEG):
+            raise BadImage(f"JPEG data is corrupt: {error}") from error
+        return None
+    return decoded if colorspace == "RGB" else None
 
 
 def _jpeg_process(data: bytes) -> int:
-    """The start-of-frame marker of a JPEG file; 0 where its segments are out of order."""
+    """The start-of-frame marker of a JPEG file; 0 where its segments are out of order.
+
+    0xC0 to 0xC2 (ITU-T T.81, table B.1) are the Huffman-coded processes that TensorFlow decodes.
+    """
     offset = 2
     while offset + 4 <= len(data) and data[offset] == 0xFF:
         marker = data[offset + 1]
@@ -160,29 +180,53 @@ def _jpeg_process(data: bytes) -> int:
     return 0
 
 
+def _is_plain_png(image: Image.Image, data: bytes) -> bool:
+    """Whether a whole PNG is a still of 8-bit grey or RGB without transparency (its IHDR chunk comes first)."""
+    return (_png_is_whole(data) and image.mode in ("L", "RGB") and data[24] == 8 and data[25] in (0, 2)
+            and "transparency" not in image.info and getattr(image, "n_frames", 1) == 1)
+
+
+def _png_is_whole(data: bytes) -> bool:
+    """Checks the checksums of all chunks, which Pillow does not; False for damage outside the pixels.
+
+    Raises:
+      BadImage: a chunk that is needed to decode the image is damaged or missing.
+    """
+    offset, whole = 8, True
+    while offset + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
+        if end > len(data):
+            break
+        if zlib.crc32(data[offset + 4:end - 4]) != int.from_bytes(data[end - 4:end], "big"):
+            if kind[:1].isupper():  # a critical chunk, as PNG calls it
+                raise BadImage(f"PNG data is corrupt: the checksum of its chunk at byte {offset} is wrong")
+            whole = False
+        if kind == b"IEND":
+            return whole
+        offset = end
+    raise BadImage(f"PNG data is corrupt: it ends in the chunk at byte {offset}")
+
+
 def _displayed(image: Image.Image) -> Image.Image:
-    """The first frame as a viewer shows it: mode L or RGB, upright."""
-    orientation = _orientation(image)
+    """The first frame as a viewer shows it, not yet upright: mode L or RGB."""
     image.load()
-    if image.mode.startswith("I;16") or image.mode == "I":
-        low, high = image.convert("I").getextrema()
+    if image.mode.startswith("I"):
+        image = image.convert("I")
+        low, high = image.getextrema()
         if low < 0 or high > 65535:
             raise BadImage(f"image has pixels of unknown range: {low} to {high}")
-        image = image.convert("I").point(lambda value: value / 257).convert("L")
-    elif image.mode == "F":
+        return image.point(lambda value: value / 257).convert("L")
+    if image.mode == "F":
         raise BadImage("image has pixels of unknown range: floating point")
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.has_transparency_data:
+    if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    elif image.mode not in ("L", "RGB"):
-        image = image.convert("RGB")
-    return image.transpose(_TRANSPOSE[orientation]) if orientation != 1 else image
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    image.info.clear()  # no ICC profile, EXIF or text of the original: the pixels only
+    image.info.clear()  # no colour profile, EXIF or text of the original: the pixels only
     image.save(out, "PNG", compress_level=6)
     return out.getvalue()

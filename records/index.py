@@ -1,6 +1,6 @@
 """The input of make_records in an SQLite file: however many rows there are, memory stays flat.
 
-It is filled in steps, each of which a restarted run finds done or does again:
+It is filled in steps. A restarted run finds the table read and the photos checked as far as they were:
 
     index.ingest(rows)                 every row of the caption table
     index.unchecked() / index.check()  what is in each photo; the words and tags of each caption
@@ -22,15 +22,16 @@ from records.sources import BadRow, Row
 from records.splits import Splitter
 
 _SCHEMA = """
-CREATE TABLE done (step TEXT PRIMARY KEY);
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE bad_rows (seq INTEGER PRIMARY KEY, image TEXT, place TEXT, reason TEXT);
 CREATE TABLE rows (
   seq INTEGER PRIMARY KEY,      -- position in the caption table
   image INTEGER NOT NULL,
   caption TEXT, place TEXT, split TEXT,
   words TEXT, tags TEXT,        -- joined by spaces
+  reason TEXT,                  -- why it cannot be used, found by looking at it alone
   example INTEGER,              -- the image whose example holds this caption
-  reason TEXT);                 -- why it is left out
+  left_out TEXT);               -- why it has none, found by looking at all rows
 CREATE TABLE images (
   id INTEGER PRIMARY KEY,       -- in order of first appearance
   key TEXT UNIQUE NOT NULL,
@@ -39,9 +40,11 @@ CREATE TABLE images (
   stored_bytes INTEGER,
   split TEXT,                   -- set on the image that stands for its picture
   position BLOB);               -- seeded hash of the key
+CREATE INDEX rows_of_image ON rows (image);
+CREATE INDEX rows_of_example ON rows (example, seq);
+CREATE INDEX images_by_pixels ON images (pixel_sha256, id);
+CREATE INDEX images_in_order ON images (split, position);
 """
-_BATCH = 2_000
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImageTask:
@@ -102,14 +105,24 @@ def held_out_first(split: str) -> tuple[int, str]:
 
 
 class Index:
-    """The SQLite file at `path`; made when it does not exist."""
+    """The SQLite file at `path`, which belongs to `inputs`: one that belongs to others is emptied.
 
-    def __init__(self, path: str):
+    Args:
+      inputs: names all that the steps up to `check` depend on, such as the hash of the caption table.
+    """
+
+    def __init__(self, path: str, inputs: str):
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        if not self._one("SELECT count(*) FROM sqlite_master WHERE name = 'done'"):
+        if not self._one("SELECT count(*) FROM sqlite_master WHERE name = 'facts'"):
             self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        if self._fact("inputs") != inputs:
+            self._db.execute("BEGIN")
+            for table in ("facts", "rows", "bad_rows", "images"):
+                self._db.execute(f"DELETE FROM {table}")
+            self._db.execute("INSERT INTO facts VALUES ('inputs', ?)", (inputs,))
+            self._db.execute("COMMIT")
 
     def close(self) -> None:
         self._db.close()
@@ -117,17 +130,16 @@ class Index:
     def _one(self, query: str, arguments: Sequence[Any] = ()) -> Any:
         return self._db.execute(query, arguments).fetchone()[0]
 
-    def _is_done(self, step: str) -> bool:
-        return bool(self._one("SELECT count(*) FROM done WHERE step = ?", (step,)))
+    def _fact(self, name: str) -> str | None:
+        found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return found and found[0]
 
     def ingest(self, rows: Iterable[Row | BadRow]) -> None:
         """Stores every row, in order. Nothing is read from `rows` when an earlier run stored them all."""
-        if self._is_done("ingest"):
+        if self._fact("rows"):
             return
         db = self._db
         db.execute("BEGIN")
-        for table in ("rows", "bad_rows", "images"):
-            db.execute(f"DELETE FROM {table}")
         last_key, last_id = None, 0
         for seq, row in enumerate(rows):
             if isinstance(row, BadRow):
@@ -138,9 +150,16 @@ class Index:
                 last_key, last_id = row.image, self._one("SELECT id FROM images WHERE key = ?", (row.image,))
             db.execute("INSERT INTO rows (seq, image, caption, place, split) VALUES (?, ?, ?, ?, ?)",
                        (seq, last_id, row.caption, row.where, row.split))
-        db.execute("CREATE INDEX IF NOT EXISTS rows_of_image ON rows (image)")
-        db.execute("INSERT INTO done VALUES ('ingest')")
+        db.execute("INSERT INTO facts VALUES ('rows', 'complete')")
         db.execute("COMMIT")
+
+    def forget_bad(self) -> None:
+        """Has images that could not be used checked again: they may have been mended since."""
+        self._db.execute("BEGIN")
+        self._db.execute("UPDATE rows SET reason = NULL "
+                         "WHERE image IN (SELECT id FROM images WHERE reason IS NOT NULL)")
+        self._db.execute("UPDATE images SET checked = 0, reason = NULL WHERE reason IS NOT NULL")
+        self._db.execute("COMMIT")
 
     def row_count(self) -> int:
         """Input rows, usable or not."""
@@ -180,17 +199,13 @@ class Index:
         splits (test, then validation, then others, then train): what is evaluated is never trained on, and an
         official test set keeps its size.
         """
-        if self._is_done("resolve"):
-            return
         db = self._db
         db.execute("BEGIN")
-        db.execute("CREATE INDEX IF NOT EXISTS images_by_pixels ON images (pixel_sha256, id)")
+        db.execute("UPDATE rows SET example = NULL, left_out = NULL WHERE example IS NOT NULL OR left_out IS NOT NULL")
+        db.execute("UPDATE images SET split = NULL WHERE split IS NOT NULL")
         cursor = db.execute("SELECT pixel_sha256, id, key FROM images WHERE reason IS NULL ORDER BY pixel_sha256, id")
         for _, group in itertools.groupby(cursor, key=lambda row: row[0]):
             self._resolve_picture([(image, key) for _, image, key in group], splitter, seed)
-        db.execute("CREATE INDEX IF NOT EXISTS rows_of_example ON rows (example, seq)")
-        db.execute("CREATE INDEX IF NOT EXISTS images_in_order ON images (split, position)")
-        db.execute("INSERT INTO done VALUES ('resolve')")
         db.execute("COMMIT")
 
     def _resolve_picture(self, members: Sequence[tuple[int, str]], splitter: Splitter, seed: int) -> None:
@@ -203,7 +218,7 @@ class Index:
             for seq, caption, place, row_split in rows:
                 split = splitter.split_of(key, row_split, seed)
                 if split is None:
-                    db.execute("UPDATE rows SET reason = ? WHERE seq = ?", (rejected.NO_SPLIT, seq))
+                    db.execute("UPDATE rows SET left_out = ? WHERE seq = ?", (rejected.NO_SPLIT, seq))
                     continue
                 captions.append((seq, caption, place))
                 named.append((held_out_first(split), image, key))
@@ -214,7 +229,7 @@ class Index:
         seen: dict[str, str] = {}
         for seq, caption, place in sorted(captions):
             if caption in seen:
-                db.execute("UPDATE rows SET reason = ? WHERE seq = ?", (f"{rejected.REPEATED}: {seen[caption]}", seq))
+                db.execute("UPDATE rows SET left_out = ? WHERE seq = ?", (f"{rejected.REPEATED}: {seen[caption]}", seq))
             else:
                 seen[caption] = place
                 db.execute("UPDATE rows SET example = ? WHERE seq = ?", (example, seq))
@@ -251,8 +266,8 @@ class Index:
         yield from self._db.execute(
             "SELECT image, place, reason FROM ("
             "SELECT seq, image, place, reason FROM bad_rows UNION ALL "
-            "SELECT rows.seq, images.key, rows.place, rows.reason FROM rows JOIN images ON images.id = rows.image "
-            "WHERE rows.reason IS NOT NULL) ORDER BY seq")
+            "SELECT rows.seq, images.key, rows.place, coalesce(rows.reason, rows.left_out) AS reason "
+            "FROM rows JOIN images ON images.id = rows.image WHERE rows.example IS NULL) ORDER BY seq")
 
     def duplicates(self) -> Iterator[tuple[str, str, str]]:
         """(image, kept as, split) of every image whose captions went to the example of another."""
@@ -260,5 +275,5 @@ class Index:
             "SELECT other.key, kept.key, kept.split FROM images kept JOIN images other "
             "ON other.pixel_sha256 = kept.pixel_sha256 AND other.id != kept.id "
             "WHERE kept.split IS NOT NULL AND other.reason IS NULL AND EXISTS "
-            "(SELECT 1 FROM rows WHERE rows.image = other.id AND (rows.example IS NOT NULL OR rows.reason LIKE ?)) "
+            "(SELECT 1 FROM rows WHERE rows.image = other.id AND (rows.example IS NOT NULL OR rows.left_out LIKE ?)) "
             "ORDER BY other.id", (rejected.REPEATED + "%",))

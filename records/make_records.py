@@ -8,11 +8,14 @@ and started again; the manifest is written last.
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import os
+import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
+from typing import Any
 
 from etils import epath
 
@@ -26,7 +29,8 @@ from records.files import write_atomic
 from records.images import BadImage, check_image, read_image
 from records.index import ImageResult, ImageTask, Index
 from records.manifest import BackboneInfo, FileInfo, Manifest, Rejected, SplitInfo
-from records.parallel import cpus, ordered_map
+from records.output import AtomicOutput
+from records.parallel import WorkerDied, cpus, ordered_map
 from records.progress import Progress
 from records.shards import BackboneJob, Receipt, ShardJob
 from records.sources import is_spooled, open_source
@@ -37,6 +41,7 @@ from records.vocabulary import END, Vocabulary
 _SHARD_BYTES = 150e6
 _TEXT_BYTES = 500  # of an example's captions, about
 _CHUNK = 16  # photos a worker checks at a time
+_PHOTOS_PER_WORKER = 100  # it takes about as long to start one
 _PLAN = "plan.json"
 _DUPLICATES = "duplicates.jsonl"
 
@@ -67,19 +72,26 @@ def run(config: MakeRecords) -> None:
     settings = resume.settings_of(config, name, info.weights_sha256 if info else None)
     records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
     state = resume.State(records_dir)
-    if _is_finished(config, records_dir, state, settings):
-        print(f"{records_dir}: complete, made from the same captions with the same flags; nothing to do "
-              "(--overwrite makes it anew, --mode=verify_records reads every byte)")
-        return
-    with state.locked():
-        state.start(settings)
-        images_dir = _images_dir(config, state)
-        plan = _read_plan(state) or _make_plan(config, name, splitter, images_dir, records_dir, state, info)
-        jobs = {split: [ShardJob(records_dir, file, sha256, images_dir, config.store_images, backbone)
-                        for file, sha256 in files.items()] for split, files in plan.shards.items()}
-        receipts = _write_shards(config, jobs, plan)
-        _finish(config, name, records_dir, settings, info, plan, receipts)
-        state.remove()
+    try:
+        with state.locked():
+            if _is_finished(config, records_dir, state, settings):
+                print(f"{records_dir}: complete, made from the same captions with the same flags; nothing to do "
+                      "(--overwrite makes it anew, --mode=verify_records reads every byte)")
+                return
+            state.start(settings)
+            images_dir = _images_dir(config, state)
+            plan = _read_plan(state) or _make_plan(config, settings, splitter, images_dir, records_dir, state, info)
+            jobs = {split: [ShardJob(records_dir, file, sha256, images_dir, config.store_images, backbone)
+                            for file, sha256 in files.items()] for split, files in plan.shards.items()}
+            receipts = _write_shards(config, jobs, plan)
+            _finish(config, settings, records_dir, info, plan, receipts)
+            state.remove()
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(f"--records_dir={config.records_dir}: cannot be written ({error}); give a folder with room and "
+                        "write permission, the same command then continues") from error
+    except WorkerDied as error:
+        raise UserError(f"{error}, killed perhaps because memory ran out: pass fewer --workers; the same command "
+                        "continues") from error
     _summary(records_dir, plan, receipts)
 
 
@@ -152,24 +164,28 @@ def _read_plan(state: resume.State) -> _Plan | None:
     return _Plan(**{**body, "rejected": Rejected(**body["rejected"])})
 
 
-def _make_plan(config: MakeRecords, name: str, splitter: Splitter, images_dir: str, records_dir: str,
-               state: resume.State, info: BackboneInfo | None) -> _Plan:
+def _make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitter, images_dir: str,
+               records_dir: str, state: resume.State, info: BackboneInfo | None) -> _Plan:
     """Pass 1, and the files that need no more than it."""
-    index = Index(os.path.join(state.local, "index.sqlite"))
+    index = Index(os.path.join(state.local, "index.sqlite"), resume.index_inputs(settings, images_dir))
     try:
         index.ingest(open_source(config.captions, config.captions_format, images_dir))
+        index.forget_bad()
         _check_images(index, config, images_dir)
         index.resolve(splitter, config.seed)
-        left_out = _write_rejected(index, config, records_dir)
-        duplicates = _write_duplicates(index, records_dir)
+        left_out = _write_rejected(index, config, records_dir, state)
         vocabulary = _vocabulary(index, config)
-        vocabulary.save(records_dir)
         counts = index.split_counts()
         number = _shards_per_split(config, counts, info)
-        plans = {split: _write_plans(index, vocabulary, config.target, records_dir, f"{name}-{split}.tfrecord",
-                                     split, counts[split][0], number[split]) for split in counts}
-        plan = _Plan(plans, {split: count for split, (count, _) in counts.items()}, vocabulary.size, duplicates,
-                     index.row_count(), left_out)
+        plans = {split: _write_plans(index, vocabulary, config.target, records_dir,
+                                     f"{settings['name']}-{split}.tfrecord", split, counts[split][0], number[split])
+                 for split in counts}
+        vocabulary.save(records_dir)
+        plan = _Plan(plans, {split: count for split, (count, _) in counts.items()}, vocabulary.size,
+                     _write_duplicates(index, records_dir, state), index.row_count(), left_out)
+    except UserError:
+        state.forget_settings()  # nothing is written yet that other flags would contradict
+        raise
     finally:
         index.close()
     write_atomic(state.remote / _PLAN, json.dumps(dataclasses.asdict(plan)))
@@ -200,37 +216,58 @@ def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
 
 
 def _workers(config: MakeRecords, tasks: int) -> int:
-    return max(1, min(config.workers or cpus(), tasks))
+    """Processes for so many tasks; 0 means this one, where starting others would not pay."""
+    workers = min(config.workers or cpus(), tasks)
+    return workers if workers > 1 else 0
 
 
 def _check_images(index: Index, config: MakeRecords, images_dir: str) -> None:
     total, checked = index.image_counts()
     check = functools.partial(check_chunk, images_dir=images_dir, max_words=config.max_words_per_caption)
-    workers = _workers(config, (total - checked) // (4 * _CHUNK))  # starting one takes as long as some 100 photos
+    workers = _workers(config, (total - checked) // _PHOTOS_PER_WORKER)
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
-        for results in ordered_map(check, index.unchecked(_CHUNK), workers):
-            index.check(results)
-            progress.add(len(results))
+        while True:
+            try:
+                for results in ordered_map(check, index.unchecked(_CHUNK), workers):
+                    index.check(results)
+                    progress.add(len(results))
+                return
+            except WorkerDied:
+                tasks = next(index.unchecked(_CHUNK * 4 * workers))  # the deadly one is among those in flight
+                results = [_check_alone(check, task) for task in tasks]
+                index.check(results)
+                progress.add(len(results))
 
 
-def _write_rejected(index: Index, config: MakeRecords, records_dir: str) -> Rejected:
+def _check_alone(check: Callable[[list[ImageTask]], list[ImageResult]], task: ImageTask) -> ImageResult:
+    """Checks one photo in a process of its own, which it may take down."""
+    try:
+        ((result,),) = ordered_map(check, [[task]], 1)
+        return result
+    except WorkerDied:
+        return ImageResult(task.image, "image crashes its decoder: the process that read it died twice")
+
+
+def _write_rejected(index: Index, config: MakeRecords, records_dir: str, state: resume.State) -> Rejected:
     by_kind: Counter[str] = Counter()
     first: dict[str, str] = {}
-    lines = []
-    for image, row, reason in index.rejected():
-        by_kind[rejected.kind(reason)] += 1
-        first.setdefault(rejected.kind(reason), f"{row}: {reason}")
-        lines.append(rejected.line(image, row, reason))
+    with AtomicOutput(os.path.join(records_dir, rejected.FILE), state.local) as out:
+        for image, row, reason in index.rejected():
+            by_kind[rejected.kind(reason)] += 1
+            first.setdefault(rejected.kind(reason), f"{row}: {reason}")
+            out.write(rejected.line(image, row, reason).encode())
     rejected.check_limit(config.max_rejected, index.row_count(), by_kind, first)
-    write_atomic(epath.Path(records_dir) / rejected.FILE, "".join(lines))
     return Rejected(sum(by_kind.values()), dict(sorted(by_kind.items())))
 
 
-def _write_duplicates(index: Index, records_dir: str) -> int:
-    lines = [json.dumps({"image": image, "kept_as": kept, "split": split}, ensure_ascii=False) + "\n"
-             for image, kept, split in index.duplicates()]
-    write_atomic(epath.Path(records_dir) / _DUPLICATES, "".join(lines))
-    return len(lines)
+def _write_duplicates(index: Index, records_dir: str, state: resume.State) -> int:
+    count = 0
+    with AtomicOutput(os.path.join(records_dir, _DUPLICATES), state.local) as out:
+        for image, kept, split in index.duplicates():
+            line = json.dumps({"image": image, "kept_as": kept, "split": split}, ensure_ascii=False)
+            out.write(f"{line}\n".encode())
+            count += 1
+    return count
 
 
 def _vocabulary(index: Index, config: MakeRecords) -> Vocabulary:
@@ -265,16 +302,13 @@ def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir:
     for shard in range(number):
         file = f"{prefix}-{shard:05d}-of-{number:05d}"
         count = (shard + 1) * examples // number - shard * examples // number
-        lines = []
-        for _ in range(count):
-            example = next(planned)
-            targets = (found if target == "captions" else tagged for _, found, tagged in example.captions)
-            lines.append(shards.plan_line(example, [[*vocabulary.ids(text.split()), END] for text in targets]))
-        text = "".join(lines).encode()
         path = shards.plan_path(records_dir, file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text)
-        result[file] = hashlib.sha256(text).hexdigest()
+        with AtomicOutput(path, os.path.join(records_dir, manifests.STATE_DIR)) as out:
+            for example in itertools.islice(planned, count):
+                targets = (found if target == "captions" else tagged for _, found, tagged in example.captions)
+                tokens = [[*vocabulary.ids(text.split()), END] for text in targets]
+                out.write(shards.plan_line(example, tokens).encode())
+        result[file] = out.sha256()
     return result
 
 
@@ -299,7 +333,7 @@ def _written(config: MakeRecords, waiting: list[ShardJob], progress: Progress) -
         yield from write_shards(waiting, config.beam_args)
         return
     workers = _workers(config, len(waiting))
-    if config.backbone != "none" or workers == 1:  # the backbone's own threads use every CPU
+    if config.backbone != "none" or not workers:  # the backbone's own threads use every CPU
         for job in waiting:
             yield shards.write_shard(job, progress.add)
         return
@@ -308,8 +342,9 @@ def _written(config: MakeRecords, waiting: list[ShardJob], progress: Progress) -
         yield receipt
 
 
-def _finish(config: MakeRecords, name: str, records_dir: str, settings: dict[str, object], info: BackboneInfo | None,
-            plan: _Plan, receipts: Mapping[str, list[Receipt]]) -> None:
+def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, info: BackboneInfo | None, plan: _Plan,
+            receipts: Mapping[str, list[Receipt]]) -> None:
+    name = settings["name"]
     splits = {split: SplitInfo(*shards.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
               for split, done in receipts.items()}
     folder = epath.Path(records_dir)

@@ -4,26 +4,22 @@ import collections
 import itertools
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from typing import TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+_TASKS_PER_WORKER = 4
+
 
 class WorkerDied(RuntimeError):
-    """A worker process ended in the middle of a task, killed or crashed.
-
-    Attributes:
-      index: position of the first task without a result.
-    """
-
-    def __init__(self, index: int):
-        super().__init__("a worker process died; if the machine is short of memory, use fewer --workers")
-        self.index = index
+    """A worker process ended in the middle of a task: killed, or crashed in native code."""
 
 
 def cpus() -> int:
@@ -31,43 +27,49 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _end_with_parent() -> None:
-    def wait() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
+def _start_worker(parent: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+
+    def end_with_parent() -> None:
+        try:
+            parent.recv_bytes()  # blocks until the parent closes its end, or is gone
+        except EOFError:
             os._exit(1)
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def ordered_map(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """Yields function(task) for every task, in order; with one worker in this process.
+    """Yields function(task) for every task, in order; with 0 workers in this process.
 
     At most 4 tasks per worker are in flight, so that neither tasks nor results pile up in memory. Workers are
-    started afresh (spawn), never forked: the parent may have TensorFlow's threads.
+    started afresh (spawn), never forked: the parent may have TensorFlow's threads. When the parent is killed,
+    raises, or drops the iterator, they end at once.
 
     Args:
       function: a function of a module's top level; its tasks and results can be pickled.
 
     Raises:
-      WorkerDied: a worker was killed. Results before that task's have been yielded.
+      WorkerDied: a worker was killed. Results of tasks before the one it died in may not all have been yielded.
     """
-    if workers <= 1:
+    if workers < 1:
         yield from map(function, tasks)
         return
     remaining = iter(tasks)
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-    index = 0
+    context = multiprocessing.get_context("spawn")
+    workers_end, own_end = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(workers_end,))
     try:
         flying: collections.deque[Future[Result]] = collections.deque(
-            pool.submit(function, task) for task in itertools.islice(remaining, 4 * workers))
+            pool.submit(function, task) for task in itertools.islice(remaining, _TASKS_PER_WORKER * workers))
         while flying:
             result = flying.popleft().result()
             flying.extend(pool.submit(function, task) for task in itertools.islice(remaining, 1))
             yield result
-            index += 1
+        pool.shutdown()
     except BrokenProcessPool as error:
-        raise WorkerDied(index) from error
+        raise WorkerDied("a worker process died") from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        own_end.close()
+        pool.shutdown(cancel_futures=True)
+        workers_end.close()

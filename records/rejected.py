@@ -8,10 +8,10 @@ import json
 from collections import Counter
 
 from flags.errors import UserError
+from records.images import MISSING
 
 FILE = "rejected.jsonl"
 
-MISSING = "image file does not exist"
 NO_SPLIT = "image is in no split list"
 REPEATED = "caption repeats another row of the same image"
 # Left out by choice or without loss: these say nothing about the health of the input.

@@ -21,14 +21,18 @@ from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
 from records import manifest as manifests
+from records import rejected
 from records.files import write_atomic
 from records.sources import is_spooled
 
 _SETTINGS = "settings.json"
+_VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
+_INDEXED = ("captions_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
 # A setting that is no flag of its own, as messages should name it.
 _SAID = {"captions_sha256": "--captions (the content of the table)", "split_lists": "--split_lists (the content of "
-         "a list)", "backbone_weights_sha256": "--backbone_weights (the weights' values)", "pillow": "the version of "
-         "Pillow", "tensorflow": "the version of TensorFlow", "images_dir": "--images"}
+         "a list)", "backbone_weights_sha256": "--backbone_weights (the weights' values)", "pillow": "the installed "
+         "version of pillow", "textblob": "the installed version of textblob", "tensorflow": "the installed version of "
+         "tensorflow"}
 
 
 def dataset_name(config: MakeRecords) -> str:
@@ -60,12 +64,17 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
         "split_lists": lists or None, "split_fractions": config.split_fractions, "shards": config.shards,
         "name": name, "min_count": config.min_count, "max_words": config.max_words,
         "max_words_per_caption": config.max_words_per_caption, "store_images": config.store_images,
-        "seed": config.seed, "backbone": config.backbone, "pillow": metadata.version("pillow"),
+        "seed": config.seed, "backbone": config.backbone, **{name: metadata.version(name) for name in _VERSIONS},
     }
     if weights_sha256 is not None:
         settings |= {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
                      "tensorflow": metadata.version("tensorflow")}
     return settings
+
+
+def index_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
+    """The settings that what is known of single rows and photos depends on, in words."""
+    return json.dumps({"images": images_dir, **{name: settings[name] for name in _INDEXED}}, sort_keys=True)
 
 
 def _sha256(file: str, flag: str) -> str:
@@ -103,7 +112,7 @@ class State:
     def __init__(self, records_dir: str):
         self.remote = epath.Path(records_dir) / manifests.STATE_DIR
         self.local = os.fspath(self.remote)
-        if "://" in records_dir:
+        if "://" in records_dir:  # SQLite needs a file of this machine
             self.local = os.path.join(tempfile.gettempdir(),
                                       "make_records-" + hashlib.sha256(records_dir.encode()).hexdigest()[:16])
 
@@ -123,8 +132,12 @@ class State:
             if re.search(r"\.tmp-\d+$", entry.name):
                 os.unlink(entry.path)
 
+    def forget_settings(self) -> None:
+        """Lets the next run have other flags; what is known of rows and photos stays."""
+        (self.remote / _SETTINGS).unlink(missing_ok=True)
+
     def remove(self) -> None:
-        """Removes all of it."""
+        """Removes all of it: the work is done, or to be done anew."""
         for folder in {epath.Path(self.local), self.remote}:
             if folder.exists():
                 folder.rmtree()
@@ -136,17 +149,18 @@ class State:
         Raises:
           UserError: another process holds it.
         """
-        os.makedirs(self.local, exist_ok=True)
-        with open(self.local + ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(f"--records_dir: another make_records is writing {self.remote.parent}; wait for it, "
-                                "or end it") from None
-            try:
-                yield
-            finally:
-                os.unlink(self.local + ".lock")
+        # A folder is locked, not a file in it: to remove a lock file without a race is impossible.
+        folder = self.local + "-lock" if "://" in os.fspath(self.remote) else os.path.dirname(self.local)
+        os.makedirs(folder, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise UserError(f"--records_dir={self.remote.parent}: another make_records is writing there; wait for it, "
+                            "or end it") from None
+        finally:
+            os.close(handle)
 
 
 def remove_records(records_dir: str) -> None:
@@ -166,6 +180,6 @@ def check_unclaimed(records_dir: str) -> None:
     if not folder.is_dir():
         raise UserError(f"--records_dir={records_dir}: is a file; give a folder")
     for path in folder.iterdir():
-        if manifests.is_shard(path.name) or path.name in manifests.OTHER_FILES:
+        if path.name != rejected.FILE and (manifests.is_shard(path.name) or path.name in manifests.OTHER_FILES):
             raise UserError(f"--records_dir={records_dir}: holds {path.name} without a {manifests.FILE}; give another "
                             "folder, or --overwrite to remove it")

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
@@ -22,12 +22,11 @@ from records.files import write_atomic
 from records.images import BadImage, check_image, read_image
 from records.index import Planned
 from records.manifest import STATE_DIR, ShardInfo
+from records.output import AtomicOutput
 from records.tfrecord import frame
 
 if TYPE_CHECKING:
     from records.extract import Extractor
-
-_BUFFER_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +61,10 @@ class ShardJob:
     @property
     def plan(self) -> epath.Path:
         return plan_path(self.records_dir, self.file)
+
+    @property
+    def temporary_dir(self) -> str:
+        return os.path.join(self.records_dir, STATE_DIR)
 
     @property
     def receipt(self) -> epath.Path:
@@ -116,17 +119,10 @@ def write_shard(job: ShardJob, progress: Callable[[int], None] | None = None) ->
     Raises:
       UserError: an image changed since it was checked, or the plan did.
     """
-    plan = job.plan.read_bytes()
-    if hashlib.sha256(plan).hexdigest() != job.plan_sha256:
-        raise UserError(f"{job.plan}: changed since it was written; run make_records again with --overwrite")
-    digest = hashlib.sha256()
-    size = examples = captions = tokens = max_tokens = 0
-    with _Output(job) as out:
-        for example, lengths in _examples(job, plan):
-            record = frame(encode(example))
-            digest.update(record)
-            out.write(record)
-            size += len(record)
+    examples = captions = tokens = max_tokens = 0
+    with AtomicOutput(os.path.join(job.records_dir, job.file), job.temporary_dir) as out:
+        for example, lengths in _examples(job):
+            out.write(frame(encode(example)))
             examples += 1
             captions += len(lengths)
             tokens += sum(lengths)
@@ -134,62 +130,25 @@ def write_shard(job: ShardJob, progress: Callable[[int], None] | None = None) ->
             if progress:
                 progress(1)
     receipt = Receipt(job.plan_sha256, max_tokens,
-                      ShardInfo(job.file, size, digest.hexdigest(), examples, captions, tokens))
+                      ShardInfo(job.file, out.bytes, out.sha256(), examples, captions, tokens))
     job.receipt.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(job.receipt, json.dumps(dataclasses.asdict(receipt)))
     return receipt
 
 
-class _Output:
-    """A shard's file: complete under its name after the `with` block, absent after an exception."""
-
-    def __init__(self, job: ShardJob):
-        self._final = os.path.join(job.records_dir, job.file)
-        # Object stores publish an object when it is closed; local files get their name when they are on disk.
-        self._remote = "://" in job.records_dir
-        self._path = self._final if self._remote else os.path.join(
-            job.records_dir, STATE_DIR, f"{job.file}.tmp-{os.getpid()}")
-        self._parts: list[bytes] = []
-        self._pending = 0
-
-    def __enter__(self) -> "_Output":
-        if self._remote:
-            self._file: BinaryIO = epath.Path(self._path).open("wb")  # type: ignore[assignment]
-        else:
-            self._file = open(self._path, "wb", buffering=0)
-        return self
-
-    def write(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._pending += len(data)
-        if self._pending >= _BUFFER_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._file.write(b"".join(self._parts))
-        self._parts.clear()
-        self._pending = 0
-
-    def __exit__(self, kind: Any, *rest: object) -> None:
-        if kind is not None:
-            if not self._remote:
-                self._file.close()
-                os.unlink(self._path)
-            return
-        self._flush()
-        if not self._remote:
-            os.fsync(self._file.fileno())
-        self._file.close()
-        if not self._remote:
-            os.replace(self._path, self._final)
-            folder = os.open(os.path.dirname(self._final) or ".", os.O_RDONLY)
-            os.fsync(folder)  # the name, too, survives a power cut before the receipt says so
-            os.close(folder)
+def _rows(job: ShardJob) -> Iterator[dict[str, Any]]:
+    digest = hashlib.sha256()
+    with job.plan.open("rb") as file:
+        for line in file:
+            digest.update(line)  # type: ignore[arg-type]
+            yield json.loads(line)
+    if digest.hexdigest() != job.plan_sha256:
+        raise UserError(f"{job.plan}: changed since it was written; run make_records again with --overwrite")
 
 
-def _examples(job: ShardJob, plan: bytes) -> Iterator[tuple[Example, list[int]]]:
+def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
     """Examples in plan order, each with the number of tokens of every caption."""
-    rows = map(json.loads, plan.splitlines())
+    rows = _rows(job)
     if job.backbone is None:
         for row in rows:
             yield _example(row, _stored(job, row) if job.store_images else None, None)
@@ -213,7 +172,8 @@ def _examples(job: ShardJob, plan: bytes) -> Iterator[tuple[Example, list[int]]]
             image = check_image(image, reencode=True).storable
             (feature,) = extractor.features([image])
             if feature is None:
-                raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from --captions")
+                raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from "
+                                "--captions")
         yield _example(row, image if job.store_images else None, feature.astype("<f2", copy=False).tobytes())
     if failed:
         raise failed[0]

@@ -21,6 +21,7 @@ from records.parallel import cpus, ordered_map
 from records.progress import Progress
 
 _READ_BYTES = 1 << 20
+_WORTH_PROCESSES = 500e6  # bytes that one process reads in the time it takes to start more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,8 @@ def _problems(records_dir: epath.PathLike, manifest: Manifest, workers: int,
     by_hash = {item.sha256: item.file for item in expected if item.bytes}
     missing, wrong = [], []
     check = functools.partial(_check, records_dir=str(folder))
-    for item, found in zip(expected, ordered_map(check, expected, min(workers, len(expected))), strict=True):
+    processes = workers if workers > 1 and sum(item.bytes for item in expected) > _WORTH_PROCESSES else 0
+    for item, found in zip(expected, ordered_map(check, expected, processes), strict=True):
         if progress:
             progress.add(item.bytes, found.file)
         if not found.sha256:
@@ -84,7 +86,8 @@ def _problems(records_dir: epath.PathLike, manifest: Manifest, workers: int,
         elif found.problem:
             wrong.append(found)
     extra = _extra(folder, expected)
-    renamed = {_sha256(folder / name): name for name in extra} if missing else {}
+    lost = {item.sha256 for item in missing}
+    renamed = {sha256: name for name in extra if (sha256 := _sha256(folder / name)) in lost} if missing else {}
     for item in missing:
         known = renamed.get(item.sha256)
         yield f"{folder / item.file}: is missing" + (f"; {known} is this file under another name" if known else "")
@@ -92,7 +95,8 @@ def _problems(records_dir: epath.PathLike, manifest: Manifest, workers: int,
         other = by_hash.get(found.sha256)
         yield f"{folder / found.file}: " + (f"holds the bytes of {other}" if other else found.problem)
     for name in extra:
-        yield f"{folder / name}: is not in {manifests.FILE}"
+        if manifests.is_shard(name) and name not in renamed.values():
+            yield f"{folder / name}: is a shard that {manifests.FILE} does not list"
 
 
 def _expected(manifest: Manifest) -> list[_Expected]:
@@ -119,7 +123,7 @@ def _inconsistencies(manifest: Manifest) -> Iterator[str]:
 
 def _extra(folder: epath.Path, expected: list[_Expected]) -> list[str]:
     known = {item.file for item in expected} | {manifests.FILE}
-    return sorted(path.name for path in folder.iterdir() if path.name not in known)
+    return sorted(path.name for path in folder.iterdir() if path.name not in known and not path.is_dir())
 
 
 def _sha256(path: epath.Path) -> str:
@@ -153,7 +157,7 @@ def damage(path: epath.Path, size: int, records: int | None) -> str:
     found = path.stat().length
     sizes = "" if found == size else f"has {found:,} bytes instead of {size:,}; "
     if records is None:
-        return sizes + "its bytes are not those that make_records wrote (from byte 0 on, nothing tells which)"
+        return f"{sizes}somewhere from byte 0 to {found} it is not what make_records wrote"
     count = end = 0
     try:
         with path.open("rb") as file:
