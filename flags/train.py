@@ -85,5 +85,5 @@ class Train:
 # Flags that may differ when a run is continued: they change where and how fast, not what is computed.
 # --epochs does change what is computed where the schedule depends on the length of the run.
 RESUMABLE = frozenset({
-    "run_dir", "records_dir", "epochs", "devices", "xla", "ram_budget_mb", "pipeline_threads", "init_from",
+    "run_dir", "records_dir", "epochs", "devices", "xla", "pipeline_threads", "init_from",
     "checkpoint_every_steps", "checkpoint_every_minutes", "keep_checkpoints", "fresh"})
