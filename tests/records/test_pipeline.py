@@ -38,12 +38,12 @@ def read(dataset):
 def rows(batches):
     """(key, targets without padding) of every row that is not empty."""
     return [(key, tuple(targets[targets > 0].tolist())) for batch in batches
-            for key, targets in zip(batch["key"], batch["targets"]) if key]
+            for key, targets in zip(batch["key"], batch["targets"], strict=True) if key]
 
 
 def assert_same(left, right):
     assert len(left) == len(right)
-    for a, b in zip(left, right):
+    for a, b in zip(left, right, strict=True):
         for name in a:
             np.testing.assert_array_equal(a[name], b[name])
 
@@ -57,7 +57,7 @@ def test_every_caption_once_per_epoch_with_its_feature(split, ram_budget_mb):
     assert batches.captions == len(CAPTIONS)
     assert batches.tokens == sum(int((batch["targets"] > 0).sum()) for batch in epoch)
     for batch in epoch:
-        for key, feature in zip(batch["key"], batch["feature"]):
+        for key, feature in zip(batch["key"], batch["feature"], strict=True):
             expected = folders.feature(*map(int, key.decode().split("/")[1:]), 4) if key else np.zeros(4)
             np.testing.assert_array_equal(feature, expected)
 
@@ -83,16 +83,11 @@ def test_form_of_a_batch(split, ram_budget_mb):
     assert words == sum(len(targets) == 1 for _, targets in CAPTIONS) > 0  # captions without a word: only <end>
 
 
-@pytest.mark.parametrize("start", [1, 2, 3, 10, -1])
-def test_an_epoch_continued_at_any_step_gives_the_same_batches(split, ram_budget_mb, start):
+def test_an_epoch_continued_at_any_step_gives_the_same_batches(split, ram_budget_mb):
     batches = make(split, ram_budget_mb)
-    start %= batches.steps_per_epoch
-    assert_same(read(batches.epoch(3, start)), read(batches.epoch(3))[start:])
-
-
-def test_an_epoch_continued_at_its_end_is_empty(split, ram_budget_mb):
-    batches = make(split, ram_budget_mb)
-    assert read(batches.epoch(0, batches.steps_per_epoch)) == []
+    whole = read(batches.epoch(3))
+    for start in (1, 3, 10, batches.steps_per_epoch - 1, batches.steps_per_epoch):
+        assert_same(read(batches.epoch(3, start)), whole[start:])
 
 
 @pytest.mark.parametrize("hosts", [2, 3])

@@ -43,7 +43,7 @@ def test_blocks_give_back_every_record_and_caption(folder):
     found, keys = [], []
     for block in blocks(reader.open_split(folder, "train")):
         keys += block["key"].tolist()
-        for start, length, image in zip(block["start"], block["length"], block["image"]):
+        for start, length, image in zip(block["start"], block["length"], block["image"], strict=True):
             found.append((block["key"][image], tuple(block["tokens"][start:start + length].tolist())))
             shard, record = map(int, block["key"][image].decode().split("/")[1:])
             np.testing.assert_array_equal(block["feature"][image], folders.feature(shard, record, 4))
