@@ -25,8 +25,8 @@ class Eval:
     block_repeats: str = flag("content_words", "Words that may not come again in a caption; content_words are nouns, "
                               "verbs and adjectives. none shows what the model says by itself.",
                               choices=("none", "adjacent", "content_words", "all"))
-    tag_samples: int = flag(16, "Captions sampled per image to score its tags, beside the beams. More is steadier "
-                                "and slower; 0 leaves the beams alone.")
+    tag_samples: int = flag(4, "Captions sampled per image to score its tags, beside the beams. More is steadier "
+                               "and slower; 0 leaves the beams alone. The default is that of export.")
     batch_size: int = flag(64, "Images decoded at once, captions per step of the loss. Changes speed and memory, "
                                "not results.")
     limit: int = flag(0, "Score only the first N images of the split, for a quick look; 0 scores all. The loss too "

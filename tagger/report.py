@@ -1,0 +1,97 @@
+"""--mode=report: everything about a run on one page, to read, to keep and to send.
+
+    run_dir/report.html     one file: no network, no other file
+
+It shows what is there: before the first eval the training alone, before the first epoch the configuration.
+"""
+
+import io
+import sys
+from collections.abc import Collection
+from importlib import metadata
+
+from etils import epath
+from PIL import Image, UnidentifiedImageError
+
+from flags import report as report_flags
+from flags.errors import UserError
+from records import pipeline
+from records.files import write_atomic
+from tagger import report_data, report_page
+
+_PHOTO_WIDTH = 620  # twice the width of a card, for dense screens
+_PACKAGES = ("tensorflow", "keras", "numpy", "pycocoevalcap", "textblob", "tensorflow-datasets")
+
+
+def run(config: report_flags.Report) -> int:
+    """Writes the page and prints where it is.
+
+    Raises:
+      UserError: --run_dir is no run folder, or a flag is out of range.
+    """
+    for name in ("examples", "compare"):
+        if getattr(config, name) < 0:
+            raise UserError(f"--{name}={getattr(config, name)}: found a negative number, give 0 or more")
+    found = report_data.load(config.run_dir)
+    others, unreadable = report_data.neighbours(found, config.compare) if config.compare else ([], [])
+    examples = {one.split: worst_and_best(one, config.examples, config.records_dir) for one in found.evaluations}
+    versions = {"Python": sys.version.split()[0]}
+    versions |= {name: metadata.version(name) for name in _PACKAGES if _installed(name)}
+    output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
+    write_atomic(output, report_page.page(found, others, unreadable, examples, versions))
+    print(f"{output} ({output.stat().length / 1e6:.1f} MB: {len(found.history)} epochs, "
+          f"{len(found.evaluations)} evaluations, {len(others)} other runs)")
+    return 0
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def worst_and_best(evaluation: report_data.Evaluation, count: int,
+                   records_dir: str) -> tuple[list[report_page.Example], list[report_page.Example]]:
+    """The `count` predictions of lowest and of highest rank, with their photos where the records are at hand.
+
+    Args:
+      records_dir: where the records are now; empty for where eval read them.
+    """
+    ranking = evaluation.metrics["ranking"]
+    ordered = sorted(evaluation.predictions(), key=lambda row: (row[ranking], row["image"]))
+    count = min(count, len(ordered) // 2)
+    chosen = (ordered[:count], ordered[::-1][:count])
+    keys = {row["image"] for rows in chosen for row in rows}
+    folder = records_dir or evaluation.metrics["records_dir"]
+    try:
+        shown = photos(pipeline.open_split(folder, evaluation.split), keys) if keys else {}
+    except UserError as error:
+        if records_dir:
+            raise
+        print(f"The examples are shown without photos: {error}. --records_dir names the records.", file=sys.stderr)
+        shown = {}
+    worst, best = ([report_page.Example(row, shown.get(row["image"]), ranking) for row in rows] for rows in chosen)
+    return worst, best
+
+
+def photos(split: pipeline.Split, keys: Collection[str]) -> dict[str, bytes]:
+    """Small JPEGs of the images `keys`; those that the records do not store are missing."""
+    result = {}
+    with pipeline.reading_errors(split.records_dir):
+        for example in pipeline.images(split).as_numpy_iterator():
+            key = example["key"].decode()
+            if key in keys and example["image"]:
+                try:
+                    photo = Image.open(io.BytesIO(example["image"])).convert("RGB")
+                except UnidentifiedImageError as error:
+                    raise UserError(f"{split.records_dir}: image {key!r} cannot be decoded; run "
+                                    "--mode=verify_records") from error
+                photo.thumbnail((_PHOTO_WIDTH, _PHOTO_WIDTH))
+                buffer = io.BytesIO()
+                photo.save(buffer, "JPEG", quality=82)
+                result[key] = buffer.getvalue()
+            if len(result) == len(keys):
+                break
+    return result
