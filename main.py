@@ -2,9 +2,10 @@
 
     python main.py --mode=MODE [--flag=value …]
     python main.py --mode=MODE --help          the flags of one mode
-    python main.py --flagfile=FILE             flags from a file, one a line
+    python main.py --mode=MODE --flagfile=FILE flags from a file, one a line; one file can serve several modes
 """
 
+import dataclasses
 import os
 import signal
 import sys
@@ -27,6 +28,32 @@ def _base_flags() -> absl_flags.FlagValues:
     absl_flags.DEFINE_enum("verbosity", "error", list(_VERBOSITY), flag_values=values,
                            help="Least severe message of TensorFlow and other libraries that is shown on stderr.")
     return values
+
+
+def _without_other_modes(argv: Sequence[str], config_class: type) -> list[str]:
+    """The command line with its flag files expanded, less the lines in them that are meant for other modes.
+
+    So one file describes a whole job, records to export. What no mode knows stays in, and is refused.
+    """
+    result: list[str] = []
+    for argument in argv:
+        if argument.startswith(("--flagfile=", "-flagfile=")):
+            others = set().union(*(_flag_names(mode.load_flags()) for mode in MODES.values()))
+            others -= _flag_names(config_class)
+            lines = absl_flags.FlagValues().read_flags_from_files([argument], force_gnu=False)
+            result += [line for line in lines if _flag_name(line) not in others]
+        else:
+            result.append(argument)
+    return result
+
+
+def _flag_names(config_class: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(config_class)}
+
+
+def _flag_name(argument: str) -> str:
+    name = argument.lstrip("-").partition("=")[0]
+    return name if "=" in argument else name.removeprefix("no")  # --nofresh is how absl writes --fresh=false
 
 
 def _overview() -> str:
@@ -63,7 +90,7 @@ def _run(argv: Sequence[str]) -> int:
     values = _base_flags()
     spec.define(config_class, values)
     try:
-        arguments = values(list(argv))[1:]
+        arguments = values(_without_other_modes(argv, config_class))[1:]
     except absl_flags.Error as error:
         raise UserError(f"{error} (python main.py --mode={name} --help lists this mode's flags)") from error
     if values["help"].value:

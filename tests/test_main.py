@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+import main
 from flags.modes import MODES
+from flags.spec import define
 from tests.conftest import ROOT
 
 DEMO = ROOT / "tagger" / "demo_data"
@@ -112,6 +114,28 @@ def test_flagfile_gives_mode_and_flags(main_process, tmp_path):
     flagfile = tmp_path / "verify.flags"
     flagfile.write_text(f"--mode=verify_records\n--records_dir={tmp_path / 'nothing'}\n")
     _one_line(main_process(f"--flagfile={flagfile}"), "nothing")
+
+
+def test_one_flagfile_serves_several_modes(main_process, tmp_path):
+    flagfile = tmp_path / "job.flags"
+    flagfile.write_text(f"--records_dir={tmp_path / 'nothing'}\n--epochs=3\n--noxla\n--beam_width=5\n")
+    _one_line(main_process("--mode=verify_records", f"--flagfile={flagfile}"), "nothing", "make_records")
+
+
+def test_a_flag_in_a_flagfile_that_no_mode_knows_is_refused(main_process, tmp_path):
+    flagfile = tmp_path / "job.flags"
+    flagfile.write_text("--records_dir=x\n--epochz=3\n")
+    _one_line(main_process("--mode=verify_records", f"--flagfile={flagfile}"), "epochz")
+
+
+@pytest.mark.parametrize("mode", ["make_records", "train", "eval", "export"])
+@pytest.mark.parametrize("flagfile", sorted((ROOT / "configs").glob("*.flags")), ids=lambda path: path.name)
+def test_the_flag_files_that_come_along_hold_known_flags(mode, flagfile):
+    config = MODES[mode].load_flags()
+    given = main._without_other_modes(["main.py", f"--flagfile={flagfile}"], config)
+    values = main._base_flags()
+    define(config, values)
+    assert values(given)
 
 
 def test_demo_leaves_everything_behind(demo):
