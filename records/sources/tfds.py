@@ -52,9 +52,13 @@ def read(table: Table) -> Iterator[Row | BadRow]:
                     where = f"{builder.info.name}[{split}]:{index}"
                     yield from _rows(example, image, text, key, folder, used, where, index)
                     progress.add(1)
-            except (tf.errors.OpError, OSError) as error:
-                raise UserError(f"--captions: {table.path}: split {split} cannot be written out to {folder} "
-                                f"({printable(str(error))})") from error
+            except tf.errors.OpError as error:
+                message = error.message.partition("}} ")[2] or error.message  # without TensorFlow's node names
+                raise UserError(f"--captions={table.path}: split {split} cannot be read after {progress.done:,} "
+                                f"images ({printable(message)}); prepare the dataset again") from error
+            except OSError as error:
+                raise UserError(f"--captions={table.path}: its images cannot be written to {folder} ({error}); "
+                                "name another folder with --images") from error
 
 
 def _builder(name: str) -> Any:
