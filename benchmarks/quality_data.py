@@ -1,0 +1,37 @@
+"""The images of a records split in memory, for the baselines of benchmarks.quality."""
+
+import dataclasses
+
+import numpy as np
+
+from records import pipeline
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """A split.
+
+    Attributes:
+      keys: image names.
+      features: float32 [images, F].
+      encoded: the photos' files; b"" where the records do not store them.
+      captions: the captions of each image, as written.
+      tags: the tags of each caption of each image.
+    """
+
+    keys: list[str]
+    features: np.ndarray
+    encoded: list[bytes]
+    captions: list[tuple[str, ...]]
+    tags: list[tuple[tuple[str, ...], ...]]
+
+
+def load(records_dir: str, split: str, encoded: bool) -> Images:
+    """Reads all of a split; `encoded=False` leaves the photos out."""
+    examples = list(pipeline.images(pipeline.open_split(records_dir, split), read_image=encoded).as_numpy_iterator())
+    return Images(
+        [example["key"].decode() for example in examples],
+        np.stack([example["feature"] for example in examples]).astype(np.float32),
+        [example["image"] for example in examples],
+        [tuple(text.decode() for text in example["captions"]) for example in examples],
+        [tuple(tuple(text.decode().split()) for text in example["tags"]) for example in examples])
