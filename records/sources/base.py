@@ -83,7 +83,7 @@ def _clean_name(text: str) -> str:
     if not parts or name.endswith("/"):
         raise BadField(f"image name is a folder: {shown(name)}")
     if any(len(part.encode()) > _NAME_BYTES for part in parts) or len(name.encode()) > _PATH_BYTES:
-        raise BadField(f"image name is longer than a file name can be ({len(name.encode()):,} bytes): {shown(name)}")
+        raise BadField(f"image name is longer than a file name can be: {len(name.encode()):,} bytes in {shown(name)}")
     return "/".join(parts)
 
 

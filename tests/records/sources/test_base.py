@@ -37,8 +37,8 @@ def test_image_names_that_are_used(given, name):
     ("a\0.jpg", "image name holds a NUL byte"),
     ("a\x1b[2J.jpg", "image name holds a control character"),
     ("caf\udce9.jpg", "image name is not UTF-8"),
-    ("ü" * 128, "image name is longer than a file name can be (256 bytes)"),
-    ("sub/" * 1100 + "a.jpg", "image name is longer than a file name can be (4,405 bytes)"),
+    ("ü" * 128, "image name is longer than a file name can be"),
+    ("sub/" * 1100 + "a.jpg", "image name is longer than a file name can be"),
 ])
 def test_image_names_that_are_refused(given, reason):
     with pytest.raises(BadField) as error:
