@@ -36,7 +36,7 @@ def run(config: Train) -> int:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        return _train(config, devices)
+        return train_on(config, devices)
     except tf.errors.OpError as error:
         if devices.hosts == 1:
             raise
@@ -60,7 +60,8 @@ def _check(config: Train) -> None:
                         "entries and a word")
 
 
-def _train(config: Train, devices: Devices) -> int:
+def train_on(config: Train, devices: Devices) -> int:
+    """`run` on devices that are open already."""
     manifest = manifest_lib.load(config.records_dir)
     vocabulary = Vocabulary.load(config.records_dir)
     if config.vocabulary_size:
@@ -154,5 +155,8 @@ def _start_from(config: Train, model: run_dir.MergeModel, vocabulary: Vocabulary
 def _barrier(devices: Devices) -> None:
     """Waits until every host is here: the chief has prepared the run folder."""
     if devices.hosts > 1:
-        ones = devices.strategy.run(lambda: tf.constant(1.0))
-        devices.strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
+        @tf.function
+        def meet():
+            return devices.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("sum", tf.constant(1.0)))
+
+        meet()
