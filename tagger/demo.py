@@ -5,6 +5,7 @@ Runs the same mode functions, with the same flags, as a user would on photos of 
 
 import pathlib
 import shlex
+import sys
 import time
 
 from flags import demo as demo_flags
@@ -29,19 +30,13 @@ def _step(name: str, config: object) -> None:
     given = {key: value for key, value in vars(config).items() if key != "images" or name != "tag"}
     words = [f"--{key}={value}" for key, value in given.items() if value != defaults[key]]
     words += list(getattr(config, "images", ())) if name == "tag" else []
-    print(f"\n\033[1m$ python main.py --mode={name} {shlex.join(words)}\033[0m" if _colour() else
-          f"\n$ python main.py --mode={name} {shlex.join(words)}", flush=True)
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    print(f"\n{bold}$ python main.py --mode={name} {shlex.join(words)}{plain}", flush=True)
     start = time.monotonic()
     status = MODES[name].load_code()(config)
     if status:
         raise SystemExit(status)
     print(f"({name}: {duration(time.monotonic() - start)})", flush=True)
-
-
-def _colour() -> bool:
-    import sys
-
-    return sys.stdout.isatty()
 
 
 def run(config: demo_flags.Demo) -> int:
@@ -53,7 +48,7 @@ def run(config: demo_flags.Demo) -> int:
           "So few photos teach a model little: what you see below shows that everything works, not how well.")
     _step("make_records", make_records_flags.MakeRecords(
         images=str(DATA / "images"), captions=str(DATA / "captions.token.txt"), records_dir=records_dir,
-        split_fractions="train=0.8,validation=0.1,test=0.1", backbone="mobilenet_v2", backbone_weights=str(WEIGHTS),
+        split_fractions="train=0.75,validation=0.1,test=0.15", backbone="mobilenet_v2", backbone_weights=str(WEIGHTS),
         min_count=2, seed=config.seed))
     _step("verify_records", verify_records_flags.VerifyRecords(records_dir=records_dir))
     _step("train", train_flags.Train(records_dir=records_dir, run_dir=run_dir, batch_size=32, seed=config.seed))
