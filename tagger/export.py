@@ -16,11 +16,11 @@ from flags.export import Export
 from records.backbones import LoadedBackbone, load_backbone
 from records.files import write_atomic
 from records.manifest import BackboneInfo
+from records.preprocess import decode_batch
 from tagger import warmup
 from tagger.decode import Decoder
 from tagger.export_readme import readme
 from tagger.run_dir import Run, load_run
-from tagger.saved_model import rows
 from tagger.serving_model import ServingModel
 from tagger.versions import versions
 
@@ -47,7 +47,8 @@ def run(config: Export) -> int:
     tf.saved_model.save(model, str(unfinished), signatures=model.signatures(config.beam_width, config.length_penalty))
     warmup.write(unfinished, _warmup_requests(backbone.feature_size))
     print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
-    answers = check(model, config, unfinished)
+    model.weights.write_back()
+    answers = check(config, backbone, decoder, unfinished)
     write_atomic(folder / "README.md", readme(_facts(config, runs, backbone, decoder, version), answers[0]))
     unfinished.rename(folder / str(version))
     valid = sum(answer["valid"] for answer in answers)
@@ -102,8 +103,11 @@ def _load_backbone(config: Export, one: Run) -> LoadedBackbone:
     return backbone
 
 
-def check(model: ServingModel, config: Export, saved_model: epath.Path) -> list[dict[str, Any]]:
-    """Compares the SavedModel, loaded by another process without GPUs, with the model in memory.
+def check(config: Export, backbone: LoadedBackbone, decoder: Decoder, saved_model: epath.Path) -> list[dict[str, Any]]:
+    """Compares the SavedModel, loaded by another process without GPUs, with the networks in memory.
+
+    Args:
+      backbone, decoder: what was exported, in the values that were stored.
 
     Returns:
       the SavedModel's answers about real photos and one broken image.
@@ -121,16 +125,24 @@ def check(model: ServingModel, config: Export, saved_model: epath.Path) -> list[
         raise RuntimeError(f"{saved_model} cannot be loaded in a fresh process:\n{fresh.stderr[-4000:]}")
     served = [json.loads(line) for line in fresh.stdout.splitlines() if line.startswith("{")]
     with tf.device("/CPU:0"):
-        signature = model.signatures(config.beam_width, config.length_penalty)["serving_default"]
-        outputs = signature(tf.constant([photo.read_bytes() for photo in photos]))
-    expected = list(rows({name: value.numpy() for name, value in outputs.items()}))
-    for photo, ours, theirs in zip(photos, expected, served, strict=True):
-        scores = [np.array([score for _, score in answer["tags"]]) for answer in (ours, theirs)]
-        same_shape = scores[0].shape == scores[1].shape
-        if (ours["caption"], ours["valid"]) != (theirs["caption"], theirs["valid"]) or not same_shape or \
-                not np.allclose(*scores, rtol=0, atol=_SCORE_TOLERANCE):
+        pixels, valid = decode_batch(tf.constant([photo.read_bytes() for photo in photos]))
+        features = tf.cast(tf.cast(backbone(pixels), tf.float16), tf.float32)
+        decoded = tf.function(decoder.decode)(features, config.beam_width, config.length_penalty)
+    for row, (photo, theirs) in enumerate(zip(photos, served, strict=True)):
+        ours: dict[str, Any] = {"caption": "", "tags": [], "valid": bool(valid[row])}
+        if ours["valid"]:
+            caption = decoder.text(decoded.tokens[row:row + 1])[0].numpy().decode()
+            scores = zip(decoded.tags[row].numpy(), decoded.tag_scores[row].numpy(), strict=True)
+            ours |= {"caption": caption, "tags": [[tag.decode(), float(score)] for tag, score in scores if tag]}
+        if not _same(ours, theirs):
             raise RuntimeError(f"{saved_model}: answers {theirs} about {photo.name}, the model in memory {ours}")
     return served
+
+
+def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    scores = [[score for _, score in answer["tags"]] for answer in (ours, theirs)]
+    return (ours["caption"], ours["valid"], len(scores[0])) == (theirs["caption"], theirs["valid"], len(scores[1])) \
+        and np.allclose(*scores, rtol=0, atol=_SCORE_TOLERANCE)
 
 
 def _warmup_requests(feature_size: int) -> list[bytes]:

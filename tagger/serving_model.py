@@ -31,75 +31,71 @@ Answer = dict[str, tf.Tensor]
 
 
 class ServingModel(tf.Module):
-    """A backbone and a decoder as one stateless function of a batch; no row affects another."""
+    """A backbone and a decoder as one stateless function of a batch; no row affects another.
+
+    Attributes:
+      weights: the values that the signatures compute with; the only ones that a SavedModel of this holds.
+    """
 
     def __init__(self, backbone: LoadedBackbone, decoder: Decoder, precision: str = "float32"):
         super().__init__(name="tagger")
-        # In tuples of functions, so that neither is tracked: the export's weights are those of the store alone.
-        self._networks = lambda: (backbone, decoder)
-        variables = [*backbone.keras_variables, *(w for model in decoder.models for w in model.weights)]
+        variables = [*backbone.keras_variables, *(weight for model in decoder.models for weight in model.weights)]
         self.weights = WeightsStore(variables, precision)
+        self._feature_size, self._longest = backbone.feature_size, decoder.max_length
+        network = backbone.__call__.python_function  # inlined below, where its weights are those of the store
+        options = [tf.TensorSpec([], tf.int32, "beam_width"), tf.TensorSpec([], tf.float32, "length_penalty"),
+                   tf.TensorSpec([], tf.int32, "max_length")]
+        outputs = {"caption": tf.TensorSpec([None], tf.string), "caption_score": tf.TensorSpec([None], tf.float32),
+                   "tags": tf.TensorSpec([None, decoder.tags], tf.string),
+                   "tag_scores": tf.TensorSpec([None, decoder.tags], tf.float32)}
 
-    def from_images(self, image_bytes: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor,
-                    max_length: tf.Tensor) -> Answer:
-        """Answers encoded images string [B]; a row that is no image gets valid=False, "" and 0."""
-        backbone, _ = self._networks()
-        network = backbone.__call__.python_function  # inlined here, where its weights are those of the store
+        # Closures, not attributes: backbone and decoder stay untracked. Each is traced once for all signatures.
+        @tf.function(input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
+        def chunk_of_features(features, beam_width, length_penalty, max_length):
+            with self.weights.in_place():
+                features = tf.cast(tf.cast(features, tf.float16), tf.float32)  # what records store and training saw
+                decoded = decoder.decode(features, beam_width, length_penalty, max_length)
+                return {"caption": decoder.text(decoded.tokens), "caption_score": decoded.score,
+                        "tags": decoded.tags, "tag_scores": decoded.tag_scores}
 
-        def answer(rows: tf.Tensor) -> Answer:
-            pixels, valid = decode_batch(rows)
-            result = self._answer(network(pixels), beam_width, length_penalty, max_length)
-            return {name: _blank(output, valid) for name, output in result.items()} | {"valid": valid}
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string), *options])
+        def from_images(image_bytes, *options):
+            def answer(rows: tf.Tensor) -> Answer:
+                pixels, valid = decode_batch(rows)
+                result = chunk_of_features(network(pixels), *options)
+                return {name: _blank(output, valid) for name, output in result.items()} | {"valid": valid}
 
-        with self.weights.in_place():
-            return _in_chunks(answer, image_bytes, self._outputs() | {"valid": tf.TensorSpec([None], tf.bool)})
+            with self.weights.in_place():
+                return _in_chunks(answer, image_bytes, outputs | {"valid": tf.TensorSpec([None], tf.bool)})
 
-    def from_features(self, features: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor,
-                      max_length: tf.Tensor) -> Answer:
-        """Answers image features float32 [B, F] such as those in records."""
-        with self.weights.in_place():
-            return _in_chunks(
-                lambda rows: self._answer(rows, beam_width, length_penalty, max_length), features, self._outputs())
+        @tf.function(input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
+        def from_features(features, *options):
+            return _in_chunks(lambda rows: chunk_of_features(rows, *options), features, outputs)
 
-    def _answer(self, features: tf.Tensor, beam_width: tf.Tensor, length_penalty: tf.Tensor,
-                max_length: tf.Tensor) -> Answer:
-        _, decoder = self._networks()
-        features = tf.cast(tf.cast(features, tf.float16), tf.float32)  # what records store and training saw
-        decoded = decoder.decode(features, beam_width, length_penalty, max_length)
-        return {"caption": decoder.text(decoded.tokens), "caption_score": decoded.score,
-                "tags": decoded.tags, "tag_scores": decoded.tag_scores}
-
-    def _outputs(self) -> dict[str, tf.TensorSpec]:
-        by_tag = [None, self._networks()[1].tags]
-        return {"caption": tf.TensorSpec([None], tf.string), "caption_score": tf.TensorSpec([None], tf.float32),
-                "tags": tf.TensorSpec(by_tag, tf.string), "tag_scores": tf.TensorSpec(by_tag, tf.float32)}
+        self._from_images, self._from_features, self._options = from_images, from_features, options
 
     def signatures(self, beam_width: int, length_penalty: float) -> dict[str, Callable]:
         """The four signatures; the arguments become the options' defaults."""
-        backbone, decoder = self._networks()
-        width = tf.constant(beam_width, tf.int32)
-        penalty = tf.constant(length_penalty, tf.float32)
-        longest = tf.constant(decoder.max_length, tf.int32)
+        width, penalty = tf.constant(beam_width, tf.int32), tf.constant(length_penalty, tf.float32)
+        longest = tf.constant(self._longest, tf.int32)
         images = tf.TensorSpec([None], tf.string, "image_bytes")
-        vectors = tf.TensorSpec([None, backbone.feature_size], tf.float32, "features")
-        options = [tf.TensorSpec([], tf.int32, "beam_width"), tf.TensorSpec([], tf.float32, "length_penalty"),
-                   tf.TensorSpec([], tf.int32, "max_length")]
+        vectors = tf.TensorSpec([None, self._feature_size], tf.float32, "features")
 
         @tf.function(input_signature=[images])
         def serving_default(image_bytes):
-            return _without_score(self.from_images(image_bytes, beam_width, length_penalty, decoder.max_length))
+            return _without_score(self._from_images(image_bytes, beam_width, length_penalty, self._longest))
 
-        @tf.function(input_signature=[images, *options])
+        @tf.function(input_signature=[images, *self._options])
         def serving_default_with_options(image_bytes, beam_width=width, length_penalty=penalty, max_length=longest):
-            return self.from_images(image_bytes, beam_width, length_penalty, max_length)
+            return self._from_images(image_bytes, beam_width, length_penalty, max_length)
 
         @tf.function(input_signature=[vectors])
         def features(features):
-            return _without_score(self.from_features(features, beam_width, length_penalty, decoder.max_length))
+            return _without_score(self._from_features(features, beam_width, length_penalty, self._longest))
 
-        @tf.function(input_signature=[vectors, *options])
+        @tf.function(input_signature=[vectors, *self._options])
         def features_with_options(features, beam_width=width, length_penalty=penalty, max_length=longest):
-            return self.from_features(features, beam_width, length_penalty, max_length)
+            return self._from_features(features, beam_width, length_penalty, max_length)
 
         functions = (serving_default, serving_default_with_options, features, features_with_options)
         return {function.__name__: function for function in functions}

@@ -32,13 +32,20 @@ class WeightsStore(tf.Module):
 
     def __init__(self, variables: Sequence[keras.Variable], precision: str):
         super().__init__(name="weights")
-        self._originals = tuple(variables)
+        self._originals = lambda: variables  # a list of variables would be tracked, and saved a second time
         self.stored = [_store(np.asarray(variable.value), precision) for variable in variables]
+        self.halves = [item.half for item in self.stored if isinstance(item, _Half)]  # resources track no variables
 
     def in_place(self) -> keras.StatelessScope:
-        """A context in which the Keras variables have this store's values. Enter it inside the function traced."""
+        """A context in which the Keras variables have this store's values. Enter it inside the traced function."""
         values = [item.read() if isinstance(item, _Half) else tf.convert_to_tensor(item) for item in self.stored]
-        return keras.StatelessScope(state_mapping=list(zip(self._originals, values, strict=True)))
+        return keras.StatelessScope(state_mapping=list(zip(self._originals(), values, strict=True)))
+
+
+    def write_back(self) -> None:
+        """Gives the originals the values stored, rounded where that is float16."""
+        for original, item in zip(self._originals(), self.stored, strict=True):
+            original.assign(item.read() if isinstance(item, _Half) else item)
 
 
 def _store(value: np.ndarray, precision: str) -> "tf.Variable | _Half":
