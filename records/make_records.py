@@ -89,9 +89,9 @@ def run(config: MakeRecords) -> None:
     except (OSError, sqlite3.Error) as error:
         raise UserError(f"--records_dir={config.records_dir}: cannot be written ({error}); give a folder with room and "
                         "write permission, the same command then continues") from error
-    except WorkerDied as error:
-        raise UserError(f"{error}, killed perhaps because memory ran out: pass fewer --workers; the same command "
-                        "continues") from error
+    except (WorkerDied, MemoryError) as error:
+        raise UserError(f"{error or 'memory ran out'}: pass fewer --workers, as each needs memory for the largest "
+                        "photo; the same command continues") from error
     _summary(records_dir, plan, receipts)
 
 

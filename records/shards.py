@@ -63,6 +63,11 @@ class ShardJob:
         return plan_path(self.records_dir, self.file)
 
     @property
+    def failure(self) -> epath.Path:
+        """Where a worker on another machine says why it could not write the shard."""
+        return epath.Path(self.records_dir) / STATE_DIR / f"{self.file}.failure"
+
+    @property
     def temporary_dir(self) -> str:
         return os.path.join(self.records_dir, STATE_DIR)
 

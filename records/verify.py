@@ -147,13 +147,14 @@ def _check(item: _Expected, records_dir: str) -> _Found:
     return _Found(item.file, size, sha256, damage(path, item.bytes, item.records))
 
 
-def damage(path: epath.Path, size: int, records: int | None) -> str:
+def damage(file_path: epath.PathLike, size: int, records: int | None) -> str:
     """Where a file whose hash is wrong is damaged, in words.
 
     Args:
       size: the bytes it should have.
       records: the TFRecords it should hold; None for any other kind of file.
     """
+    path = epath.Path(file_path)
     found = path.stat().length
     sizes = "" if found == size else f"has {found:,} bytes instead of {size:,}; "
     if records is None:

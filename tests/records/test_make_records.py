@@ -1,0 +1,430 @@
+"""make_records as a whole: the same bytes whatever happens on the way, every row accounted for, no picture twice."""
+
+import collections
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from flags.errors import UserError
+from records import manifest as manifests
+from records.verify import problems
+from tests.records.inputs import DEMO, PHOTOS, contents, make, write_captions, write_photos, write_table
+
+ROOT = DEMO.parents[1]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """90 photos with two captions each: (folder, table)."""
+    folder = tmp_path_factory.mktemp("input")
+    names = write_photos(folder / "images", 90)
+    return folder / "images", write_captions(folder / "captions.csv", names)
+
+
+@pytest.fixture(scope="module")
+def records(photos, tmp_path_factory):
+    """Records of `photos` in several shards."""
+    return make(*photos, tmp_path_factory.mktemp("records") / "records", shards="train=4,validation=2")
+
+
+def examples_of(folder, split=None):
+    """Parsed tf.train.Examples of a records folder, in shard order."""
+    files = sorted(str(path) for path in folder.glob(f"*-{split or '*'}.tfrecord-*"))
+    for data in tf.data.TFRecordDataset(files).as_numpy_iterator():
+        yield tf.train.Example.FromString(data).features.feature
+
+
+def keys_of(folder, split=None):
+    return [feature["key"].bytes_list.value[0].decode() for feature in examples_of(folder, split)]
+
+
+# --- purity -----------------------------------------------------------------------------------------------------
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers_or_the_place(photos, records, tmp_path):
+    moved = shutil.copytree(photos[0], tmp_path / "elsewhere")
+    table = shutil.copy(photos[1], tmp_path / "table.csv")
+    with_four = make(moved, table, tmp_path / "records", shards="train=4,validation=2", workers=4)
+    found = contents(with_four)
+    # The manifest names the split of the work, not the place: all files are equal.
+    assert found == contents(records)
+
+
+def test_another_seed_gives_another_order_and_the_same_photos(photos, tmp_path):
+    flags = {"split_fractions": "train=1"}
+    first = make(*photos, tmp_path / "a", **flags)
+    second = make(*photos, tmp_path / "b", seed=1, **flags)
+    assert keys_of(first) != keys_of(second)
+    assert sorted(keys_of(first)) == sorted(keys_of(second))
+
+
+def test_examples_are_spread_over_shards_and_shards_are_even(records):
+    manifest = manifests.load(records)
+    sizes = [shard.examples for shard in manifest.splits["train"].shards]
+    assert max(sizes) - min(sizes) <= 1
+    keys = keys_of(records, "train")
+    assert keys != sorted(keys)
+    first_shard = {int(key[6:10]) for key in keys[:sizes[0]]}
+    assert min(first_shard) < 30 and max(first_shard) >= 60  # from the whole table, not from one end of it
+
+
+def test_started_again_a_finished_folder_is_left_alone(photos, records, capsys):
+    before = {path: path.stat().st_mtime_ns for path in records.iterdir()}
+    make(*photos, records, shards="train=4,validation=2")
+    assert {path: path.stat().st_mtime_ns for path in records.iterdir()} == before
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("flags", "named"), [
+    ({"seed": 3}, "--seed: 0 there, 3 now"), ({"min_count": 2}, "--min_count"), ({"target": "tags"}, "--target"),
+    ({"shards": "train=5"}, "--shards"), ({"store_images": True, "max_words": 7}, "--max_words")])
+def test_another_flag_is_refused_by_name(photos, records, flags, named):
+    before = contents(records)
+    with pytest.raises(UserError, match=named):
+        make(*photos, records, **{"shards": "train=4,validation=2", **flags})
+    assert contents(records) == before
+
+
+def test_another_table_is_refused_and_overwrite_makes_it_anew(photos, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    table = shutil.copy(photos[1], tmp_path / "captions.csv")
+    with open(table, "a") as file:
+        file.write("photo_0000.jpg,one caption more\n")
+    with pytest.raises(UserError, match="content of the table"):
+        make(photos[0], table, copy, shards="train=4,validation=2")
+    make(photos[0], table, copy, shards="train=3", overwrite=True)
+    assert problems(copy) == []
+    assert len(list(copy.glob("*-train.tfrecord-*"))) == 3
+    assert sum(split.captions for split in manifests.load(copy).splits.values()) == 181
+
+
+def test_foreign_shards_are_not_taken_over(photos, tmp_path):
+    (tmp_path / "mine-train.tfrecord-00000-of-00001").write_bytes(b"precious")
+    with pytest.raises(UserError, match="mine-train.tfrecord-00000-of-00001"):
+        make(*photos, tmp_path)
+    assert (tmp_path / "mine-train.tfrecord-00000-of-00001").read_bytes() == b"precious"
+
+
+# --- kill -9 ------------------------------------------------------------------------------------------------------
+
+
+def kill_and_restart(photos, target, kills, seed, extra=()):
+    """Runs the command line until it was killed `kills` times, at random moments of a run's length, and once more.
+
+    A run that ends before its moment counts as no kill: its folder is removed, so that there is work again.
+    """
+    command = [sys.executable, "main.py", "--mode=make_records", f"--images={photos[0]}", f"--captions={photos[1]}",
+               f"--records_dir={target}", "--backbone=none", "--name=photos", "--workers=2", *extra]
+    start = time.monotonic()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    length = time.monotonic() - start
+    uninterrupted = contents(target)
+    shutil.rmtree(target)
+    random_ = random.Random(seed)
+    hits, starts = 0, 0
+    while hits < kills:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        starts += 1
+        try:
+            # Early moments more often: the work that is left gets less with every restart.
+            process.communicate(timeout=random_.uniform(0.2, 1) ** 2 * length)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+            hits += 1
+        else:
+            assert process.returncode == 0
+            assert contents(target) == uninterrupted, "a run after kills ended with other bytes"
+            shutil.rmtree(target)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return uninterrupted, contents(target), starts
+
+
+def test_three_kills_leave_no_trace(photos, tmp_path):
+    uninterrupted, killed, _ = kill_and_restart(photos, tmp_path / "records", kills=3, seed=0,
+                                                extra=("--shards=train=6,validation=2",))
+    assert killed == uninterrupted
+
+
+@pytest.mark.slow
+def test_thirty_kills_on_600_photos_leave_no_trace(tmp_path):
+    names = write_photos(tmp_path / "images", 600, size=224)
+    table = write_captions(tmp_path / "captions.csv", names, per_image=5)
+    uninterrupted, killed, starts = kill_and_restart((tmp_path / "images", table), tmp_path / "records", kills=30,
+                                                     seed=1, extra=("--shards=train=12,validation=3,test=3",))
+    assert killed == uninterrupted
+    print(f"30 kills in {starts} starts")
+
+
+def test_a_restart_keeps_finished_shards(photos, tmp_path, capsys):
+    """A kill after two shards or more, but before the last."""
+    target = tmp_path / "records"
+    make(*photos, target, shards="train=4,validation=2")
+    process = subprocess.Popen(
+        [sys.executable, "main.py", "--mode=make_records", f"--images={photos[0]}", f"--captions={photos[1]}",
+         f"--records_dir={tmp_path / 'killed'}", "--backbone=none", "--name=photos", "--workers=1",
+         "--shards=train=4,validation=2"], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    receipts = tmp_path / "killed" / ".make_records" / "done"
+    while process.poll() is None and len(list(receipts.glob("*.json"))) < 2:
+        pass
+    process.kill()
+    process.communicate()
+    finished = [tmp_path / "killed" / path.stem for path in receipts.glob("*.json")]
+    written = {path: path.stat().st_mtime_ns for path in finished}
+    make(*photos, tmp_path / "killed", shards="train=4,validation=2")
+    assert f"kept {len(finished)} of 7 shards" in capsys.readouterr().out
+    assert len(finished) >= 2 and {path: path.stat().st_mtime_ns for path in finished} == written
+    assert contents(tmp_path / "killed") == contents(target)
+
+
+def test_unfinished_records_are_refused_with_other_flags(photos, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "main.py", "--mode=make_records", f"--images={photos[0]}", f"--captions={photos[1]}",
+         f"--records_dir={tmp_path / 'r'}", "--backbone=none", "--workers=1"],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    while process.poll() is None and not (tmp_path / "r" / ".make_records" / "settings.json").exists():
+        pass
+    process.kill()
+    process.communicate()
+    with pytest.raises(UserError, match="unfinished records made with another value of --seed"):
+        make(*photos, tmp_path / "r", name="r", seed=1)
+    with pytest.raises(UserError, match="did not finish here"):
+        manifests.load(tmp_path / "r")
+    make(*photos, tmp_path / "r", name="r", seed=1, overwrite=True)
+    assert problems(tmp_path / "r") == []
+
+
+def test_two_at_a_time_are_refused(photos, tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from records.resume import State\n"
+         f"with State({str(tmp_path / 'r')!r}).locked(): print('held', flush=True); sys.stdin.read()"],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match="another make_records is writing there"):
+        make(*photos, tmp_path / "r")
+    holder.communicate()
+    make(*photos, tmp_path / "r")
+
+
+# --- every row ends somewhere -------------------------------------------------------------------------------------
+
+
+def test_every_row_is_in_a_shard_or_in_rejected(tmp_path):
+    images = tmp_path / "images"
+    names = write_photos(images, 12)
+    shutil.copy(images / names[0], images / "twin.jpg")
+    (images / "broken.jpg").write_bytes((images / names[1]).read_bytes()[:500])
+    (images / "empty.jpg").write_bytes(b"")
+    rows = [(name, f"caption number {number} of {name}") for name in names for number in range(3)]
+    rows += [("twin.jpg", "a twin of the first"), ("twin.jpg", f"caption number 0 of {names[0]}")]
+    rows += [("broken.jpg", "cut short"), ("empty.jpg", "no bytes"), ("missing.jpg", "not there"),
+             ("../../etc/passwd", "outside"), ("/etc/passwd", "absolute"), (names[2], ""), (names[2], "?!"),
+             (names[3], "word " * 5000), (names[4], rows[12][1]), (names[5], "nul \0 byte"), ("", "nameless")]
+    random.Random(0).shuffle(rows)
+    records = make(images, write_table(tmp_path / "captions.csv", rows), tmp_path / "r", max_rejected="60%")
+    stored = collections.Counter()
+    for feature in examples_of(records):
+        stored[feature["key"].bytes_list.value[0].decode()] += len(feature["captions"].bytes_list.value)
+    rejected = [json.loads(line) for line in (records / "rejected.jsonl").read_text().splitlines()]
+    assert sum(stored.values()) + len(rejected) == len(rows)
+    assert {row["row"] for row in rejected} == {
+        f"captions.csv:{number}" for number, (name, caption) in enumerate(rows, 2)
+        if name in ("broken.jpg", "empty.jpg", "missing.jpg", "../../etc/passwd", "/etc/passwd", "")
+        or caption in ("", "?!", "word " * 5000, "nul \0 byte")
+        or (name, caption) in rows[:number - 2] or (name in ("twin.jpg", names[0]) and any(
+            caption == other and owner in ("twin.jpg", names[0]) for owner, other in rows[:number - 2]))}
+    manifest = manifests.load(records)
+    assert manifest.rejected.total == len(rejected)
+    assert sum(manifest.rejected.by_reason.values()) == len(rejected)
+    assert manifest.rejected.by_reason["image file does not exist"] == 1
+    assert [row["row"] for row in rejected] == sorted((row["row"] for row in rejected),
+                                                      key=lambda row: int(row.split(":")[1]))
+
+
+def test_a_row_whose_photo_does_not_exist_stops_the_run(photos, tmp_path):
+    table = write_table(tmp_path / "captions.csv", [("photo_0000.jpg", "a dog"), ("gone.jpg", "a cat")])
+    with pytest.raises(UserError, match=r"captions.csv:3: image file does not exist: 'gone.jpg'.*--max_rejected"):
+        make(photos[0], table, tmp_path / "r", split_fractions="train=1")
+    # The limit is all that changes, so what was found out is kept; and a photo that arrives is seen.
+    make(photos[0], table, tmp_path / "r", split_fractions="train=1", max_rejected="50%")
+    assert manifests.load(tmp_path / "r").rejected.by_reason == {"image file does not exist": 1}
+
+
+def test_a_mended_photo_is_looked_at_again(photos, tmp_path):
+    images = shutil.copytree(photos[0], tmp_path / "images")
+    table = write_table(tmp_path / "captions.csv", [("photo_0000.jpg", "a dog"), ("late.jpg", "a cat")])
+    with pytest.raises(UserError, match="late.jpg"):
+        make(images, table, tmp_path / "r", split_fractions="train=1")
+    shutil.copy(images / "photo_0005.jpg", images / "late.jpg")
+    make(images, table, tmp_path / "r", split_fractions="train=1")
+    assert sorted(keys_of(tmp_path / "r")) == ["late.jpg", "photo_0000.jpg"]
+
+
+@pytest.mark.parametrize("limit", ["5%", "2", "0"])
+def test_max_rejected_stops_a_run_that_is_going_wrong(photos, tmp_path, limit):
+    rows = [(f"photo_{i:04}.jpg", "a dog") for i in range(40)] + [("photo_0000.jpg", "!!")] * 3
+    table = write_table(tmp_path / "captions.csv", rows)
+    with pytest.raises(UserError, match=r"3 of 43 rows cannot be used, mostly 3 with: caption has no words"):
+        make(photos[0], table, tmp_path / "r", max_rejected=limit)
+    assert len((tmp_path / "r" / "rejected.jsonl").read_text().splitlines()) == 3
+    assert not list((tmp_path / "r").glob("*.tfrecord-*"))
+    make(photos[0], table, tmp_path / "r", max_rejected="7%")
+
+
+def test_an_image_that_changes_under_way_is_not_stored(photos, tmp_path):
+    """Pass 1 has seen it; before pass 2 reads it again, another photo takes its place."""
+    from records import make_records
+
+    images = shutil.copytree(photos[0], tmp_path / "images")
+    original = make_records._write_shards
+
+    def change_first(*arguments):
+        shutil.copy(images / "photo_0001.jpg", images / "photo_0000.jpg")
+        return original(*arguments)
+
+    make_records._write_shards = change_first
+    try:
+        with pytest.raises(UserError, match="'photo_0000.jpg' was good when it was checked, and is not what it was"):
+            make(images, photos[1], tmp_path / "r")
+    finally:
+        make_records._write_shards = original
+    assert not (tmp_path / "r" / manifests.FILE).exists()
+
+
+# --- one picture, one split ---------------------------------------------------------------------------------------
+
+
+def test_a_picture_under_two_names_is_one_example_in_the_held_out_split(tmp_path):
+    images = tmp_path / "images"
+    names = write_photos(images, 6)
+    with Image.open(images / names[0]) as photo:
+        photo.save(images / "same_pixels.png")  # another format
+    shutil.copy(images / names[1], images / "copy.jpg")
+    rows = [(name, f"caption of {name}") for name in [*names, "same_pixels.png", "copy.jpg"]]
+    table = write_table(tmp_path / "captions.csv", rows)
+    lists = {"train": [*names[:4], "copy.jpg"], "validation": [names[4]], "test": [names[5], "same_pixels.png"]}
+    for split, listed in lists.items():
+        (tmp_path / split).write_text("\n".join(listed))
+    records = make(images, table, tmp_path / "r",
+                   split_lists=",".join(f"{split}={tmp_path / split}" for split in lists))
+    assert sorted(keys_of(records, "test")) == sorted([names[5], "same_pixels.png"])
+    assert sorted(keys_of(records, "train")) == names[1:4]
+    captions = {feature["key"].bytes_list.value[0].decode(): [c.decode() for c in feature["captions"].bytes_list.value]
+                for feature in examples_of(records)}
+    assert captions["same_pixels.png"] == [f"caption of {names[0]}", "caption of same_pixels.png"]
+    assert captions[names[1]] == [f"caption of {names[1]}", "caption of copy.jpg"]
+    assert [json.loads(line) for line in (records / "duplicates.jsonl").read_text().splitlines()] == [
+        {"image": names[0], "kept_as": "same_pixels.png", "split": "test"},
+        {"image": "copy.jpg", "kept_as": names[1], "split": "train"}]
+    assert manifests.load(records).duplicates_merged == 2
+
+
+def test_photos_in_no_list_are_left_out_and_listed(photos, tmp_path):
+    (tmp_path / "train.txt").write_text("\n".join(f"photo_{i:04}.jpg" for i in range(80)))
+    records = make(*photos, tmp_path / "r", split_lists=f"train={tmp_path / 'train.txt'}", max_rejected="0")
+    assert manifests.load(records).rejected.by_reason == {"image is in no split list": 20}
+    assert len(keys_of(records)) == 80
+
+
+# --- vocabulary, tokens, tags -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["captions", "tags"])
+def test_tokens_are_the_target_words_of_the_train_vocabulary(photos, tmp_path, target):
+    records = make(*photos, tmp_path / "r", target=target, min_count=3)
+    words = (records / "vocabulary.txt").read_text().splitlines()
+    assert words[:3] == ["<pad>", "<end>", "<unk>"]
+    counted = collections.Counter()
+    for split in ("train", "validation", "test"):
+        for feature in examples_of(records, split):
+            captions = [c.decode() for c in feature["captions"].bytes_list.value]
+            tags = [t.decode() for t in feature["tags"].bytes_list.value]
+            said = captions if target == "captions" else tags
+            tokens, found = list(feature["tokens"].int64_list.value), []
+            for text in said:
+                end = tokens.index(1)
+                found.append(tokens[:end])
+                del tokens[:end + 1]
+                assert [words[i] if i > 2 else None for i in found[-1]] == [
+                    w if w in words else None for w in text.split()]
+            assert tokens == [] and len(tags) == len(captions)
+            if split == "train":
+                counted.update(word for text in said for word in text.split())
+    assert words[3:] == [w for w, n in sorted(counted.items(), key=lambda item: (-item[1], item[0])) if n >= 3]
+
+
+# --- readers ------------------------------------------------------------------------------------------------------
+
+
+def test_tensorflow_datasets_reads_the_folder_without_code(records, photos):
+    builder = tfds.builder_from_directory(str(records))
+    manifest = manifests.load(records)
+    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
+        name: split.examples for name, split in manifest.splits.items()}
+    config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    rows = list(tfds.as_numpy(builder.as_dataset(split="train", read_config=config)))
+    assert [row["key"].decode() for row in rows] == keys_of(records, "train")
+    for row in rows[:5]:
+        with Image.open(photos[0] / row["key"].decode()) as photo:
+            assert row["image"].shape == (photo.height, photo.width, 3) == (row["height"], row["width"], 3)
+        assert len(row["captions"]) == len(row["tags"]) == list(row["tokens"]).count(1) == 2
+    tenth = list(tfds.as_numpy(builder.as_dataset(split="train[:10%]", read_config=config)))
+    assert [row["key"] for row in tenth] == [row["key"] for row in rows[:round(len(rows) / 10)]]
+    both = list(tfds.as_numpy(builder.as_dataset(split="validation+test")))
+    assert len(both) == manifest.splits["validation"].examples + manifest.splits["test"].examples
+
+
+def test_features_are_stored_and_the_same_every_time(tmp_path):
+    """With the embedded backbone: readers see them, two runs agree to the bit, other batches to a rounding."""
+    names = [path.name for path in PHOTOS[:10]]
+    table = write_captions(tmp_path / "captions.csv", names)
+    flags = {"backbone": "mobilenet_v2", "split_fractions": "train=1",
+             "backbone_weights": str(DEMO / "mobilenet_v2_notop_float16.weights.h5")}
+    first, again = (make(DEMO / "images", table, tmp_path / name, **flags) for name in "ab")
+    assert contents(first) == contents(again)
+    assert manifests.load(first).backbone.feature_size == 1280
+    without_images = make(DEMO / "images", table, tmp_path / "c", shards="train=2", store_images=False, **flags)
+    stored = {}
+    for folder in (first, without_images):
+        rows = list(tfds.as_numpy(tfds.builder_from_directory(str(folder)).as_dataset(split="train")))
+        assert len(rows) == 10 and all(("image" in row) == (folder == first) for row in rows)
+        stored[folder] = {row["key"]: row["feature"] for row in rows}
+    for key, feature in stored[first].items():
+        assert feature.dtype == np.float16 and feature.shape == (1280,) and feature.any()
+        np.testing.assert_allclose(stored[without_images][key].astype(float), feature.astype(float), atol=2e-3)
+
+
+# --- bad flags ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    ({"images": "nowhere"}, "--images=nowhere: no such folder"), ({"images": ""}, "--images is required"),
+    ({"store_images": False}, "leaves nothing of the photos"), ({"shards": "train=91"}, "more than its"),
+    ({"shards": "other=1"}, "no such split"), ({"shards": "train=x"}, "expected a number"),
+    ({"shards": "train"}, "expected name=value"), ({"min_count": 0}, "--min_count=0: expected at least 1"),
+    ({"max_rejected": "lots"}, "expected a share such as 5%"), ({"name": "a-b"}, "--name=a-b"),
+    ({"split_fractions": "validation=1"}, "the train split is empty"), ({"captions": "nowhere.csv"}, "nowhere.csv")])
+def test_flags_that_cannot_work_are_explained_and_can_be_mended(photos, tmp_path, flags, message):
+    with pytest.raises(UserError, match=message):
+        make(**{"images": photos[0], "captions": photos[1], "records_dir": tmp_path / "r", **flags})
+    if "images" not in flags:
+        make(*photos, tmp_path / "r")  # what was found out until then is no obstacle
+
+
+def test_a_folder_that_cannot_be_written_is_explained(photos, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--records_dir"):
+        make(*photos, tmp_path / "file")
+    with pytest.raises(UserError, match="--records_dir"):
+        make(*photos, tmp_path / "file" / "below")
