@@ -4,6 +4,7 @@
          title="8 random examples of train")
 """
 
+import bisect
 import dataclasses
 import functools
 import importlib.util
@@ -26,6 +27,9 @@ _MARGIN, _GAP, _PADDING = 24, 16, 12
 _TEXT, _TITLE, _LEADING, _PARAGRAPH = 16, 26, 21, 5
 _PUNCTUATION = "\u2018\u2019\u201c\u201d\u2026"  # quotes and the ellipsis: what Pillow's font has beyond ASCII
 _MAX_LINES = 6  # of one wrapped text; longer ones end in an ellipsis
+_MAX_TEXT = 2_000  # characters, more than fit
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,16 +118,16 @@ def _note(box: Image.Image, text: str) -> Image.Image:
 
 def _paragraph(text: str) -> Iterator[str | None]:
     """The lines of a wrapped text, then None for the gap after it."""
-    lines = list(_wrapped(_drawable(text)))
+    lines = list(itertools.islice(_wrapped(_drawable(text)), _MAX_LINES + 1))
     if len(lines) > _MAX_LINES:
-        lines = lines[:_MAX_LINES - 1] + [_fitted(lines[_MAX_LINES - 1] + " …", _TEXT, _PHOTO[0])]
+        lines = [*lines[:_MAX_LINES - 1], _fitted(lines[_MAX_LINES - 1] + " …", _TEXT, _PHOTO[0])]
     yield from lines
     yield None
 
 
 def _wrapped(text: str) -> Iterator[str]:
     font, line = _font(text, _TEXT), ""
-    for word in text[:5_000].split():
+    for word in text.split():
         joined = f"{line} {word}" if line else word
         if font.getlength(joined) <= _PHOTO[0]:
             line = joined
@@ -132,11 +136,16 @@ def _wrapped(text: str) -> Iterator[str]:
             yield line
         line = word
         while font.getlength(line) > _PHOTO[0]:  # one word wider than the photo: a URL, or a script without spaces
-            cut = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or font.getlength(line[:n]) <= _PHOTO[0])
+            cut = max(1, _prefix(line, font, _PHOTO[0]))
             yield line[:cut]
             line = line[cut:]
     if line:
         yield line
+
+
+def _prefix(text: str, font: _Font, width: float) -> int:
+    """How many of the first characters fit into `width` pixels."""
+    return bisect.bisect_right(range(1, len(text) + 1), width, key=lambda count: font.getlength(text[:count]))
 
 
 def _fitted(text: str, size: int, width: int) -> str:
@@ -145,10 +154,8 @@ def _fitted(text: str, size: int, width: int) -> str:
     font = _font(text, size)
     if font.getlength(text) <= width:
         return text
-    text = text.removesuffix("…").rstrip()
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    cut = _prefix(text, font, width - font.getlength("…"))
+    return text[:cut].rstrip(" …") + "…"
 
 
 def _text_height(text: Sequence[tuple[str | None, str]]) -> int:
@@ -156,21 +163,21 @@ def _text_height(text: Sequence[tuple[str | None, str]]) -> int:
 
 
 def _drawable(text: str) -> str:
-    """Without what FreeType cannot draw in a line: line breaks, control characters, lone surrogates."""
-    return "".join(c if c.isprintable() else "\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else " " for c in text)
+    """At most _MAX_TEXT characters, without those that a line cannot hold: breaks, controls, lone surrogates."""
+    return "".join(c if c.isprintable() else "\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else " " for c in text[:_MAX_TEXT])
 
 
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(text: str, size: int) -> _Font:
     return _plain_font(size) if all(c.isascii() or c in _PUNCTUATION for c in text) else _wide_font(size)
 
 
 @functools.cache
-def _plain_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _plain_font(size: int) -> _Font:
     return ImageFont.load_default(size)  # comes inside Pillow
 
 
 @functools.cache
-def _wide_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _wide_font(size: int) -> _Font:
     """DejaVu Sans, which matplotlib carries along: accented letters, Greek, Cyrillic, Arabic and more."""
     found = importlib.util.find_spec("matplotlib")
     folders = found.submodule_search_locations if found else None
