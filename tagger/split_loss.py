@@ -31,7 +31,9 @@ def split_loss(models: Sequence[MergeModel], split: pipeline.Split, batch_size: 
     batches = pipeline.TrainBatches(split, batch_size, seed=0, ram_budget_mb=_RAM_BUDGET_MB,
                                     vocabulary_size=models[0].vocabulary_size)
 
-    @tf.function(reduce_retracing=True)
+    words = tf.TensorSpec([None, None], tf.int32)  # one trace for all widths
+
+    @tf.function(input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16), words, words])
     def step(feature: tf.Tensor, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         mask = targets > 0
         answers = tf.boolean_mask(targets, mask)

@@ -1,0 +1,147 @@
+"""The page about a run: complete, self-contained, and honest about what is missing."""
+
+import html.parser
+import re
+import shutil
+import xml.etree.ElementTree
+
+import pytest
+
+import main
+from tagger import evaluate, report_data
+from tagger.report_charts import Series, line_chart, ticks
+
+
+class Page(html.parser.HTMLParser):
+    """Text, tags and links of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.words, self.tags, self.links, self._open = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self._open, f"not closed: {self._open}"
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in ("meta", "img", "link", "br", "line", "circle", "polyline"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("line", "circle", "polyline"):
+            assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if not self._open or self._open[-1] != "style":
+            self.words.append(data)
+
+
+def write(folder, *flags):
+    assert main.main(["main.py", "--mode=report", f"--run_dir={folder}", *flags]) == 0
+    return (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def runs(demo, tmp_path_factory):
+    """A folder with the demo's run, evaluated, under two names."""
+    folder = tmp_path_factory.mktemp("report")
+    shutil.copytree(demo[0] / "run", folder / "first", ignore=shutil.ignore_patterns("eval-*"))
+    config = evaluate.eval_flags.Eval(records_dir=str(demo[0] / "records"), run_dir=str(folder / "first"), split="test")
+    evaluate.run(config)
+    shutil.copytree(folder / "first", folder / "second <b>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(runs):
+    return write(runs / "first")
+
+
+def test_the_page_needs_nothing_but_itself(page):
+    links = Page(page).links
+    assert links and all(link.startswith("data:image/") for link in links)
+    assert "<script" not in page and "@import" not in page
+    assert not re.search(r"url\(", page)
+
+
+def test_it_shows_training_metrics_examples_and_configuration(runs, page):
+    text = Page(page).text
+    run = report_data.load(runs / "first")
+    metrics = run.evaluations[0].metrics
+    for expected in (f"{run.best['val_loss']:.3f}", f"{metrics['bleu_4']:.1f}", f"{metrics['f1_at_5']:.3f}",
+                     "Worst by CIDEr-D", "Best by CIDEr-D", "--mode=train", f"--records_dir={run.config.records_dir}",
+                     "mobilenet_v2", "tensorflow", "learning rate", "words per second", "best, epoch"):
+        assert expected in text, expected
+    rows = run.evaluations[0].predictions()
+    ordered = sorted(rows, key=lambda row: row["cider"])
+    assert text.index(ordered[0]["image"]) < text.index(ordered[-1]["image"])
+    assert page.count("data:image/jpeg") >= 2 and page.count("data:image/png") == 1
+
+
+def test_other_runs_of_the_folder_are_compared_and_their_names_cannot_be_markup(runs, page):
+    assert "second <b>" in Page(page).text
+    assert "second <b>" not in page
+    assert "second &lt;b&gt;" in page and "second &lt;b&gt;" not in write(runs / "first", "--compare=0")
+
+
+def test_a_damaged_neighbour_is_named_and_left_out(runs):
+    damaged = runs / "damaged"
+    shutil.copytree(runs / "first", damaged)
+    (damaged / "eval-test" / "metrics.json").write_text("{")
+    try:
+        assert "not readable as runs: damaged" in Page(write(runs / "first")).text
+        assert main.main(["main.py", "--mode=report", f"--run_dir={damaged}"]) == 1
+    finally:
+        shutil.rmtree(damaged)
+
+
+def test_without_the_records_the_examples_have_no_photos(runs, demo, capsys):
+    run = runs / "first"
+    metrics = run / "eval-test" / "metrics.json"
+    kept = metrics.read_text()
+    metrics.write_text(kept.replace(str(demo[0] / "records"), "/nonexistent/records"))
+    try:
+        assert "data:image/jpeg" not in write(run)
+        assert "/nonexistent/records" in capsys.readouterr().err
+        assert "data:image/jpeg" in write(run, f"--records_dir={demo[0] / 'records'}")
+        assert main.main(["main.py", "--mode=report", f"--run_dir={run}", "--records_dir=/nonexistent"]) == 1
+    finally:
+        metrics.write_text(kept)
+
+
+def test_a_run_without_epochs_or_evaluations_has_a_page(demo, tmp_path):
+    run = tmp_path / "new"
+    run.mkdir()
+    for name in ("config.json", "manifest.json", "vocabulary.txt", "word_counts.tsv"):
+        shutil.copy(demo[0] / "run" / name, run)
+    assert "No epoch has finished yet" in Page(write(run)).text
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
+    assert main.main(["main.py", "--mode=report", f"--run_dir={tmp_path}"]) == 1
+    assert "has no config.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [
+    (0, 10, [0, 2, 4, 6, 8, 10]), (2.6, 4.9, [2.5, 3, 3.5, 4, 4.5, 5]), (3, 3, [3, 4]), (-1, 1, [-1, -0.5, 0, 0.5, 1])])
+def test_ticks_are_round_and_enclose_the_data(low, high, expected):
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("y", [[3.2, 2.1, 2.4], [1.0, 1.0, 1.0], [1e-3, 2e-4, 1e-8], [float("nan"), 2.0, 1.0], [7.0]])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_chart_is_well_formed_and_inside_its_box(y, log):
+    chart = line_chart([Series("a < b", range(1, len(y) + 1), y)], "epoch", "loss", mark=1, log=log)
+    svg = xml.etree.ElementTree.fromstring(chart).find("svg")
+    width, height = map(float, svg.get("viewBox").split()[2:])
+    points = [point.split(",") for line in svg.findall("polyline") for point in line.get("points").split()]
+    assert len(points) == sum(value == value for value in y)
+    assert all(0 <= float(px) <= width and 0 <= float(py) <= height for px, py in points)
+
+
+def test_a_higher_value_is_drawn_higher():
+    svg = xml.etree.ElementTree.fromstring(line_chart([Series("a", [1, 2], [1.0, 2.0])], "x", "y")).find("svg")
+    first, second = (float(p.split(",")[1]) for p in svg.find("polyline").get("points").split())
+    assert second < first
