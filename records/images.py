@@ -31,12 +31,16 @@ MAX_PIXELS = 100_000_000  # 300 MB decoded: more than most cameras make, less th
 MAX_FILE_BYTES = 512 << 20
 # No format whose decoder starts other programs or reads other files.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
+_MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_INFLATE_BYTES = 1 << 20
+# First column and row, and steps, of each pass of an interlaced PNG (PNG specification, section 8.2).
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _CORRUPT_JPEG = ("Corrupt JPEG data", "Premature end")  # libjpeg's words for data that is not what was written
 
 Image.init()  # registers every format; the first Image.open alone would look for the most common only
@@ -110,6 +114,8 @@ def check_image(data: bytes, reencode: bool = False) -> CheckedImage:
         except Image.DecompressionBombError:
             raise BadImage(f"image is too large: more than {MAX_PIXELS:,} pixels") from None
         except Image.UnidentifiedImageError:
+            if data.startswith(_MAGIC):
+                raise BadImage(f"image cannot be decoded: the header after {data[:4]!r} is damaged") from None
             raise BadImage(f"image is of no known format: it starts with {data[:8]!r}") from None
         except Exception as error:  # a decoder may raise anything on damaged bytes
             text = " ".join(f"{error or type(error).__name__}".split())[:200]
@@ -187,12 +193,14 @@ def _is_plain_png(image: Image.Image, data: bytes) -> bool:
 
 
 def _png_is_whole(data: bytes) -> bool:
-    """Checks the checksums of all chunks, which Pillow does not; False for damage outside the pixels.
+    """Checks all chunks and the compressed stream, on which Pillow is lenient; False for damage outside the pixels.
 
     Raises:
-      BadImage: a chunk that is needed to decode the image is damaged or missing.
+      BadImage: what is needed to decode the image is damaged or missing.
     """
     offset, whole = 8, True
+    stream, found = zlib.decompressobj(), 0
+    expected = _png_bytes(data)
     while offset + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, offset)
         end = offset + 12 + length
@@ -202,10 +210,30 @@ def _png_is_whole(data: bytes) -> bool:
             if kind[:1].isupper():  # a critical chunk, as PNG calls it
                 raise BadImage(f"PNG data is corrupt: the checksum of its chunk at byte {offset} is wrong")
             whole = False
+        if kind == b"IDAT":
+            rest = data[offset + 8:end - 4]
+            while rest and found <= expected and not stream.eof:
+                found += len(stream.decompress(rest, _INFLATE_BYTES))
+                rest = stream.unconsumed_tail
         if kind == b"IEND":
-            return whole
+            if found < expected:
+                raise BadImage(f"PNG data is corrupt: {found} bytes of pixels instead of {expected}")
+            return whole and found == expected and stream.eof
         offset = end
     raise BadImage(f"PNG data is corrupt: it ends in the chunk at byte {offset}")
+
+
+def _png_bytes(data: bytes) -> int:
+    """Bytes of all rows of a PNG, uncompressed: each has a filter byte before its pixels."""
+    width, height, depth, color, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    total = 0
+    for left, top, right, down in passes:
+        columns, rows = -(-(width - left) // right), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + -(-columns * bits // 8))
+    return total
 
 
 def _displayed(image: Image.Image) -> Image.Image:
