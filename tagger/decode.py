@@ -67,6 +67,7 @@ class Decoder(tf.Module):
         self._noise = noise(tag_samples, max_length)
         self._blocker = Blocker(vocabulary, block_repeats)
 
+    @tf.autograph.experimental.do_not_convert  # nothing to convert; looking for it takes seconds
     def decode(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
                max_length: tf.Tensor | int | None = None) -> Decoded:
         """Captions and tags of B photos.

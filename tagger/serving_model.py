@@ -43,6 +43,7 @@ class ServingModel(tf.Module):
         self.weights = WeightsStore(variables, precision)
         self._feature_size, self._longest = backbone.feature_size, decoder.max_length
         network = backbone.__call__.python_function  # inlined below, where its weights are those of the store
+        decode = tf.autograph.experimental.do_not_convert(decode_batch)  # has no Python ifs; converting takes seconds
         options = [tf.TensorSpec([], tf.int32, "beam_width"), tf.TensorSpec([], tf.float32, "length_penalty"),
                    tf.TensorSpec([], tf.int32, "max_length")]
         outputs = {"caption": tf.TensorSpec([None], tf.string), "caption_score": tf.TensorSpec([None], tf.float32),
@@ -50,7 +51,7 @@ class ServingModel(tf.Module):
                    "tag_scores": tf.TensorSpec([None, decoder.tags], tf.float32)}
 
         # Closures, not attributes: backbone and decoder stay untracked. Each is traced once for all signatures.
-        @tf.function(input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
         def chunk_of_features(features, beam_width, length_penalty, max_length):
             with self.weights.in_place():
                 features = tf.cast(tf.cast(features, tf.float16), tf.float32)  # what records store and training saw
@@ -58,17 +59,17 @@ class ServingModel(tf.Module):
                 return {"caption": decoder.text(decoded.tokens), "caption_score": decoded.score,
                         "tags": decoded.tags, "tag_scores": decoded.tag_scores}
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string), *options])
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string), *options])
         def from_images(image_bytes, *options):
             def answer(rows: tf.Tensor) -> Answer:
-                pixels, valid = decode_batch(rows)
+                pixels, valid = decode(rows)
                 result = chunk_of_features(network(pixels), *options)
                 return {name: _blank(output, valid) for name, output in result.items()} | {"valid": valid}
 
             with self.weights.in_place():
                 return _in_chunks(answer, image_bytes, outputs | {"valid": tf.TensorSpec([None], tf.bool)})
 
-        @tf.function(input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
         def from_features(features, *options):
             return _in_chunks(lambda rows: chunk_of_features(rows, *options), features, outputs)
 
@@ -81,19 +82,19 @@ class ServingModel(tf.Module):
         images = tf.TensorSpec([None], tf.string, "image_bytes")
         vectors = tf.TensorSpec([None, self._feature_size], tf.float32, "features")
 
-        @tf.function(input_signature=[images])
+        @tf.function(autograph=False, input_signature=[images])
         def serving_default(image_bytes):
             return _without_score(self._from_images(image_bytes, beam_width, length_penalty, self._longest))
 
-        @tf.function(input_signature=[images, *self._options])
+        @tf.function(autograph=False, input_signature=[images, *self._options])
         def serving_default_with_options(image_bytes, beam_width=width, length_penalty=penalty, max_length=longest):
             return self._from_images(image_bytes, beam_width, length_penalty, max_length)
 
-        @tf.function(input_signature=[vectors])
+        @tf.function(autograph=False, input_signature=[vectors])
         def features(features):
             return _without_score(self._from_features(features, beam_width, length_penalty, self._longest))
 
-        @tf.function(input_signature=[vectors, *self._options])
+        @tf.function(autograph=False, input_signature=[vectors, *self._options])
         def features_with_options(features, beam_width=width, length_penalty=penalty, max_length=longest):
             return self._from_features(features, beam_width, length_penalty, max_length)
 
