@@ -82,7 +82,7 @@ def draw(cells: Sequence[Cell], columns: int, path: epath.PathLike, title: str =
                 pen.text((left + _PADDING, y), part, colour, _font(part, _TEXT))
                 y += _LEADING
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", optimize=True)
+    sheet.save(buffer, "PNG")
     write_atomic(path, buffer.getvalue())
 
 

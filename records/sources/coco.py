@@ -26,11 +26,10 @@ def read(table: Table) -> Iterator[Row | BadRow]:
       UserError: the file is no JSON, or has no `images` and `annotations`.
     """
     document = table.document()
-    parts = (document.get("images"), document.get("annotations")) if isinstance(document, dict) else (None, None)
-    if not all(isinstance(part, list) for part in parts):
+    images, annotations = _lists(document)
+    if images is None or annotations is None:
         raise UserError(f"--captions: {table.path}: no COCO captions: expected an object with the lists `images` and "
                         f"`annotations`, found {_described(document)}")
-    images, annotations = parts
     names: dict[Any, Any] = {}
     for index, image in enumerate(images):
         if isinstance(image, dict) and _is_id(image.get("id")):
@@ -49,6 +48,12 @@ def read(table: Table) -> Iterator[Row | BadRow]:
             yield make_row(names[annotation["image_id"]], annotation.get("caption"), where)
     for image_id in unseen:
         yield BadRow(f"{table.name}:images", str(names[image_id]), "image has no caption")
+
+
+def _lists(document: object) -> Iterator[list[Any] | None]:
+    for key in ("images", "annotations"):
+        value = document.get(key) if isinstance(document, dict) else None
+        yield value if isinstance(value, list) else None
 
 
 def _is_id(value: object) -> bool:

@@ -100,9 +100,10 @@ _GARBLED = "text follows a closing quote: double the quotes inside a quoted fiel
 def _parse(lines: list[str], delimiter: str) -> list[str] | str:
     """The fields of one record, or what is wrong with it."""
     # Tables separated by bars (Flickr30k's results.csv) come with bare quotes inside captions.
-    quoting = csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
+    if delimiter == "|":
+        return "".join(lines).rstrip("\r\n").split(delimiter)
     try:
-        return next(csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True), [])
+        return next(csv.reader(lines, delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         if str(error) == "unexpected end of data":
             return _UNCLOSED
@@ -125,7 +126,8 @@ def _records(lines: Iterator[tuple[int, str | None]], layout: _Layout) -> Iterat
             continue
         if not line.strip():
             continue
-        fields, record, ahead = _parse([line], layout.delimiter), [line], []
+        fields, record = _parse([line], layout.delimiter), [line]
+        ahead: list[tuple[int, str | None]] = []
         while fields == _UNCLOSED and len(ahead) < _SPAN_LINES and (entry := take()) is not None:
             ahead.append(entry)
             if entry[1] is None:

@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from etils import epath
 
@@ -94,7 +94,7 @@ class Table:
         except (RecursionError, ValueError) as error:
             raise UserError(f"--captions: {self.path}: no JSON of a caption table ({error})") from error
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> Any:
         path = epath.Path(self.path)
         try:
             if path.is_dir():
