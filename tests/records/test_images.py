@@ -18,8 +18,8 @@ from tests.records.inputs import make, write_table
 USABLE, BROKEN = usable(), broken()
 STORED_AS_THEY_ARE = {
     "baseline.jpg", "progressive.jpg", "grey.jpg", "full_chroma.jpg", "restart_markers.jpg", "worst_quality.jpg",
-    "trailing_bytes.jpg", "long_comment.jpg", "damaged_exif.jpg", "rgb.png", "grey.png", "text_chunk.png", "interlaced.png",
-    "one_pixel.jpg", "one_pixel.png", "one_row.png", "jpeg_called.png", "no_suffix",
+    "trailing_bytes.jpg", "long_comment.jpg", "damaged_exif.jpg", "rgb.png", "grey.png", "text_chunk.png",
+    "interlaced.png", "one_pixel.jpg", "one_pixel.png", "one_row.png", "jpeg_called.png", "no_suffix",
     "mit leerzeichen und ümläut 图.jpg", "n" * 240 + ".jpg"}
 
 
