@@ -7,6 +7,7 @@ By fractions an image's split depends on its name and the seed alone, so adding 
 """
 
 import dataclasses
+import errno
 import hashlib
 from collections.abc import Mapping
 
@@ -109,6 +110,8 @@ def _read_lists(text: str) -> dict[str, str]:
     for name, file in pairs(text, "split_lists").items():
         split = _flag_split(name, "split_lists")
         try:
+            if not epath.Path(file).exists():  # object stores raise errors of their own kind
+                raise FileNotFoundError(errno.ENOENT, "no such file")
             lines = epath.Path(file).read_bytes().decode("utf-8-sig").split("\n")
         except OSError as error:
             raise UserError(f"--split_lists: cannot read {file} ({error.strerror or error}); "

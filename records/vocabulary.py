@@ -156,6 +156,8 @@ def _count_row(row: str, where: str) -> tuple[str, int, int]:
 
 def _lines(path: epath.Path) -> Sequence[str]:
     try:
+        if not path.exists():  # object stores raise errors of their own kind
+            raise FileNotFoundError("no such file")
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a vocabulary ({error}); is this a records folder or a run "

@@ -2,6 +2,7 @@
 
 import codecs
 import dataclasses
+import errno
 import functools
 import gzip
 import io
@@ -94,14 +95,15 @@ class Table:
         except (RecursionError, ValueError) as error:
             raise UserError(f"--captions: {self.path}: no JSON of a caption table ({error})") from error
 
-    def _open(self) -> Any:
+    def _open(self) -> io.BufferedReader | gzip.GzipFile:
         path = epath.Path(self.path)
         try:
             if path.is_dir():
                 raise UserError(f"--captions: {self.path} is a folder; expected a file with a table of captions")
-            stream: Any = path.open("rb")
-            packed = stream.read(len(_GZIP)) == _GZIP
-            stream.seek(0)
+            if not path.exists():  # on object stores, opening alone does not tell
+                raise FileNotFoundError(errno.ENOENT, "no such file")
+            stream = io.BufferedReader(Unbuffered(path.open("rb")), _HEAD_BYTES)
+            packed = stream.peek(len(_GZIP)).startswith(_GZIP)
         except OSError as error:
             raise UserError(f"--captions: cannot read {self.path} ({error.strerror or error}); "
                             "expected a file with a table of captions") from error
@@ -113,6 +115,26 @@ class Table:
         except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
             raise UserError(f"--captions: cannot read {self.path} to its end ({error}); "
                             "is the file complete?") from error
+
+
+class Unbuffered(io.RawIOBase):
+    """Any object with read(size) and close() as a raw stream: what gs:// paths open as is less than Python's files."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[:len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
 
 
 def _errors(encoding: str) -> str:

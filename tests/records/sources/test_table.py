@@ -1,11 +1,13 @@
 import gzip
+import io
 import tracemalloc
 
 import pytest
+import tensorflow as tf
 
 from flags.errors import UserError
 from records.sources import BadRow, Row, open_source
-from records.sources.table import LINE_LIMIT, Table
+from records.sources.table import LINE_LIMIT, Unbuffered
 
 ROWS = "image,caption\r\na.jpg,a dog\r\nb.jpg,\"a café, 犬\"\r\n"
 
@@ -86,5 +88,16 @@ def test_large_tables_stream(tmp_path, name, line):
     assert peak < path.stat().st_size / 4
 
 
-def test_lines_keep_their_numbers():
-    assert Table("x/y/captions.csv", "").name == "captions.csv"
+def test_files_of_object_stores_are_read_like_local_ones(tmp_path):
+    """etils opens gs:// paths as tf.io.gfile.GFile, which Python's text and gzip readers do not take as they are."""
+    (tmp_path / "t.gz").write_bytes(gzip.compress(ROWS.encode() * 1000))
+    stream = Unbuffered(tf.io.gfile.GFile(str(tmp_path / "t.gz"), "rb"))
+    with gzip.GzipFile(fileobj=io.BufferedReader(stream)) as unpacked, io.TextIOWrapper(unpacked, newline="") as text:
+        assert text.read() == ROWS * 1000
+
+
+@pytest.mark.parametrize("path", ["{tmp}", "{tmp}/missing.csv", "{tmp}/missing.csv.gz"])
+def test_no_file_is_one_line(tmp_path, path):
+    path = path.format(tmp=tmp_path)
+    with pytest.raises(UserError, match=f"--captions: .*{path}.*expected a file with a table of captions"):
+        read(path)

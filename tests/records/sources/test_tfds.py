@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+import main
 from flags.errors import UserError
 from records.sources import BadRow, Row, detect, open_source
 
@@ -140,3 +141,20 @@ def test_a_cut_shard_is_an_error_and_not_fewer_rows(tmp_path):
     shard.write_bytes(b"")
     with pytest.raises(UserError, match="expected to contain 6 elements but contained only 0"):
         rows_of(captions, tmp_path / "spool")
+
+
+def test_a_records_folder_is_a_dataset_too(tmp_path):
+    """Its photos, captions and splits come back as they went in."""
+    table = tmp_path / "t.csv"
+    table.write_text("image,caption,split\n" + "".join(
+        f"{photo.name},photo {index} café,{split}\n{photo.name},again {index},{split}\n"
+        for index, (photo, split) in enumerate(zip(PHOTOS, "train train test train dev dev".split(), strict=True))))
+    records_dir = tmp_path / "records"
+    assert main.main(["main.py", "--mode=make_records", f"--images={PHOTOS[0].parent}", f"--captions={table}",
+                      f"--records_dir={records_dir}", "--backbone=none", "--workers=1"]) == 0
+    before = list(open_source(str(table), "csv", ""))
+    after = rows_of(f"tfds:{records_dir}", tmp_path / "spool")
+    assert {(row.split, f"{row.split}/{row.image}", row.caption) for row in before} == {
+        (row.split, row.image, row.caption) for row in after}
+    for photo, split in zip(PHOTOS, ("train", "train", "test", "train", "validation", "validation"), strict=True):
+        assert (tmp_path / "spool" / split / photo.name).read_bytes() == photo.read_bytes()
