@@ -1,9 +1,9 @@
 """How probable each word is to occur in a caption of the photo: marginals along sampled captions.
 
 A path is one caption, word by word. With p_t(w) the model's probability of w after the first t words of a
-path, the path says that w occurs with probability 1 - prod_t (1 - p_t(w)). The score of w is the mean over
-paths. Averaging these probabilities instead of counting words in the samples (Rao-Blackwellisation; Casella and
-Robert, Biometrika 1996) ranks words that no path happened to choose, and needs few paths.
+path, the path says that w occurs with probability 1 - prod_t (1 - p_t(w)); the score of w is the mean over paths.
+Compared with counting in how many sampled captions w is, this ranks the words that no path happened to choose, and
+needs few paths. It is an approximation: paths that do contain w take part in the product too.
 """
 
 import numpy as np
