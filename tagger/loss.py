@@ -1,20 +1,26 @@
 """Softmax cross-entropy of the output layer, fused: loss and every gradient from one pass over the logits.
 
 With a vocabulary of tens of thousands this layer is most of the arithmetic and nearly all of the memory traffic of a
-step. Three things are saved against `tf.nn.sparse_softmax_cross_entropy_with_logits` on a Dense layer:
+step. Against `tf.nn.sparse_softmax_cross_entropy_with_logits` on a Dense layer, on a CPU this saves:
 
-- Exponentials are taken of the logits as they are; only where a row's sum leaves float32's range is the batch done
-  again relative to the largest logit of each row. A quotient of exponentials is as exact at any scale inside the range.
-- Probabilities are never formed. Both products of the gradient need softmax(row) = exp(row) / sum, and the division
-  moves to the narrow factor: [N, H] instead of [N, V].
-- The target's -1 is put in place, into N elements.
+- Memory. Positions go through in chunks whose logits fit into the cache; loss and gradients of a chunk are finished
+  before the next one starts.
+- A pass to subtract the row's largest logit. Exponentials are taken of the logits as they are, and only where a row
+  leaves float32's range everything is done again relative to the largest. A quotient of exponentials is as exact at
+  any scale inside the range.
+- A pass to normalise. Both products of the gradient need exp(row) / sum, and the division moves to the narrow factor:
+  [n, H] instead of [n, V]. The target's -1 is put in place, into n elements.
 """
 
 import tensorflow as tf
 
+_CHUNK_ELEMENTS = 5_000_000  # logits of a chunk: 20 MB, below glibc's 32 MB from which every allocation is new pages
+_LEAST_ROWS = 64  # of a chunk, however large the vocabulary
+_TINY, _HUGE = 1e-30, 1e30  # of float32's range, with room for sums and for the product with the target
+
 
 def softmax_loss(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor,
-                 weights: tf.Tensor | None = None, label_smoothing: float = 0.0) -> tf.Tensor:
+                 weights: tf.Tensor | None = None, label_smoothing: float = 0.0, chunked: bool = True) -> tf.Tensor:
     """Sum over positions of weight times cross-entropy between softmax(hidden @ kernel + bias) and the target.
 
     Args:
@@ -23,49 +29,82 @@ def softmax_loss(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets:
       targets: int32 [N], the true classes.
       weights: float32 [N], or None for ones. Negative ones are allowed: a policy gradient needs them.
       label_smoothing: share of each target's probability that is spread evenly over all V classes.
+      chunked: the form for CPUs; False is one chunk without a loop or a condition, for GPUs and XLA.
 
     Returns:
-      float32 scalar. Differentiable by hidden, kernel and bias.
+      float32 scalar. Differentiable by hidden, kernel and bias, once.
     """
     weights = tf.ones_like(targets, tf.float32) if weights is None else weights
-    return _softmax_loss(tf.cast(hidden, tf.float32), kernel, bias, targets, weights, label_smoothing)
 
-
-def _exponentials(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """exp(logits - shift) [N, V], its row sums [N, 1], and shift [N, 1]."""
-    exponentials = tf.exp(logits)
-    sums = tf.reduce_sum(exponentials, axis=1, keepdims=True)
-    in_range = tf.reduce_all((sums > 1e-30) & (sums < 1e30))
-
-    def relative():
-        shift = tf.reduce_max(logits, axis=1, keepdims=True)
-        shifted = tf.exp(logits - shift)
-        return shifted, tf.reduce_sum(shifted, axis=1, keepdims=True), shift
-
-    return tf.cond(in_range, lambda: (exponentials, sums, tf.zeros_like(sums)), relative)
-
-
-def _softmax_loss(hidden, kernel, bias, targets, weights, label_smoothing):
     @tf.custom_gradient
     def fused(hidden, kernel, bias):
-        logits = tf.nn.bias_add(tf.matmul(hidden, kernel), bias)
-        at_target = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
-        target_logits = tf.gather_nd(logits, at_target)
-        mean_logits = tf.reduce_mean(logits, axis=1) if label_smoothing else 0.0
-        exponentials, sums, shift = _exponentials(logits)
-        losses = tf.math.log(sums[:, 0]) + shift[:, 0] - (
-            (1 - label_smoothing) * target_logits + label_smoothing * mean_logits)
+        if chunked:
+            *plain, in_range = _in_chunks(hidden, kernel, bias, targets, weights, label_smoothing, False)
+            loss, d_hidden, d_weights = tf.cond(
+                in_range, lambda: tuple(plain),
+                lambda: _in_chunks(hidden, kernel, bias, targets, weights, label_smoothing, True)[:3])
+        else:
+            loss, d_hidden, d_weights, _ = _part(hidden, kernel, bias, targets, weights, label_smoothing, True)
 
         def gradient(upstream):
-            # d_logits = weight * (exp / sum - target probability) = scale * (exp - sum * target probability)
-            scale = (upstream * weights)[:, tf.newaxis] / sums
-            d = tf.tensor_scatter_nd_sub(exponentials, at_target, (1 - label_smoothing) * sums[:, 0])
-            if label_smoothing:
-                d -= sums * (label_smoothing / kernel.shape[1])
-            scaled = tf.concat([hidden, tf.ones_like(scale)], axis=1) * scale
-            d_weights = tf.matmul(scaled, d, transpose_a=True)  # the last row is the bias's gradient
-            return tf.matmul(d, kernel, transpose_b=True) * scale, d_weights[:-1], d_weights[-1]
+            return upstream * d_hidden, upstream * d_weights[:-1], upstream * d_weights[-1]
 
-        return tf.tensordot(losses, weights, 1), gradient
+        return loss, gradient
 
-    return fused(hidden, kernel, bias)
+    return fused(tf.cast(hidden, tf.float32), kernel, bias)
+
+
+def softmax_loss_value(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor,
+                       weights: tf.Tensor | None = None) -> tf.Tensor:
+    """What `softmax_loss` returns, without the work for its gradients."""
+    logits = tf.nn.bias_add(tf.matmul(tf.cast(hidden, tf.float32), kernel), bias)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    return tf.reduce_sum(losses if weights is None else losses * weights)
+
+
+def _part(hidden, kernel, bias, targets, weights, label_smoothing, relative):
+    """Of some positions: loss, its gradients by hidden [n, H] and by kernel and bias [H + 1, V], all in range."""
+    classes = kernel.shape[1]
+    logits = tf.nn.bias_add(tf.matmul(hidden, kernel), bias)
+    shift = tf.reduce_max(logits, axis=1, keepdims=True) if relative else 0.0
+    mean = tf.reduce_mean(logits - shift, axis=1) if label_smoothing else 0.0
+    at_target = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
+    target_logits = tf.gather_nd(logits - shift, at_target) if relative else None
+    exponentials = tf.exp(logits - shift) if relative else tf.exp(logits)
+    sums = tf.reduce_sum(exponentials, axis=1, keepdims=True)
+    if target_logits is None:
+        of_target = tf.gather_nd(exponentials, at_target)
+        target_logits = tf.math.log(of_target)
+        in_range = tf.reduce_all((sums < _HUGE) & (of_target[:, tf.newaxis] > _TINY))
+    else:
+        in_range = tf.constant(True)
+    losses = tf.math.log(sums[:, 0]) - ((1 - label_smoothing) * target_logits + label_smoothing * mean)
+
+    # d_logits = weight * (exp / sum - target probability) = weight / sum * (exp - sum * target probability)
+    scale = weights[:, tf.newaxis] / sums
+    d = tf.tensor_scatter_nd_sub(exponentials, at_target, (1 - label_smoothing) * sums[:, 0])
+    if label_smoothing:
+        d -= sums * (label_smoothing / classes)
+    scaled = tf.concat([hidden, tf.ones_like(scale)], axis=1) * scale
+    d_weights = tf.matmul(scaled, d, transpose_a=True)
+    return tf.tensordot(losses, weights, 1), tf.matmul(d, kernel, transpose_b=True) * scale, d_weights, in_range
+
+
+def _in_chunks(hidden, kernel, bias, targets, weights, label_smoothing, relative):
+    """`_part` of all positions, added up over chunks of about equal size."""
+    count, classes = tf.shape(hidden)[0], kernel.shape[1]
+    most = max(_CHUNK_ELEMENTS // classes, _LEAST_ROWS)
+    chunks = -(-count // most)
+    size = -(-count // tf.maximum(chunks, 1))
+
+    def body(i, loss, d_hidden, d_weights, in_range):
+        rows = slice(i * size, (i + 1) * size)
+        more = _part(hidden[rows], kernel, bias, targets[rows], weights[rows], label_smoothing, relative)
+        return i + 1, loss + more[0], d_hidden.write(i, more[1]), d_weights + more[2], in_range & more[3]
+
+    start = (0, tf.constant(0.0), tf.TensorArray(
+        tf.float32, size=chunks, element_shape=tf.TensorShape([None, hidden.shape[1]]), infer_shape=False),
+        tf.zeros([hidden.shape[1] + 1, classes]), tf.constant(True))
+    _, loss, d_hidden, d_weights, in_range = tf.while_loop(
+        lambda i, *_: i < chunks, body, start, parallel_iterations=1)
+    return loss, d_hidden.concat(), d_weights, in_range

@@ -65,7 +65,7 @@ class MergeModel(tf.Module):
 
     @property
     def weights(self) -> list[keras.Variable]:
-        """The eleven variables, in the order of the published model."""
+        """The ten variables, in the order of the published model."""
         layers = (self.image_dense, self.word_embedding, self.lstm, self.hidden_dense, self.output_dense)
         return [weight for layer in layers for weight in layer.weights]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tagger.devices import Devices
-from tagger.loss import softmax_loss
+from tagger.loss import softmax_loss, softmax_loss_value
 from tagger.model import MergeModel
 from tagger.optimizer import FusedAdam, handle
 from tagger.packing import Packing, every_position, pack
@@ -93,9 +93,17 @@ def cross_entropy(label_smoothing: float = 0.0) -> Objective:
     def objective(model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor) -> tf.Tensor:
         packing, targets, weights = positions(model, batch["targets"])
         hidden = model.hidden(batch["feature"], batch["inputs"], packing, dropout_seed, first_row)
-        return softmax_loss(hidden, *model.output_weights(), targets, weights, label_smoothing)
+        return softmax_loss(hidden, *model.output_weights(), targets, weights, label_smoothing,
+                            chunked=not model.whole_grid)
 
     return objective
+
+
+def cross_entropy_value(model: MergeModel, batch: Batch) -> tf.Tensor:
+    """Cross-entropy of every real token, summed, without dropout; not to be differentiated."""
+    packing, targets, weights = positions(model, batch["targets"])
+    hidden = model.hidden(batch["feature"], batch["inputs"], packing)
+    return softmax_loss_value(hidden, *model.output_weights(), targets, weights)
 
 
 class Stepper(tf.Module):
@@ -112,7 +120,6 @@ class Stepper(tf.Module):
         super().__init__(name="stepper")
         self._devices, self._model, self._optimizer, self._objective = devices, model, optimizer, objective
         self._seed, self._ema, self._loss_scale = seed, ema, loss_scale
-        self._validation_objective = cross_entropy()
         values = [weight.value for weight in model.weights]
 
         def variable(value, dtype, name):
@@ -212,7 +219,7 @@ class Stepper(tf.Module):
     def _replica_validate(self, batch):
         context = tf.distribute.get_replica_context()
         mask = tf.not_equal(batch["targets"], 0)
-        loss = self._validation_objective(self._model, batch, None, tf.constant(0))
+        loss = cross_entropy_value(self._model, batch)
         sums = tf.stack([loss, tf.math.count_nonzero(mask, dtype=tf.float32),
                          tf.math.count_nonzero(mask[:, 0], dtype=tf.float32)])
         loss, tokens, captions = tf.unstack(context.all_reduce("sum", sums))

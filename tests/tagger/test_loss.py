@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tagger.loss import softmax_loss
+from tagger import loss as loss_lib
+from tagger.loss import softmax_loss, softmax_loss_value
 
 N, H, V = 40, 12, 90
 
@@ -24,7 +25,11 @@ def reference(hidden, kernel, bias, targets, weights, smoothing):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("scale", [1.0, 100.0])  # 100: exponentials leave float32's range
-def test_value_and_gradients(smoothing, scale):
+@pytest.mark.parametrize("form", ["one chunk", "chunks", "whole"])
+def test_value_and_gradients(smoothing, scale, form, monkeypatch):
+    if form == "chunks":
+        monkeypatch.setattr(loss_lib, "_CHUNK_ELEMENTS", 7 * V)
+        monkeypatch.setattr(loss_lib, "_LEAST_ROWS", 1)
     *variables, targets, weights = layer(scale)
     with tf.GradientTape() as tape:
         expected = reference(*variables, targets, weights, smoothing)
@@ -33,7 +38,8 @@ def test_value_and_gradients(smoothing, scale):
     @tf.function
     def fused():
         with tf.GradientTape() as tape:
-            loss = softmax_loss(*[tf.convert_to_tensor(v) for v in variables], targets, weights, smoothing)
+            loss = softmax_loss(*[tf.convert_to_tensor(v) for v in variables], targets, weights, smoothing,
+                                chunked=form != "whole")
         return loss, tape.gradient(loss, variables)
 
     loss, found = fused()
@@ -47,6 +53,7 @@ def test_weights_default_to_one():
     logits = tf.matmul(variables[0], variables[1]) + variables[2]
     expected = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
     assert float(softmax_loss(*variables, targets)) == pytest.approx(float(expected), rel=1e-6)
+    assert float(softmax_loss_value(*variables, targets)) == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_not_finite_stays_not_finite():

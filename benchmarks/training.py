@@ -1,0 +1,117 @@
+"""A training step next to its peers, and where its time goes.
+
+    python -m benchmarks.training --captions=flickr30k_captions.token.gz     real caption lengths; synthetic without
+    python -m benchmarks.training --only=peers                               or --only=pieces
+
+The PyTorch peer, which the product does not need: pip install torch==2.13.0
+
+Every contender lives in a process of its own with the same batches (V = 19,222, dropout 0.5, Adam) in memory. Steps
+alternate after two that are not counted; medians count. The floating-point work is that of the matrix
+products on real positions, forward and backward; its share is of the rate of a 2048 × 2048 product in the same process.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import time
+from multiprocessing.connection import Connection
+
+from benchmarks import training_data
+
+_WARM = 2  # batches of each contender before anything is timed
+
+
+def _serve(name: str, captions: str, batch_size: int, count: int, pipe: Connection) -> None:
+    """In a process of its own: makes the contender; then seconds of each batch asked for."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from benchmarks.training_contenders import CONTENDERS
+
+    batches = training_data.batches(captions, batch_size, count)
+    try:
+        step = CONTENDERS[name](batches)
+    except ImportError as error:
+        pipe.send(f"{error.name} is not installed")
+        return
+    for i in range(_WARM):
+        step(i % count)
+    pipe.send("")
+    while (i := pipe.recv()) is not None:
+        start = time.perf_counter()
+        step(i)
+        pipe.send(time.perf_counter() - start)
+
+
+def peers(captions: str, batch_size: int, rounds: int, names: list[str]) -> None:
+    """Prints captions/s of every contender and this project's ratio to it."""
+    context, count = multiprocessing.get_context("spawn"), 4
+    servers = {}
+    for name in names:
+        here, there = context.Pipe()
+        process = context.Process(target=_serve, args=(name, captions, batch_size, count, there))
+        process.start()
+        problem = here.recv()
+        if problem:
+            print(f"{name}: left out, {problem}")
+            process.join()
+            continue
+        servers[name] = process, here
+    times: dict[str, list[float]] = {name: [] for name in servers}
+    for _ in range(rounds):
+        for i in range(count):
+            for name, (_, pipe) in servers.items():
+                pipe.send(i)
+                times[name].append(pipe.recv())
+    for process, pipe in servers.values():
+        pipe.send(None)
+        process.join()
+    ours = statistics.median(times["this project"])
+    print(f"\n| batch {batch_size} | ms a step | captions/s | this project is faster by |\n|---|---|---|---|")
+    for name, seconds in times.items():
+        median = statistics.median(seconds)
+        print(f"| {name} | {median * 1e3:,.0f} | {batch_size / median:,.0f} | {median / ours:.2f} |")
+
+
+def parts(captions: str, batch_size: int) -> None:
+    """Prints the table of pieces."""
+    from benchmarks.training_pieces import matmul_rate, pieces
+
+    batch = training_data.batches(captions, batch_size, 1)[0]
+    before = matmul_rate()
+    found = pieces(batch)
+    rate = (before + matmul_rate()) / 2
+    whole, work = found["whole step"]
+    tokens = int((batch["targets"] > 0).sum())
+    print(f"\nBatch {batch_size}: {tokens} real positions of {batch['targets'].size}; {work / 1e9:.1f} GFLOP; "
+          f"matrix product {rate / 1e6:.0f} GFLOP/s\n\n"
+          "| piece | ms | share of the matrix-product rate |\n|---|---|---|")
+    for name, (ms, flop) in found.items():
+        if name != "whole step":
+            print(f"| {name} | {ms:.1f} | {f'{flop / ms / rate:.2f}' if flop else ''} |")
+    rest = whole - sum(ms for name, (ms, _) in found.items() if name != "whole step")
+    print(f"| everything else | {rest:.1f} | |\n| whole step | {whole:.1f} | {work / whole / rate:.2f} |")
+
+
+def main() -> None:
+    """The command line."""
+    from benchmarks.training_contenders import CONTENDERS
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--captions", default="", help="Flickr token file, may be gzipped; synthetic captions without")
+    parser.add_argument("--batch_sizes", default="64,512")
+    parser.add_argument("--rounds", type=int, default=5, help="times each contender trains on each of four batches")
+    parser.add_argument("--only", choices=("peers", "pieces"))
+    parser.add_argument("--contenders", default=",".join(CONTENDERS), help="some of them")
+    arguments = parser.parse_args()
+    names = arguments.contenders.split(",")
+    for batch_size in map(int, arguments.batch_sizes.split(",")):
+        if arguments.only != "pieces":
+            # The one-hot targets of the notebook's form take 5 GB at batch 512.
+            chosen = [name for name in names if batch_size <= 64 or name != "notebook's form"]
+            peers(arguments.captions, batch_size, arguments.rounds, chosen)
+        if arguments.only != "peers":
+            parts(arguments.captions, batch_size)
+
+
+if __name__ == "__main__":
+    main()

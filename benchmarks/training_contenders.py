@@ -1,0 +1,142 @@
+"""The same merge model trained four ways: `make(batches)` of each returns a function that trains on batch i.
+
+All use Adam with the same settings and dropout 0.5, and leave the weights updated after every call.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.training_data import FEATURE, VOCABULARY
+
+Batches = list[dict[str, np.ndarray]]
+Step = Callable[[int], Any]
+
+
+def product(batches: Batches) -> Step:
+    """This project's step."""
+    import tensorflow as tf
+
+    from tagger.devices import open_devices
+    from tagger.model import MergeModel
+    from tagger.optimizer import FusedAdam
+    from tagger.step import Stepper, cross_entropy
+
+    devices = open_devices("cpu")
+    model = MergeModel(VOCABULARY)
+    optimizer = FusedAdam(1e-3)
+    optimizer.build(model.weights)
+    stepper = Stepper(devices, model, optimizer, cross_entropy(), seed=0)
+    spec = {"feature": tf.TensorSpec([None, FEATURE], tf.float16), "inputs": tf.TensorSpec([None, None], tf.int32),
+            "targets": tf.TensorSpec([None, None], tf.int32)}
+    stepper.compile(spec, spec)
+    tensors = [{name: tf.constant(value) for name, value in batch.items()} for batch in batches]
+    return lambda i: stepper.train(tensors[i], i)
+
+
+def keras_fit(batches: Batches) -> Step:
+    """Keras layers and `fit` on padded sequences: one pass over each caption, padding masked and without weight."""
+    import keras
+    import tensorflow as tf
+
+    layers = keras.layers
+    feature, words = keras.Input((FEATURE,)), keras.Input((None,), dtype="int32")
+    image = layers.Dense(256, "relu")(feature)
+    sequence = layers.Concatenate(axis=1)(
+        [layers.Reshape((1, 256))(image), layers.Embedding(VOCABULARY, 256, mask_zero=True)(words)])
+    steps = layers.Dropout(0.5)(layers.LSTM(256, return_sequences=True)(sequence))
+    hidden = layers.Dense(128, "relu")(layers.Add()([steps, layers.Reshape((1, 256))(image)]))
+    model = keras.Model([feature, words], layers.Dense(VOCABULARY)(layers.Dropout(0.5)(hidden)))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    data = [tf.data.Dataset.from_tensors((
+        (b["feature"].astype(np.float32), b["inputs"]), b["targets"], (b["targets"] > 0).astype(np.float32)))
+        for b in batches]
+    return lambda i: model.fit(data[i], verbose=0)
+
+
+def notebook(batches: Batches) -> Step:
+    """The notebook's form: a generator of every prefix as a row of its own with a one-hot target, and `fit`.
+
+    It padded on the left, as `pad_sequences` does. One call is one batch of captions.
+    """
+    import keras
+
+    from tagger.model import MergeModel
+
+    longest = max(b["inputs"].shape[1] for b in batches)
+    model = MergeModel(VOCABULARY).published(longest)
+    model.compile("adam", "categorical_crossentropy")
+
+    def generate(batch):
+        while True:
+            features, prefixes, words = [], [], []
+            for row, targets in enumerate(batch["targets"]):
+                ids = [int(i) for i in targets[targets > 0]]
+                for k, word in enumerate(ids):
+                    prefix = keras.utils.pad_sequences([ids[:k]], maxlen=longest)[0]
+                    features.append(batch["feature"][row])
+                    prefixes.append(prefix)
+                    words.append(keras.utils.to_categorical([word], num_classes=VOCABULARY)[0])
+            yield (np.array(features, np.float32), np.array(prefixes)), np.array(words)
+
+    return lambda i: model.fit(generate(batches[i]), steps_per_epoch=1, epochs=1, verbose=0)
+
+
+def pytorch(batches: Batches) -> Step:
+    """PyTorch: packed sequences, only real positions through the last layers, fused Adam."""
+    return _pytorch(batches, packed=True)
+
+
+def pytorch_padded(batches: Batches) -> Step:
+    """The same with the LSTM on padded sequences, which its CPU kernels may like better."""
+    return _pytorch(batches, packed=False)
+
+
+def _pytorch(batches: Batches, packed: bool) -> Step:
+    import torch
+    from torch import nn
+    from torch.nn import functional as fn
+
+    torch.manual_seed(0)
+
+    class Merge(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.image, self.words = nn.Linear(FEATURE, 256), nn.Embedding(VOCABULARY, 256)
+            self.lstm, self.hidden = nn.LSTM(256, 256, batch_first=True), nn.Linear(256, 128)
+            self.output, self.dropout = nn.Linear(128, VOCABULARY), nn.Dropout(0.5)
+
+        def forward(self, feature, inputs, mask, lengths):
+            image = fn.relu(self.image(feature))
+            sequence = torch.cat([image[:, None], self.words(inputs)], 1)
+            if packed:
+                runs = nn.utils.rnn.pack_padded_sequence(sequence, lengths, batch_first=True, enforce_sorted=False)
+                steps = nn.utils.rnn.pad_packed_sequence(self.lstm(runs)[0], batch_first=True)[0]
+            else:
+                steps = self.lstm(sequence)[0]
+            rows = torch.repeat_interleave(torch.arange(len(image)), lengths)
+            merged = self.dropout(steps[mask]) + image[rows]
+            return self.output(self.dropout(fn.relu(self.hidden(merged))))
+
+    model = Merge()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, eps=1e-7, fused=True)
+    tensors = []
+    for batch in batches:
+        targets = torch.from_numpy(batch["targets"]).long()
+        mask = targets > 0
+        tensors.append((torch.from_numpy(batch["feature"]), torch.from_numpy(batch["inputs"]).long(), mask,
+                        mask.sum(1), targets[mask]))
+
+    def step(i: int) -> None:
+        feature, inputs, mask, lengths, targets = tensors[i]
+        optimizer.zero_grad(set_to_none=True)
+        fn.cross_entropy(model(feature.float(), inputs, mask, lengths), targets).backward()
+        optimizer.step()
+
+    return step
+
+
+CONTENDERS: dict[str, Callable[[Batches], Step]] = {
+    "this project": product, "Keras fit": keras_fit, "notebook's form": notebook,
+    "PyTorch": pytorch, "PyTorch padded": pytorch_padded}

@@ -1,0 +1,113 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from flags.errors import UserError
+from flags.train import RESUMABLE, Train
+from tagger.run_dir import load_run
+from tagger.train import run
+from tests.tagger.training import write_records
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return write_records(tmp_path_factory.mktemp("records") / "records")
+
+
+@pytest.fixture(scope="module")
+def first(records, tmp_path_factory):
+    """A run of two epochs in this process."""
+    config = Train(records_dir=str(records), run_dir=str(tmp_path_factory.mktemp("run") / "run"), epochs=2,
+                   batch_size=100)
+    assert run(config) == 0
+    return config
+
+
+def test_the_run_folder_is_all_that_is_needed_later(first, records):
+    loaded = load_run(first.run_dir)
+    assert loaded.config == first
+    assert loaded.vocabulary.size == 100
+    assert loaded.max_length == 14
+    assert json.loads((records / "manifest.json").read_text()) == json.loads(
+        (records.parent / "records" / "manifest.json").read_text())
+
+
+def test_more_epochs_go_on(first, capsys):
+    more = dataclasses.replace(first, epochs=3)
+    assert run(more) == 0
+    error = capsys.readouterr().err
+    assert "continuing in epoch 3, after step 0" in error
+    assert "epoch 3/3: loss" in error
+
+
+def test_init_from_and_fresh(first, records, tmp_path, capsys):
+    config = dataclasses.replace(first, run_dir=str(tmp_path / "second"), init_from=first.run_dir, learning_rate=1e-12,
+                                 dropout=0.0, epochs=1)
+    assert run(config) == 0
+    for mine, theirs in zip(load_run(config.run_dir).model.weights, load_run(first.run_dir).model.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    with pytest.raises(UserError, match="--seed=1: the run in .* was started with --seed=0"):
+        run(dataclasses.replace(config, seed=1))
+    assert run(dataclasses.replace(config, seed=1, fresh=True)) == 0
+    assert "epoch 1/1" in capsys.readouterr().err
+
+
+def test_init_from_another_vocabulary(first, tmp_path):
+    config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), init_from=first.run_dir, vocabulary_size=50)
+    with pytest.raises(UserError, match="--init_from=.*: has another vocabulary .100 entries, these records 50"):
+        run(config)
+
+
+def test_smaller_vocabulary(first, tmp_path):
+    config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), vocabulary_size=50, epochs=1)
+    assert run(config) == 0
+    loaded = load_run(config.run_dir)
+    assert loaded.vocabulary.size == loaded.model.vocabulary_size == 50
+    assert loaded.vocabulary.counts[2] == 250  # the words cut off are counted under <unk>
+
+
+def test_xla_computes_the_same(first, tmp_path):
+    plain = dataclasses.replace(first, run_dir=str(tmp_path / "plain"), epochs=1, dropout=0.0)
+    compiled = dataclasses.replace(plain, run_dir=str(tmp_path / "xla"), xla=True)
+    assert run(plain) == run(compiled) == 0
+    for one, other in zip(load_run(plain.run_dir).model.weights, load_run(compiled.run_dir).model.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_bfloat16_learns(first, tmp_path):
+    config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), precision="mixed_bfloat16", epochs=1)
+    assert run(config) == 0
+    assert all(weight.dtype == "float32" for weight in load_run(config.run_dir).model.weights)
+
+
+@pytest.mark.parametrize("flag, value, message", [
+    ("epochs", 0, "--epochs=0: expected at least 1"),
+    ("dropout", 1.0, "--dropout=1.0: expected a number from 0"),
+    ("vocabulary_size", 2, "--vocabulary_size=2: expected"),
+    ("learning_rate", float("nan"), "--learning_rate=nan: expected"),
+    ("records_dir", "/nowhere", "--records_dir=/nowhere: no such folder"),
+    ("train_split", "training", "training"),
+    ("init_from", "/nowhere", "/nowhere"),
+])
+def test_bad_flags(first, tmp_path, flag, value, message):
+    with pytest.raises(UserError, match=message):
+        run(dataclasses.replace(first, **{"run_dir": str(tmp_path / "r"), flag: value}))
+
+
+def test_resumable_flags_exist():
+    assert {field.name for field in dataclasses.fields(Train)} > RESUMABLE
+
+
+def test_run_dir_without_a_run(tmp_path):
+    with pytest.raises(UserError, match="has no config.json"):
+        load_run(tmp_path)
+
+
+def test_weights_of_another_model(first, tmp_path):
+    (tmp_path / "w.weights.h5").write_bytes(b"no weights")
+    with pytest.raises(UserError, match="cannot be read as weights of this model"):
+        load_run(first.run_dir, weights=str(tmp_path / "w.weights.h5"))
+    with pytest.raises(UserError, match="no such weights file"):
+        load_run(first.run_dir, weights=str(tmp_path / "none.h5"))
