@@ -7,6 +7,8 @@ Checking the photos and planning the shards stay on the machine that starts the 
 is what is spread. Runners on other machines need --images and --records_dir on storage that they share.
 """
 
+import contextlib
+import io
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -32,10 +34,14 @@ def write_shards(jobs: Sequence[ShardJob], beam_args: str) -> Iterator[Receipt]:
     except ImportError as error:
         raise UserError("--runner=beam needs Apache Beam: install this package with its extra [beam], "
                         f"as in pip install '.[beam]' ({error})") from error
+    said = io.StringIO()
     try:
-        options = PipelineOptions(shlex.split(beam_args))
+        with contextlib.redirect_stderr(said):  # argparse would print its whole usage
+            options = PipelineOptions(shlex.split(beam_args))
+            options.get_all_options()
     except (ValueError, SystemExit) as error:
-        raise UserError(f"--beam_args={beam_args}: cannot be read as pipeline options ({error})") from error
+        reason = (said.getvalue().strip().splitlines() or [str(error)])[-1]
+        raise UserError(f"--beam_args={beam_args}: cannot be read as pipeline options ({reason})") from error
     options.view_as(SetupOptions).save_main_session = False
     for job in jobs:
         job.failure.unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""The process map: order, errors, a bounded number of tasks in flight, and no worker left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flags.errors import UserError
+from records.parallel import WorkerDied, ordered_map
+from tests.records.inputs import DEMO
+
+
+def slow_when_even(number):
+    time.sleep(0.05 * (number % 2 == 0))
+    return number, os.getpid()
+
+
+def refuse_five(number):
+    if number == 5:
+        raise UserError("five is no number")
+    return number
+
+
+def die_at_five(number):
+    if number == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_results_come_in_the_order_of_the_tasks(workers):
+    results = list(ordered_map(slow_when_even, range(20), workers))
+    assert [number for number, _ in results] == list(range(20))
+    processes = {process for _, process in results}
+    assert (processes == {os.getpid()}) if workers == 0 else (os.getpid() not in processes)
+
+
+def test_tasks_are_taken_as_they_are_needed():
+    taken = []
+
+    def tasks():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    results = ordered_map(slow_when_even, tasks(), 2)
+    next(results)
+    assert len(taken) <= 10
+    results.close()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_errors_of_the_input_reach_the_caller(workers):
+    with pytest.raises(UserError, match="^five is no number$"):
+        list(ordered_map(refuse_five, range(20), workers))
+
+
+def test_a_killed_worker_is_noticed():
+    with pytest.raises(WorkerDied):
+        list(ordered_map(die_at_five, range(20), 2))
+
+
+def test_workers_end_when_their_parent_is_killed():
+    code = ("from records.parallel import ordered_map\nfrom tests.records.test_parallel import slow_when_even\n"
+            "if __name__ == '__main__':\n"
+            "    for number, process in ordered_map(slow_when_even, range(10**6), 2):\n"
+            "        print(process, flush=True)\n")
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=DEMO.parents[1], stdout=subprocess.PIPE, text=True)
+    assert len({parent.stdout.readline() for _ in range(30)}) == 2
+    parent.kill()
+    parent.communicate(timeout=60)  # ends when the last process that holds the pipe does: the workers do, too
