@@ -95,7 +95,7 @@ class Table:
         except (RecursionError, ValueError) as error:
             raise UserError(f"--captions: {self.path}: no JSON of a caption table ({error})") from error
 
-    def _open(self) -> io.BufferedReader | gzip.GzipFile:
+    def _open(self) -> Any:
         path = epath.Path(self.path)
         try:
             if path.is_dir():
