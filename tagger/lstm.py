@@ -94,8 +94,10 @@ def _backward(d_outputs, sizes, offsets, steps, recurrent, cells, gates, previou
         d_h = tf.pad(d_h, newly_alive) + d_outputs[start:start + n]
         d_c = tf.pad(d_c, newly_alive) + d_h * c_from_h[start:start + n]
         d_z_t = tf.concat([d_c, d_c, d_c, d_h], axis=1) * factors[start:start + n]
-        return (t - 1, tf.matmul(d_z_t, recurrent, transpose_b=True), d_c * f[start:start + n], d_z.write(t, d_z_t))
+        return (t - 1, tf.matmul(d_z_t, transposed), d_c * f[start:start + n], d_z.write(t, d_z_t))
 
+    # Transposed once: the product packs a transposed operand again at every step, which takes longer than the product.
+    transposed = tf.transpose(recurrent)
     rows = tf.TensorShape([None, units])
     nothing = tf.zeros([0, units], dtype)
     *_, d_z = tf.while_loop(
