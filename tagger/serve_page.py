@@ -19,7 +19,7 @@ def content_security_policy(text: str) -> str:
         return base64.b64encode(hashlib.sha256(content[1].encode()).digest()).decode()
 
     return (f"default-src 'none'; style-src 'sha256-{source('style')}'; script-src 'sha256-{source('script')}'; "
-            "img-src blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+            "img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 
 
 _HTML = """<!doctype html>
@@ -28,6 +28,7 @@ _HTML = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{name}}: drop a photo</title>
+<link rel="icon" href="data:,">
 <style>
 :root { color-scheme: light dark; --paper: #f6f5f1; --card: #fff; --ink: #1d1f23; --soft: #6a6e76; --line: #dcdad2;
   --accent: #0b6e63; --bar: #cfe6e1; --bad: #a8321f; }

@@ -1,0 +1,112 @@
+"""The server as a process, asked over loopback."""
+
+import concurrent.futures
+import urllib.request
+
+import pytest
+
+from flags.errors import UserError
+from flags.serve import Serve
+from tagger.saved_model import SavedModel
+from tests.records.inputs import PHOTOS
+from tests.tagger.serving import ask, b64, server
+
+pytest.importorskip("aiohttp")
+IMAGES = [path.read_bytes() for path in PHOTOS[:6]]
+
+
+@pytest.fixture(scope="module")
+def address(demo):
+    with server(demo[0] / "export", "--name=photos", "--max_request_mb=1", "--max_batch=8") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def expected(demo):
+    return SavedModel(demo[0] / "export" / "1").answer([*IMAGES, b"broken"])
+
+
+def test_rows(address, expected):
+    status, answer = ask(f"{address}/v1/models/photos:predict", {"instances": [*map(b64, IMAGES), b64(b"broken")]})
+    assert status == 200
+    assert [row["caption"] for row in answer["predictions"]] == [row["caption"] for row in expected]
+    assert [row["valid"] for row in answer["predictions"]] == [True] * 6 + [False]
+    assert set(answer["predictions"][0]) == {"caption", "tags", "tag_scores", "valid"}
+    assert answer["predictions"][0]["tags"] == [tag for tag, _ in expected[0]["tags"]]
+
+
+def test_columns_with_options_and_a_version_in_the_route(address):
+    status, answer = ask(f"{address}/v1/models/photos/versions/1:predict", {
+        "signature_name": "serving_default_with_options",
+        "inputs": {"image_bytes": [b64(IMAGES[0])], "beam_width": 1, "length_penalty": 0.5, "max_length": 2}})
+    assert status == 200
+    assert len(answer["outputs"]["caption"][0].split()) <= 2
+    assert 0 < answer["outputs"]["caption_score"][0] <= 1
+
+
+def test_features(address):
+    status, answer = ask(f"{address}/v1/models/photos:predict",
+                         {"signature_name": "features", "instances": [[0.1] * 1280]})
+    assert status == 200 and len(answer["predictions"]) == 1 and "valid" not in answer["predictions"][0]
+
+
+def test_status_and_metadata(address):
+    status, answer = ask(f"{address}/v1/models/photos")
+    assert (status, answer["model_version_status"][0]["version"]) == (200, "1")
+    assert answer["model_version_status"][0]["state"] == "AVAILABLE"
+    status, answer = ask(f"{address}/v1/models/photos/metadata")
+    signature = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert answer["model_spec"] == {"name": "photos", "signature_name": "", "version": "1"}
+    assert signature["inputs"]["image_bytes"]["dtype"] == "DT_STRING"
+    assert [dim["size"] for dim in signature["outputs"]["tag_scores"]["tensor_shape"]["dim"]] == ["-1", "10"]
+    assert {name: info["dtype"] for name, info in signature["outputs"].items()} == {
+        "caption": "DT_STRING", "tags": "DT_STRING", "tag_scores": "DT_FLOAT", "valid": "DT_BOOL"}
+
+
+@pytest.mark.parametrize(("path", "body", "status", "message"), [
+    ("/v1/models/photos:predict", b"no json", 400, "no JSON"),
+    ("/v1/models/photos:predict", {"instances": [b64(b"")] * 9}, 400, "at most 8"),
+    ("/v1/models/photos:predict", b" " * (1 << 20) + b"{}", 413, "larger than 1 MB"),
+    ("/v1/models/photos:predict", None, 405, "Not Allowed"),
+    ("/v1/models/other:predict", {"instances": ["a"]}, 404, "not served here"),
+    ("/v1/models/photos:classify", {"instances": ["a"]}, 404, "not served here"),
+    ("/etc/passwd", None, 404, "not served here"),
+])
+def test_errors_are_json(address, path, body, status, message):
+    found, answer = ask(address + path, body)
+    assert found == status
+    assert message in answer["error"] and set(answer) == {"error"}
+
+
+def test_many_clients_each_get_their_own_answer(address, expected):
+    def one(number):
+        index = number % 6
+        status, answer = ask(f"{address}/v1/models/photos:predict", {"instances": [b64(IMAGES[index])]})
+        return status, answer["predictions"][0]["caption"] == expected[index]["caption"]
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(one, range(32))) == {(200, True)}
+
+
+def test_the_page_needs_nothing_but_the_server(address):
+    with urllib.request.urlopen(f"{address}/") as response:
+        text = response.read().decode()
+        policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert 'data-model="photos"' in text
+
+
+def test_a_port_in_use_is_one_line(address, demo, main_process):
+    port = address.rsplit(":", 1)[1]
+    result = main_process("--mode=serve", f"--export_dir={demo[0] / 'export'}", f"--port={port}")
+    assert result.returncode == 1
+    assert f"--port={port}: cannot listen there" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("wrong", [{"port": 70_000}, {"threads": 0}, {"max_batch": 0}, {"max_request_mb": -1}])
+def test_flags_out_of_range(wrong):
+    from tagger.serve import run
+
+    with pytest.raises(UserError, match=f"--{next(iter(wrong))}="):
+        run(Serve(export_dir="anywhere", **wrong))
