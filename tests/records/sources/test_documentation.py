@@ -1,0 +1,32 @@
+"""docs/data.md: its examples are read as it says."""
+
+import pathlib
+import re
+
+import pytest
+
+from records.sources import FORMATS, Row, columns, detect, open_source
+
+PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "data.md").read_text("utf-8")
+EXAMPLES = dict(re.findall(r"### `--captions_format=(\w+)`\n\n```\w+\n(.*?)```", PAGE, re.DOTALL))
+
+
+def test_every_format_is_described():
+    assert {f for f in FORMATS if f"### `--captions_format={f}`" in PAGE} == set(FORMATS)
+    assert set(EXAMPLES) == set(FORMATS) - {"tfds"}
+
+
+@pytest.mark.parametrize(("form", "captions"), [("csv", 2), ("flickr", 2), ("jsonl", 4), ("coco", 1), ("karpathy", 1)])
+def test_examples_are_recognised_and_have_no_bad_rows(tmp_path, form, captions):
+    path = tmp_path / "captions"
+    path.write_text(EXAMPLES[form], "utf-8")
+    assert detect(str(path)) == form
+    rows = list(open_source(str(path), "auto", str(tmp_path)))
+    assert len(rows) == captions
+    assert all(isinstance(row, Row) for row in rows)
+
+
+def test_column_names_are_those_that_are_read():
+    table = dict(re.findall(r"^\| (photo|text|split)[^|]*\| (.*) \|$", PAGE, re.MULTILINE))
+    for kind, names in (("photo", columns.IMAGE), ("text", columns.CAPTION), ("split", columns.SPLIT)):
+        assert tuple(re.findall(r"`(\w+)`", table[kind])) == names
