@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flags.errors import UserError
-from records.sources.base import BadRow, Row, make_row, shown
+from records.sources.base import BadRow, Row, make_row, printable, shown
 from records.sources.table import Table
 
 _SIGN = re.compile(r'"(annotations|images)"\s*:\s*\[')
@@ -47,7 +47,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
             unseen.pop(annotation["image_id"], None)
             yield make_row(names[annotation["image_id"]], annotation.get("caption"), where)
     for image_id in unseen:
-        yield BadRow(f"{table.name}:images", str(names[image_id]), "image has no caption")
+        yield BadRow(f"{table.name}:images", printable(names[image_id]), "image has no caption")
 
 
 def _lists(document: object) -> Iterator[list[Any] | None]:

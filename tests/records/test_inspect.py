@@ -33,7 +33,7 @@ def inspect(capsys, folder, *flags):
 
 
 def test_counts_lengths_and_tags(records, tmp_path, capsys):
-    status, out, _ = inspect(capsys, records, f"--sheet={tmp_path / 'sheet.png'}")
+    status, out, _ = inspect(capsys, records, f"--sheet={tmp_path / 'sheet.png'}", "--sheet_images=1")
     assert status == 0
     manifest = json.loads((records / "manifest.json").read_text())
     for name, info in manifest["splits"].items():
@@ -60,7 +60,7 @@ def test_what_was_left_out_is_listed_by_reason(tmp_path, capsys):
 
 def test_contact_sheet_depends_on_the_seed_alone(records, tmp_path, capsys):
     sheets = {}
-    for name, seed, count in (("a", 1, 8), ("again", 1, 8), ("other", 2, 8), ("more", 1, 40)):
+    for name, seed, count in (("a", 1, 3), ("again", 1, 3), ("other", 2, 3), ("more", 1, 9)):
         path = tmp_path / f"{name}.png"
         status, out, _ = inspect(capsys, records, f"--sheet={path}", f"--seed={seed}", f"--sheet_images={count}")
         assert status == 0 and f"contact sheet: {path}" in out
