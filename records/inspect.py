@@ -5,13 +5,16 @@
 """
 
 import dataclasses
+import itertools
 import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import tensorflow as tf
 from etils import epath
+from google.protobuf.message import DecodeError
 
 from flags.errors import UserError
 from flags.inspect_records import InspectRecords
@@ -19,7 +22,8 @@ from records import contact_sheet, rejected
 from records import manifest as manifests
 from records.manifest import Manifest
 from records.progress import Progress
-from records.reader import Split, images, open_split, reading_errors
+from records.reader import Split, open_split
+from records.tfrecord import Damage, walk
 from records.vocabulary import END, UNK
 
 SHEET = "contact_sheet.png"
@@ -29,6 +33,16 @@ _CAPTIONS_SHOWN, _TAGS_SHOWN = 3, 10
 _BAR = 50  # characters of the longest bar
 _BINS = 20
 _WIDTH = 110
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shown:
+    """An example on the sheet; `tags` are those of each caption, joined by spaces."""
+
+    key: str
+    image: bytes | None
+    captions: list[str]
+    tags: list[str]
 
 
 @dataclasses.dataclass
@@ -48,7 +62,7 @@ class _Seen:
     lengths: Counter[int] = dataclasses.field(default_factory=Counter)
     tags: Counter[str] = dataclasses.field(default_factory=Counter)
     unknown: int = 0
-    chosen: list[tuple[str, dict[str, Any]]] = dataclasses.field(default_factory=list)
+    chosen: list[tuple[str, _Shown]] = dataclasses.field(default_factory=list)
 
 
 def run(config: InspectRecords) -> None:
@@ -76,33 +90,49 @@ def _look(splits: list[Split], limit: int, draws: int, seed: int) -> _Seen:
     sizes = [min(limit or split.info.examples, split.info.examples) for split in splits]
     picked = set(random.Random(seed).sample(range(sum(sizes)), min(draws, sum(sizes))))
     seen = _Seen()
-    with Progress("reading", sum(sizes), "examples") as progress, reading_errors(splits[0].records_dir):
+    with Progress("reading", sum(sizes), "examples") as progress:
         for split, size in zip(splits, sizes, strict=True):
-            # The whole split is iterated when it is to be read whole, so that missing records are noticed.
-            data = images(split, read_image=bool(draws))
-            data = data if size == split.info.examples else data.take(size)
-            for example in data.as_numpy_iterator():
+            for features in itertools.islice(_examples(split), size):
                 if seen.examples in picked:
-                    seen.chosen.append((split.name, example))
-                _count(example, seen)
+                    seen.chosen.append((split.name, _Shown(
+                        _strings(features, "key")[0], next(iter(features["image"].bytes_list.value), None),
+                        _strings(features, "captions"), _strings(features, "tags"))))
+                _count(features, seen)
                 progress.add(1)
     random.Random(seed).shuffle(seen.chosen)
     return seen
 
 
-def _count(example: dict[str, Any], seen: _Seen) -> None:
+def _examples(split: Split) -> Iterator[Any]:
+    """The features of each example, by name, in stored order; every record read is checked by its checksums."""
+    for shard in split.info.shards:
+        path = epath.Path(split.path(shard))
+        try:
+            with path.open("rb") as file:
+                for _, data in walk(file):
+                    yield tf.train.Example.FromString(data).features.feature
+        except (Damage, DecodeError) as damage:
+            raise UserError(f"{path}: {damage}; --mode=verify_records finds all damage; restore it from a copy, or "
+                            "run make_records again with --overwrite") from damage
+
+
+def _strings(features: Any, name: str) -> list[str]:
+    return [value.decode() for value in features[name].bytes_list.value]
+
+
+def _count(features: Any, seen: _Seen) -> None:
     seen.examples += 1
-    seen.captions += len(example["captions"])
-    length = 0
-    for token in example["tokens"].tolist():
-        if token == END:
-            seen.lengths[length] += 1
-            length = 0
-        else:
-            length += 1
-            seen.unknown += token == UNK
-    for tags in example["tags"]:
-        seen.tags.update(tags.decode().split())
+    tokens = list(features["tokens"].int64_list.value)
+    start = 0
+    while start < len(tokens):  # every caption ends in <end>
+        end = tokens.index(END, start)
+        seen.lengths[end - start] += 1
+        start = end + 1
+    seen.unknown += tokens.count(UNK)
+    tags = _strings(features, "tags")
+    seen.captions += len(tags)
+    for text in tags:
+        seen.tags.update(text.split())
 
 
 def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: int) -> Iterator[str]:
@@ -174,13 +204,13 @@ def _percent(part: int, whole: int) -> str:
 def _draw(seen: _Seen, path: str, title: str) -> None:
     cells = []
     for split, example in seen.chosen:
-        captions = [caption.decode() for caption in example["captions"]]
-        tags = Counter(tag for text in example["tags"] for tag in text.decode().split())
-        more = f" (+{len(captions) - _CAPTIONS_SHOWN} captions)" if len(captions) > _CAPTIONS_SHOWN else ""
-        cells.append(contact_sheet.Cell(example["image"], [
-            *[(caption, contact_sheet.INK) for caption in captions[:_CAPTIONS_SHOWN]],
+        tags = Counter(tag for text in example.tags for tag in text.split())
+        hidden = len(example.captions) - _CAPTIONS_SHOWN
+        more = f" (+{hidden} captions)" if hidden > 0 else ""
+        cells.append(contact_sheet.Cell(example.image, [
+            *[(caption, contact_sheet.INK) for caption in example.captions[:_CAPTIONS_SHOWN]],
             (", ".join(tag for tag, _ in tags.most_common(_TAGS_SHOWN)), contact_sheet.GREEN),
-            (f"{split}: {example['key'].decode()}{more}", contact_sheet.GREY)]))
+            (f"{split}: {example.key}{more}", contact_sheet.GREY)]))
     try:
         contact_sheet.draw(cells, _COLUMNS, path, title)
     except OSError as error:
