@@ -32,6 +32,7 @@ class Extractor:
 
     def __init__(self, backbone: LoadedBackbone, batch_size: int = BATCH_SIZE):
         self.backbone, self.batch_size = backbone, batch_size
+        self._compute = backbone.frozen(batch_size)
 
     def features(self, images: Iterable[bytes]) -> Iterator[np.ndarray | None]:
         """Yields one float16 [F] array per image, in order; None for one that `decode_and_resize` refuses.
@@ -64,4 +65,4 @@ class Extractor:
             if count < self.batch_size:
                 filler = tf.zeros([self.batch_size - count, IMAGE_SIZE, IMAGE_SIZE, 3])
                 pixels = tf.concat([pixels, filler], 0)
-            yield rows.numpy(), self.backbone(pixels)[:count].numpy().astype(np.float16)
+            yield rows.numpy(), self._compute(pixels)[:count].numpy().astype(np.float16)
