@@ -18,7 +18,7 @@ from records.files import write_atomic
 from records.manifest import BackboneInfo
 from records.preprocess import decode_batch
 from tagger import warmup
-from tagger.decode import Decoder
+from tagger.decode import MAX_BEAM_WIDTH, Decoder
 from tagger.export_readme import readme
 from tagger.run_dir import Run, load_run
 from tagger.serving_model import ServingModel
@@ -28,10 +28,12 @@ _PHOTOS = pathlib.Path(__file__).parent / "demo_data" / "images"
 _CHECKED_PHOTOS = 12
 _SCORE_TOLERANCE = 1e-3  # the two programs round differently; a tag's score may move by so much
 _UNFINISHED = "unfinished-"
+_LONGEST, _MOST_TAGS, _MOST_SAMPLES = 1000, 1000, 1000
 
 
 def run(config: Export) -> int:
     """Writes EXPORT_DIR/N and EXPORT_DIR/README.md."""
+    _check_ranges(config)
     runs = load_ensemble(config)
     backbone = _load_backbone(config, runs[0])
     decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
@@ -57,6 +59,15 @@ def run(config: Export) -> int:
     return 0
 
 
+def _check_ranges(config: Export) -> None:
+    for name, value, least, most in (("beam_width", config.beam_width, 1, MAX_BEAM_WIDTH),
+                                     ("max_length", config.max_length, 0, _LONGEST),
+                                     ("top_tags", config.top_tags, 1, _MOST_TAGS),
+                                     ("tag_samples", config.tag_samples, 0, _MOST_SAMPLES)):
+        if not least <= value <= most:
+            raise UserError(f"--{name}={value}: expected {least} to {most}")
+
+
 def load_ensemble(config: Export) -> list[Run]:
     """The run and the runs to average with it.
 
@@ -78,8 +89,8 @@ def load_ensemble(config: Export) -> list[Run]:
 
 
 def _identity(one: Run) -> tuple:
-    info = one.manifest.backbone
-    return info and (info.name, info.weights_sha256, info.precision, one.manifest.flags.get("feature_views"))
+    info = _backbone_info(one)
+    return info.name, info.weights_sha256, info.precision, one.manifest.flags.get("feature_views")
 
 
 def _backbone_info(one: Run) -> BackboneInfo:
@@ -141,9 +152,9 @@ def check(config: Export, backbone: LoadedBackbone, decoder: Decoder, saved_mode
 
 
 def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
-    scores = [[score for _, score in answer["tags"]] for answer in (ours, theirs)]
-    return (ours["caption"], ours["valid"], len(scores[0])) == (theirs["caption"], theirs["valid"], len(scores[1])) \
-        and np.allclose(*scores, rtol=0, atol=_SCORE_TOLERANCE)
+    first, second = ([score for _, score in answer["tags"]] for answer in (ours, theirs))
+    return (ours["caption"], ours["valid"], len(first)) == (theirs["caption"], theirs["valid"], len(second)) \
+        and np.allclose(first, second, rtol=0, atol=_SCORE_TOLERANCE)
 
 
 def _warmup_requests(feature_size: int) -> list[bytes]:

@@ -1,0 +1,295 @@
+"""The SavedModel of the demo run, asked the ways its users will ask it."""
+
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from flags.errors import UserError
+from flags.export import Export
+from records.backbones import load_backbone
+from records.pipeline import images, open_split
+from tagger import export
+from tagger.decode import Decoder
+from tagger.run_dir import load_run
+from tagger.saved_model import SavedModel
+from tests.records.bad_images import broken
+from tests.records.inputs import DEMO, PHOTOS
+
+WEIGHTS = DEMO / "mobilenet_v2_notop_float16.weights.h5"
+# In these, TensorFlow finds a whole picture: make_records refuses them for what Pillow says of their other bytes.
+PICTURE_ALL_THE_SAME = {"larger_than_its_data.jpg", "ends_in_the_middle.jpg", "damaged_text_chunk.png"}
+SCORE_TOLERANCE = 2e-3  # a feature may round to another float16 in another batch, and a sampled path with it
+
+
+@pytest.fixture(scope="module")
+def version(demo) -> pathlib.Path:
+    return demo[0] / "export" / "1"
+
+
+@pytest.fixture(scope="module")
+def model(version) -> SavedModel:
+    return SavedModel(version)
+
+
+def photos(count: int) -> list[bytes]:
+    """Different photos: the embedded ones, then mirrored, then turned ones."""
+    result = []
+    for index in range(count):
+        path = PHOTOS[index % len(PHOTOS)]
+        if index < len(PHOTOS):
+            result.append(path.read_bytes())
+            continue
+        with Image.open(path) as image:
+            changed = ImageOps.mirror(image) if index // len(PHOTOS) % 2 else image
+            changed = changed.rotate(index // len(PHOTOS) * 3)
+            out = io.BytesIO()
+            changed.save(out, "JPEG", quality=90)
+            result.append(out.getvalue())
+    return result
+
+
+def broken_images(count: int) -> list[bytes]:
+    kinds = [make() for name, make in sorted(broken().items()) if name not in PICTURE_ALL_THE_SAME]
+    assert len(kinds) >= 50
+    return (kinds * (count // len(kinds) + 1))[:count]
+
+
+def check_against_single_answers(model: SavedModel, good: int, bad: int, batch_size: int) -> None:
+    """Broken images among good ones in batches: each answer is what the image alone gets."""
+    batch = photos(good)
+    places = np.random.default_rng(0).choice(good, bad, replace=False)
+    is_bad = np.zeros(good + bad, bool)
+    for place, data in zip(sorted(places, reverse=True), broken_images(bad), strict=True):
+        batch.insert(place, data)
+    singles = [model.answer([data])[0] for data in batch]
+    together = [answer for start in range(0, len(batch), batch_size)
+                for answer in model.answer(batch[start:start + batch_size])]
+    is_bad = [not answer["valid"] for answer in together]
+    assert sum(is_bad) == bad
+    for single, answer in zip(singles, together, strict=True):
+        assert answer["valid"] == single["valid"]
+        assert answer["caption"] == single["caption"]
+        if not answer["valid"]:
+            assert (answer["caption"], answer["tags"]) == ("", [])
+            continue
+        ours, theirs = dict(answer["tags"]), dict(single["tags"])
+        for tag in ours.keys() & theirs.keys():
+            assert ours[tag] == pytest.approx(theirs[tag], abs=SCORE_TOLERANCE)
+        for tag in ours.keys() ^ theirs.keys():  # one that stood last but for rounding
+            last = min([*ours.values(), *theirs.values()])
+            assert {**ours, **theirs}[tag] == pytest.approx(last, abs=SCORE_TOLERANCE)
+
+
+def test_sixty_photos_six_of_them_broken(model):
+    check_against_single_answers(model, 54, 6, batch_size=20)
+
+
+@pytest.mark.slow
+def test_a_thousand_photos_fifty_of_them_broken(model):
+    check_against_single_answers(model, 950, 50, batch_size=64)
+
+
+def test_every_kind_of_broken_image_spoils_its_own_row_only(model):
+    good = photos(1)
+    answers = model.answer(good + broken_images(50) + good)
+    assert [answer["valid"] for answer in answers] == [True] + [False] * 50 + [True]
+    assert answers[0]["caption"] == answers[-1]["caption"] != ""
+
+
+def test_signatures_have_the_documented_names_types_and_shapes(model):
+    def described(signature):
+        inputs = {spec.name: (spec.dtype.name, spec.shape.as_list())
+                  for spec in signature.structured_input_signature[1].values()}
+        outputs = {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in signature.structured_outputs.items()}
+        return inputs, outputs
+
+    answer = {"caption": ("string", [None]), "tags": ("string", [None, 10]), "tag_scores": ("float32", [None, 10])}
+    options = {"beam_width": ("int32", []), "length_penalty": ("float32", []), "max_length": ("int32", [])}
+    image, valid = {"image_bytes": ("string", [None])}, {"valid": ("bool", [None])}
+    feature, score = {"features": ("float32", [None, 1280])}, {"caption_score": ("float32", [None])}
+    assert {name: described(signature) for name, signature in model.signatures.items()} == {
+        "serving_default": (image, answer | valid),
+        "features": (feature, answer),
+        "serving_default_with_options": (image | options, answer | valid | score),
+        "features_with_options": (feature | options, answer | score),
+    }
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 33, 100])
+def test_any_number_of_images(model, count):
+    data = (photos(5) * 20)[:count]
+    answers = model.answer(data)
+    assert len(answers) == count
+    for index in range(5, count):
+        assert answers[index]["caption"] == answers[index % 5]["caption"]
+
+
+def test_it_answers_the_same_every_time(model):
+    assert model.answer(photos(4)) == model.answer(photos(4))
+
+
+def test_records_features_and_their_images_get_the_same_captions(model, demo):
+    examples = list(images(open_split(demo[0] / "records", "train")).take(20).as_numpy_iterator())
+    from_images = model.answer([example["image"] for example in examples])
+    features = np.stack([example["feature"] for example in examples]).astype(np.float32)
+    from_features = model.signatures["features"](features=tf.constant(features))
+    assert [answer["caption"].encode() for answer in from_images] == from_features["caption"].numpy().tolist()
+    scores = [[score for _, score in answer["tags"]] for answer in from_images]
+    np.testing.assert_allclose(from_features["tag_scores"].numpy(), scores, atol=SCORE_TOLERANCE)
+
+
+def test_checkpoint_in_memory_and_saved_model_agree(model, demo):
+    run = load_run(demo[0] / "run")
+    decoder = Decoder([run.model], run.vocabulary, run.max_length)
+    examples = list(images(open_split(demo[0] / "records", "test")).as_numpy_iterator())
+    features = np.stack([example["feature"] for example in examples]).astype(np.float32)
+    decoded = tf.function(decoder.decode)(tf.constant(features))
+    served = model.signatures["features_with_options"](features=tf.constant(features), **defaults(run.max_length))
+    assert decoder.text(decoded.tokens).numpy().tolist() == served["caption"].numpy().tolist()
+    np.testing.assert_allclose(decoded.score, served["caption_score"], rtol=1e-4)
+
+
+def defaults(longest: int, **changed) -> dict[str, tf.Tensor]:
+    options = {"beam_width": 3, "length_penalty": 0.7, "max_length": longest} | changed
+    return {name: tf.constant(value) for name, value in options.items()}
+
+
+def test_options_change_the_search(model):
+    ask = model.signatures["serving_default_with_options"]
+    image = tf.constant(photos(8))
+    plain = model.signatures["serving_default"](image_bytes=image)
+    same = ask(image_bytes=image, **defaults(99))
+    np.testing.assert_array_equal(plain["caption"], same["caption"])
+    short = ask(image_bytes=image, **defaults(2))
+    assert all(len(caption.split()) <= 2 for caption in short["caption"].numpy())
+    longer = ask(image_bytes=image, **defaults(99, length_penalty=3.0))
+    words = [[len(caption.split()) for caption in answer["caption"].numpy()] for answer in (same, longer)]
+    assert sum(words[1]) > sum(words[0])
+    assert ((same["caption_score"].numpy() > 0) & (same["caption_score"].numpy() <= 1)).all()
+
+
+def test_what_a_user_sees_has_no_specials_and_no_repeated_tags(model, demo):
+    tag_words = load_run(demo[0] / "run").vocabulary
+    is_tag = dict(zip(tag_words.words, tag_words.is_tag, strict=True))
+    for answer in model.answer(photos(47)):
+        words = answer["caption"].split(" ")
+        assert not any("<" in word for word in words)
+        content = [word for word in words if is_tag[word]]
+        assert len(content) == len(set(content))
+        names = [tag for tag, _ in answer["tags"]]
+        assert len(names) == len(set(names)) == 10
+        assert all(is_tag[name] for name in names)
+        scores = [score for _, score in answer["tags"]]
+        assert scores == sorted(scores, reverse=True) and 0 <= scores[-1] and scores[0] <= 1
+
+
+def cli(version: pathlib.Path, tmp_path: pathlib.Path, executable: pathlib.Path, *arguments: str) -> str:
+    """saved_model_cli in a folder of its own, with none of this project on its path."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run([executable, arguments[0], "--dir", version, *arguments[1:]], cwd=tmp_path, text=True,
+                            capture_output=True, env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3"}, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    return result.stdout
+
+
+def use_the_cli(version: pathlib.Path, tmp_path: pathlib.Path, executable: pathlib.Path) -> None:
+    data = photos(2)
+    np.save(tmp_path / "images.npy", np.array([data[0], b"broken", data[1]]))
+    shown = cli(version, tmp_path, executable, "show", "--all")
+    assert "inputs['image_bytes'] tensor_info:\n        dtype: DT_STRING\n        shape: (-1)" in shown
+    expected = [answer["caption"] for answer in SavedModel(version).answer(data)]
+    for signature in ("serving_default", "serving_default_with_options"):  # the second one leaves its options out
+        cli(version, tmp_path, executable, "run", "--tag_set", "serve", "--signature_def", signature,
+            "--inputs", "image_bytes=images.npy", "--outdir", str(tmp_path / signature))
+        assert np.load(tmp_path / signature / "valid.npy").tolist() == [True, False, True]
+        captions = np.load(tmp_path / signature / "caption.npy", allow_pickle=True)
+        assert [caption.decode() for caption in captions] == [expected[0], "", expected[1]]
+
+
+def test_saved_model_cli(version, tmp_path):
+    use_the_cli(version, tmp_path, pathlib.Path(sys.executable).with_name("saved_model_cli"))
+
+
+@pytest.mark.slow
+def test_saved_model_cli_where_only_tensorflow_is_installed(version, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run([tmp_path / "venv/bin/pip", "install", "-q", f"tensorflow=={tf.__version__}"], check=True)
+    use_the_cli(version, tmp_path, tmp_path / "venv/bin/saved_model_cli")
+
+
+def test_the_readme_holds_a_request_and_its_real_answer(version, model):
+    text = (version.parent / "README.md").read_text()
+    line = next(line for line in text.splitlines() if line.strip().startswith('{"predictions"'))
+    prediction = json.loads(line)["predictions"][0]
+    answer = model.answer([PHOTOS[0].read_bytes()])[0]
+    assert prediction["caption"] == answer["caption"]
+    assert prediction["tags"] == [tag for tag, _ in answer["tags"]]
+    for name in ("image_bytes", "caption", "tags", "tag_scores", "valid", "beam_width", "length_penalty", "max_length"):
+        assert f"`{name}`" in text
+
+
+def test_the_next_export_is_the_next_version_half_the_size_and_says_the_same(demo, model, tmp_path):
+    shutil.copytree(demo[0] / "export", tmp_path / "export")
+    shutil.copytree(demo[0] / "run", tmp_path / "run")  # no records beside it: a run folder is enough
+    export.run(Export(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "export"),
+                      ensemble=(str(tmp_path / "run"),), export_precision="float16", backbone_weights=str(WEIGHTS)))
+    assert sorted(path.name for path in (tmp_path / "export").iterdir()) == ["1", "2", "README.md"]
+    sizes = [sum(path.stat().st_size for path in (tmp_path / "export" / number / "variables").iterdir())
+             for number in ("1", "2")]
+    assert sizes[1] < 0.8 * sizes[0]  # two models now, but of half-width numbers
+    for data in photos(6):
+        first, second = model.answer([data])[0], SavedModel(tmp_path / "export" / "2").answer([data])[0]
+        common = dict(first["tags"]).keys() & dict(second["tags"]).keys()
+        assert len(common) >= 8
+        for tag in common:
+            assert dict(second["tags"])[tag] == pytest.approx(dict(first["tags"])[tag], abs=0.05)
+
+
+def test_the_check_notices_another_model(demo, version):
+    run = load_run(demo[0] / "run")
+    run.model.output_dense.bias.assign(run.model.output_dense.bias.value[::-1])
+    config = Export(run_dir=str(demo[0] / "run"), export_dir=str(version.parent))
+    with pytest.raises(RuntimeError, match="the model in memory"):
+        export.check(config, load_backbone("mobilenet_v2", str(WEIGHTS)),
+                     Decoder([run.model], run.vocabulary, run.max_length, tag_samples=4), version)
+
+
+def test_weights_that_are_gone_or_other_ones_are_refused(demo, tmp_path):
+    given = {"run_dir": str(demo[0] / "run"), "export_dir": str(tmp_path / "export")}
+    with pytest.raises(UserError, match="--backbone_weights=nowhere.h5: no such file"):
+        export.run(Export(**given, backbone_weights="nowhere.h5"))
+    backbone = load_backbone("mobilenet_v2", str(WEIGHTS))
+    backbone.keras_variables[0].assign(backbone.keras_variables[0].value + 1e-3)
+    backbone._model.save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(UserError, match="give the file that make_records used"):
+        export.run(Export(**given, backbone_weights=str(tmp_path / "other.weights.h5")))
+    assert not (tmp_path / "export").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"beam_width": 0}, {"beam_width": 65}, {"top_tags": 0}, {"tag_samples": -1},
+                                   {"max_length": -1}])
+def test_flags_out_of_range(wrong):
+    with pytest.raises(UserError, match=f"--{next(iter(wrong))}="):
+        export.run(Export(run_dir="anywhere", export_dir="anywhere", **wrong))
+
+
+def test_runs_on_other_words_are_not_averaged(demo, tmp_path):
+    shutil.copytree(demo[0] / "run", tmp_path / "other")
+    words = (tmp_path / "other" / "vocabulary.txt").read_text().splitlines()
+    words[3], words[4] = words[4], words[3]
+    counts = (tmp_path / "other" / "word_counts.tsv").read_text().splitlines()
+    counts[3], counts[4] = counts[4], counts[3]
+    (tmp_path / "other" / "vocabulary.txt").write_text("\n".join(words) + "\n")
+    (tmp_path / "other" / "word_counts.tsv").write_text("\n".join(counts) + "\n")
+    with pytest.raises(UserError, match="is not that of"):
+        export.load_ensemble(Export(run_dir=str(demo[0] / "run"), export_dir=str(tmp_path / "export"),
+                                    ensemble=(str(tmp_path / "other"),)))

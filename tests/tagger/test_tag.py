@@ -1,0 +1,93 @@
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from flags.errors import UserError
+from flags.tag import Tag
+from tagger.tag import find_images, run
+from tests.records.inputs import PHOTOS
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """a.jpg, B.JPG, deep/c.png (a JPEG by content), notes.txt and broken.jpg."""
+    (tmp_path / "deep").mkdir()
+    for name, photo in zip(("a.jpg", "B.JPG", "deep/c.png"), PHOTOS, strict=False):
+        shutil.copy(photo, tmp_path / name)
+    (tmp_path / "notes.txt").write_text("milk, eggs")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
+    return tmp_path
+
+
+def names(paths, folder):
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def test_folders_patterns_and_files_each_photo_once(folder):
+    assert names(find_images([str(folder)]), folder) == ["B.JPG", "a.jpg", "broken.jpg", "deep/c.png"]
+    assert names(find_images([str(folder / "*.jpg")]), folder) == ["a.jpg", "broken.jpg"]
+    assert names(find_images([str(folder / "**" / "*.png")]), folder) == ["deep/c.png"]
+    assert names(find_images([str(folder / "a.jpg"), str(folder / "?.jpg"), str(folder)]), folder)[0] == "a.jpg"
+    assert len(find_images([str(folder / "a.jpg")] * 3)) == 1
+    assert names(find_images([str(folder / "notes.txt")]), folder) == ["notes.txt"]  # named: tried, and reported
+
+
+def test_brackets_in_a_real_name_are_no_pattern(folder):
+    shutil.copy(PHOTOS[0], folder / "beach [1].jpg")
+    assert names(find_images([str(folder / "beach [1].jpg")]), folder) == ["beach [1].jpg"]
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "found no IMAGE"), (["nowhere.jpg"], "nowhere.jpg: no such photo"), (["none*.jpg"], "holds no photo")])
+def test_arguments_that_stand_for_nothing(arguments, message):
+    with pytest.raises(UserError, match=message):
+        find_images(arguments)
+
+
+def test_a_table_for_people(demo, folder, capsys):
+    assert run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder),), batch_size=2)) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert lines[0] == str(folder / "B.JPG")
+    assert lines[1].startswith("    ") and "%" in lines[2]
+    assert "broken.jpg" not in captured.out
+    assert "1 of 4 could not be read" in captured.err and str(folder / "broken.jpg") in captured.err
+
+
+def test_json_for_programs(demo, folder, capsys):
+    run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder),), json=True))
+    answers = {pathlib.Path(answer["image"]).name: answer
+               for answer in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert set(answers) == {"B.JPG", "a.jpg", "c.png", "broken.jpg"}
+    assert set(answers["broken.jpg"]) == {"image", "error"}
+    assert set(answers["a.jpg"]) == {"image", "caption", "tags"}
+    scores = [tag["score"] for tag in answers["a.jpg"]["tags"]]
+    assert len(scores) == 10 and scores == sorted(scores, reverse=True)
+
+
+def test_exit_1_when_none_could_be_read(demo, folder, capsys):
+    assert run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder / "broken.jpg"),))) == 1
+
+
+def test_the_saved_model_is_all_it_needs(demo):
+    arguments = ["main.py", "--mode=tag", f"--export_dir={demo[0] / 'export'}", str(PHOTOS[0])]
+    program = (f"import sys, main\nstatus = main.main({arguments})\n"
+               "print([m for m in sys.modules if m.startswith(('tagger.', 'records.')) or m == 'h5py'])\n"
+               "sys.exit(status)")
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    loaded = result.stdout.splitlines()[-1]
+    for module in ("tagger.model", "tagger.decode", "records.backbones", "records.preprocess", "records.manifest"):
+        assert f"'{module}'" not in loaded
+    assert "'tagger.saved_model'" in loaded
+
+
+def test_another_folder_is_named(tmp_path):
+    with pytest.raises(UserError, match="no such folder"):
+        run(Tag(export_dir=str(tmp_path / "none"), images=(str(PHOTOS[0]),)))
