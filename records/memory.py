@@ -42,9 +42,9 @@ class Held:
         keys: list[np.ndarray] = []
         n = c = t = 0
         shards = tf.range(len(info.shards), dtype=tf.int64)
-        blocks = parsed_blocks(split, shards, vocabulary_size, tf.data.AUTOTUNE).prefetch(2)
+        blocks = parsed_blocks(split, shards, vocabulary_size, parallel_calls=tf.data.AUTOTUNE)
         with Progress(f"reading {split.name}", info.examples, "images") as progress, reading_errors(split.records_dir):
-            for block in blocks.as_numpy_iterator():
+            for _, _, block in blocks.prefetch(2).as_numpy_iterator():
                 images, captions, ids = len(block["key"]), len(block["start"]), len(block["tokens"])
                 feature[n:n + images] = block["feature"]
                 tokens[t:t + ids] = block["tokens"]
@@ -59,6 +59,7 @@ class Held:
             self.feature = tf.convert_to_tensor(feature)
             self.key = tf.constant(np.concatenate([*keys, np.array([b""], object)]), tf.string)
             self.tokens = tf.constant(tokens)
+            self._gather_graph = tf.function(self._gather)  # made once, not in every epoch
             self.start, self.length, self.image = tf.constant(start), tf.constant(length), tf.constant(image)
 
     def batches(self, plan: np.ndarray, rows: slice, first_step: int) -> tf.data.Dataset:
@@ -70,7 +71,7 @@ class Held:
         lengths = np.append(self.lengths, 0).astype(np.int32)
         width = np.max(lengths[plan], axis=1, initial=1).astype(np.int32)
         return tf.data.Dataset.from_tensor_slices((np.ascontiguousarray(plan[:, rows]), width)).map(
-            self._gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            self._gather_graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def _gather(self, captions: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
         image = tf.gather(self.image, captions)

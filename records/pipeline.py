@@ -25,6 +25,7 @@ from records.reader import Split, images, open_split, reading_errors
 __all__ = ["Split", "TrainBatches", "images", "open_split", "reading_errors"]
 
 _MIB = 1 << 20
+_LEAST_BUFFERS = 64 * _MIB  # what tf.data's buffers may take however small --ram_budget_mb is
 
 
 class TrainBatches:
@@ -107,14 +108,9 @@ class TrainBatches:
     def _finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         options = tf.data.Options()
         options.deterministic = True
-        options.autotune.ram_budget = self._ram_budget
+        options.autotune.ram_budget = max(self._ram_budget, _LEAST_BUFFERS)
         # The rows are this host's already: nothing may be divided again when a strategy distributes them.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         if self._threads:
             options.threading.private_threadpool_size = self._threads
-        each = self._batch_size // self._hosts
-
-        def fixed(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return {name: tf.ensure_shape(value, [each, *value.shape[1:]]) for name, value in batch.items()}
-
-        return dataset.map(fixed).prefetch(tf.data.AUTOTUNE).with_options(options)
+        return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
