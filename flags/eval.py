@@ -27,13 +27,13 @@ class Eval:
                               choices=("none", "adjacent", "content_words", "all"))
     tag_samples: int = flag(4, "Captions sampled per image to score its tags, beside the beams. More is steadier "
                                "and slower; 0 leaves the beams alone. The default is that of export.")
-    batch_size: int = flag(64, "Images decoded at once, captions per step of the loss. Changes speed and memory, "
-                               "not results.")
+    batch_size: int = flag(128, "Images decoded at once, captions per step of the loss. Changes speed and memory, "
+                                "not results.")
     limit: int = flag(0, "Score only the first N images of the split, for a quick look; 0 scores all. The loss too "
                          "is then that of their captions.")
     train_captions: bool = flag(True, "Read the train split too, to count predictions that recite one of its captions. "
                                       "Turn off where reading all of it takes too long.")
     top_tags: int = flag(10, "Tags listed per image in predictions.jsonl, best first.")
     sheet_images: int = flag(24, "Photos on contact_sheet.png, evenly spaced through the split; 0 draws no sheet.")
-    worst_and_best: int = flag(6, "Photos with the highest and with the lowest CIDEr (tag F1 for --target=tags) that "
+    worst_and_best: int = flag(8, "Photos with the highest and with the lowest CIDEr (tag F1 for --target=tags) that "
                                   "worst_and_best.png shows, so many of each; 0 draws none. To learn what to mend.")

@@ -10,6 +10,9 @@ from records.contact_sheet import BLUE, GREEN, GREY, INK, RED, Cell
 from records.contact_sheet import draw as draw_cells
 from tagger.predict_split import Predicted
 
+# Metrics by which images are ranked: how they are called and written.
+RANKINGS = {"cider": ("CIDEr-D", "{:.1f}"), "tag_f1": ("tag F1", "{:.2f}")}
+
 _COLUMNS = 4
 _REFERENCES = 5
 
@@ -30,18 +33,20 @@ def draw(folder: epath.Path, split: pipeline.Split, predicted: Sequence[Predicte
     Returns:
       The files written.
     """
-    spaced = np.unique(np.linspace(0, len(predicted) - 1, min(sheet_images, len(predicted))).round().astype(int))
-    order = np.argsort(ranks, kind="stable")
+    spaced = np.unique(np.linspace(0, len(predicted) - 1, min(sheet_images, len(predicted))).round().astype(int)).tolist()
+    order = np.argsort(ranks, kind="stable").tolist()
     count = min(worst_and_best, len(predicted) // 2)
     ends = [*order[:count], *order[len(order) - count:][::-1]]
-    photos = _photos(split, {predicted[i].prediction.image for i in {*spaced.tolist(), *ends}})
-    sheets = [("contact_sheet.png", spaced, "", f"{len(spaced)} of {len(predicted):,} images of {split.name}"),
-              ("worst_and_best.png", ends, ranking, f"{count} lowest, then {count} highest by {ranking}, {split.name}")]
+    photos = _photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}})
+    label, form = RANKINGS[ranking]
+    sheets: list[tuple[str, list[int], bool, str]] = [
+        ("contact_sheet.png", spaced, False, f"{len(spaced)} of {len(predicted):,} images of {split.name}"),
+        ("worst_and_best.png", ends, True, f"{count} lowest, then {count} highest by {label}, {split.name}")]
     written = []
-    for file, chosen, metric, title in sheets:
-        if len(chosen):
+    for file, chosen, ranked, title in sheets:
+        if chosen:
             cells = [_cell(predicted[i], photos.get(predicted[i].prediction.image),
-                           f"{metric} {ranks[i]:.3g}" if metric else "") for i in chosen]
+                           f"{label} {form.format(ranks[i])}" if ranked else "") for i in chosen]
             draw_cells(cells, _COLUMNS, folder / file, f"{title}. Green tags: in a reference")
             written.append(folder / file)
     return written

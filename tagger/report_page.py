@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from records.progress import duration
+from tagger.eval_sheets import RANKINGS
 from tagger.eval_summary import DEFINITIONS
 from tagger.report_charts import Series, line_chart
 from tagger.report_data import Evaluation, RunData
@@ -122,13 +123,9 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
     for heading, chosen in zip(("Worst", "Best"), examples, strict=True):
         if chosen:
             cards = "".join(map(_card, chosen))
-            parts.append(f'<h3>{heading} by {html.escape(_label(chosen[0].ranking))}</h3>'
+            parts.append(f'<h3>{heading} by {RANKINGS[chosen[0].ranking][0]}</h3>'
                          f'<div class="examples">{cards}</div>')
     return "".join(parts)
-
-
-def _label(metric: str) -> str:
-    return {"cider": "CIDEr-D", "tag_f1": "tag F1"}.get(metric, metric)
 
 
 def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData]) -> str:
@@ -179,6 +176,7 @@ def _all_metrics(metrics: Mapping[str, Any]) -> str:
 
 def _card(example: Example) -> str:
     row = example.row
+    label, form = RANKINGS[example.ranking]
     right = {tag for tags in row["reference_tags"] for tag in tags}
     tags = "".join(f'<li{" class=right" if tag in right else ""}>{html.escape(tag)}</li>' for tag in row["tags"])
     references = "".join(f"<li>{html.escape(text)}</li>" for text in row["references"])
@@ -186,8 +184,8 @@ def _card(example: Example) -> str:
              if example.photo else "")
     return (f'<div class="example">{photo}<div><p class="said">{html.escape(row["caption"]) or "(no words)"}</p>'
             f'<ul class="tags">{tags}</ul><ul class="references">{references}</ul>'
-            f'<p class="name">{html.escape(row["image"])} · {_label(example.ranking)} '
-            f'{row[example.ranking]:.3g}</p></div></div>')
+            f'<p class="name">{html.escape(row["image"])} · {label} '
+            f'{form.format(row[example.ranking])}</p></div></div>')
 
 
 def _configuration(run: RunData) -> str:

@@ -6,6 +6,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from tagger.metrics.captions import caption_scores
 from tagger.metrics.diversity import diversity_scores
 from tagger.metrics.predictions import Prediction, Predictions, Scores
@@ -24,7 +26,7 @@ def score(predictions: Predictions) -> Scores:
       ValueError: two metrics use one name.
     """
     values: dict[str, float | int | None] = {}
-    per_image = {}
+    per_image: dict[str, np.ndarray] = {}
     for metric in METRICS:
         found = metric(predictions)
         if repeated := (values.keys() & found.values.keys()) | (per_image.keys() & found.per_image.keys()):

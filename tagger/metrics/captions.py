@@ -33,7 +33,7 @@ def caption_scores(predictions: Predictions) -> Scores:
     bleu, bleu_per_image = Bleu(4).compute_score(references, captions, verbose=0)
     rouge, rouge_per_image = Rouge().compute_score(references, captions)
     cider, cider_per_image = Cider().compute_score(references, captions)
-    values = {f"bleu_{n + 1}": _POINTS * float(bleu[n]) for n in range(4)}
+    values: dict[str, float | int | None] = {f"bleu_{n + 1}": _POINTS * float(bleu[n]) for n in range(4)}
     values |= {"rouge_l": _POINTS * float(rouge), "cider": _POINTS * float(cider)}
     per_image = {"bleu_4": bleu_per_image[3], "rouge_l": rouge_per_image, "cider": cider_per_image}
     return Scores(values, {name: _POINTS * np.asarray(scores, np.float64) for name, scores in per_image.items()})
