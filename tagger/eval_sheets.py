@@ -33,7 +33,8 @@ def draw(folder: epath.Path, split: pipeline.Split, predicted: Sequence[Predicte
     Returns:
       The files written.
     """
-    spaced = np.unique(np.linspace(0, len(predicted) - 1, min(sheet_images, len(predicted))).round().astype(int)).tolist()
+    places = np.linspace(0, len(predicted) - 1, min(sheet_images, len(predicted)))
+    spaced = np.unique(places.round().astype(int)).tolist()
     order = np.argsort(ranks, kind="stable").tolist()
     count = min(worst_and_best, len(predicted) // 2)
     ends = [*order[:count], *order[len(order) - count:][::-1]]
