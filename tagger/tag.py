@@ -1,5 +1,6 @@
 """--mode=tag: captions and tags of photos, with nothing but an exported SavedModel and TensorFlow."""
 
+import glob
 import json
 import shutil
 import sys
@@ -54,11 +55,12 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
     for argument in arguments:
         path = epath.Path(argument)
         if path.is_dir():
-            matches = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in _SUFFIXES and not p.is_dir()]
+            matches = sorted(folder / name for folder, _, names in path.walk() for name in names
+                             if epath.Path(name).suffix.lower() in _SUFFIXES)
         elif path.exists():
             matches = [path]
         elif _WILD & set(argument):
-            matches = list(_glob(path))
+            matches = _glob(argument)
         else:
             raise UserError(f"{argument}: no such photo or folder; check the path")
         if not matches:
@@ -67,14 +69,15 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
     return list(found.values())
 
 
-def _glob(pattern: epath.Path) -> Iterator[epath.Path]:
-    """Files that match, sorted; the part of the path before the first wildcard is where the search starts."""
-    parts = pattern.parts
-    first = next(i for i, part in enumerate(parts) if _WILD & set(part))
-    root = epath.Path(*parts[:first]) if first else epath.Path(".")
-    for path in sorted(root.glob("/".join(parts[first:]))):
-        if not path.is_dir():
-            yield path
+def _glob(pattern: str) -> list[epath.Path]:
+    """Files that match, sorted. On object stores ** is no pattern: a folder is searched through instead."""
+    scheme, separator, rest = pattern.partition("://")
+    if separator:
+        bucket, _, inner = rest.partition("/")
+        found = list(epath.Path(f"{scheme}://{bucket}").glob(inner))
+    else:
+        found = [epath.Path(name) for name in glob.glob(pattern, recursive=True)]
+    return sorted(path for path in found if not path.is_dir())
 
 
 def _answers(model: SavedModel, paths: Sequence[epath.Path]) -> Iterator[dict]:

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from flags.errors import UserError
 from flags.export import Export
-from records.backbones import load_backbone
+from records.backbones import BACKBONES, load_backbone
 from records.pipeline import images, open_split
 from tagger import export
 from tagger.decode import Decoder
@@ -267,9 +267,9 @@ def test_weights_that_are_gone_or_other_ones_are_refused(demo, tmp_path):
     given = {"run_dir": str(demo[0] / "run"), "export_dir": str(tmp_path / "export")}
     with pytest.raises(UserError, match="--backbone_weights=nowhere.h5: no such file"):
         export.run(Export(**given, backbone_weights="nowhere.h5"))
-    backbone = load_backbone("mobilenet_v2", str(WEIGHTS))
-    backbone.keras_variables[0].assign(backbone.keras_variables[0].value + 1e-3)
-    backbone._model.save_weights(tmp_path / "other.weights.h5")
+    network = BACKBONES["mobilenet_v2"].build(str(WEIGHTS))
+    network.variables[0].assign(network.variables[0].value + 1e-3)
+    network.save_weights(tmp_path / "other.weights.h5")
     with pytest.raises(UserError, match="give the file that make_records used"):
         export.run(Export(**given, backbone_weights=str(tmp_path / "other.weights.h5")))
     assert not (tmp_path / "export").exists()

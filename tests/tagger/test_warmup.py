@@ -14,7 +14,7 @@ def message(file, name, *fields):
     """Adds a message of (name, number, type, type name, repeated) fields to a file."""
     added = file.message_type.add(name=name)
     for field, number, kind, type_name, repeated in fields:
-        added.field.add(name=field, number=number, type=kind, type_name=type_name,
+        added.field.add(name=field, number=number, type=kind, type_name=type_name or None,
                         label=F.LABEL_REPEATED if repeated else F.LABEL_OPTIONAL)
     return added
 
