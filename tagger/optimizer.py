@@ -25,7 +25,7 @@ class FusedAdam(keras.optimizers.Adam):
     def __init__(self, learning_rate: float, schedule: str = "constant", warmup_steps: int = 0, total_steps: int = 1,
                  clip_norm: float = 0.0, decay: float = 0.0):
         """total_steps: updates of the whole run, for the cosine. clip_norm, decay: 0 is off."""
-        super().__init__(learning_rate=learning_rate)
+        super().__init__(learning_rate=learning_rate, name="adam")  # checkpoints know variables by this name
         self._schedule, self._warmup_steps, self._total_steps = schedule, warmup_steps, total_steps
         self._clip_norm, self._decay = clip_norm, decay
 
