@@ -19,7 +19,7 @@ _REFERENCES = 5
 
 def draw(folder: epath.Path, split: pipeline.Split, predicted: Sequence[Predicted], ranking: str, ranks: np.ndarray,
          sheet_images: int, worst_and_best: int) -> list[epath.Path]:
-    """Writes contact_sheet.png and worst_and_best.png.
+    """Writes contact_sheet.png and worst_and_best.png, or removes an old one that is not wanted now.
 
     Args:
       folder: eval-SPLIT of the run.
@@ -45,7 +45,9 @@ def draw(folder: epath.Path, split: pipeline.Split, predicted: Sequence[Predicte
         ("worst_and_best.png", ends, True, f"{count} lowest, then {count} highest by {label}, {split.name}")]
     written = []
     for file, chosen, ranked, title in sheets:
-        if chosen:
+        if not chosen:
+            (folder / file).unlink(missing_ok=True)  # an earlier evaluation's would not fit these numbers
+        else:
             cells = [_cell(predicted[i], photos.get(predicted[i].prediction.image),
                            f"{label} {form.format(ranks[i])}" if ranked else "") for i in chosen]
             draw_cells(cells, _COLUMNS, folder / file, f"{title}. Green tags: in a reference")

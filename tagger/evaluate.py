@@ -63,6 +63,7 @@ def run(config: eval_flags.Eval) -> int:
 
     folder = epath.Path(config.run_dir) / f"eval-{config.split}"
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / METRICS_FILE).unlink(missing_ok=True)  # numbers are never beside another evaluation's predictions
     own_scores = [{name: float(array[i]) for name, array in scores.per_image.items()} for i in range(len(predicted))]
     write_atomic(folder / PREDICTIONS_FILE, "".join(map(_line, predicted, own_scores)))
     ranking = "tag_f1" if target == "tags" else "cider"

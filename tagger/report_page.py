@@ -23,7 +23,7 @@ _METRICS = (
     ("distinct_captions", "distinct", "{:,.0f}", True))
 
 _TILES = (("bleu_4", "BLEU-4", "{:.1f}"), ("cider", "CIDEr-D", "{:.1f}"), ("tag_f1", "tag F1", "{:.3f}"),
-          ("f1_at_5", "F1 at 5 tags", "{:.3f}"), ("mean_average_precision", "mean average precision", "{:.3f}"))
+          ("f1_at_5", "F1 at 5 tags", "{:.3f}"), ("mean_average_precision", "mAP", "{:.3f}"))
 
 
 def page(run: RunData, others: Sequence[RunData], unreadable: Sequence[str],

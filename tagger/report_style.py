@@ -58,7 +58,7 @@ td.best { color: var(--good); }
 .example div { padding: 12px 16px 14px; }
 .example p { margin: 0 0 8px; }
 .said { font-size: 16px; font-weight: 600; line-height: 1.35; }
-.name { font-size: 12px; color: var(--quiet); overflow-wrap: anywhere; }
+.example p.name { margin: 10px 0 0; font-size: 12px; color: var(--quiet); overflow-wrap: anywhere; }
 .tags { display: flex; flex-wrap: wrap; gap: 5px; margin: 0 0 10px; padding: 0; list-style: none; }
 .tags li { font-size: 12.5px; padding: 1px 8px; border-radius: 20px; background: var(--bad-bg); color: var(--bad); }
 .tags li.right { background: var(--good-bg); color: var(--good); }

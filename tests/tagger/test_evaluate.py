@@ -126,6 +126,8 @@ def test_pictures_are_drawn(run_copy):
         picture = Image.open(io.BytesIO((scored.folder / name).read_bytes()))
         assert picture.width > 900 and picture.height > 300
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 1000  # photos, not blank paper
+    Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", sheet_images=3, worst_and_best=0, limit=3)
+    assert (scored.folder / "contact_sheet.png").exists() and not (scored.folder / "worst_and_best.png").exists()
 
 
 def test_seen_in_training_finds_a_recited_caption(run_copy):
