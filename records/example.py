@@ -6,6 +6,7 @@ because the processes that write shards then need no TensorFlow.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -43,8 +44,6 @@ _VARINTS = [bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7]) for n in r
 
 
 def _varint(value: int) -> bytes:
-    if value < 1 << 14:
-        return _VARINTS[value]
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -53,29 +52,32 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _entry(name: str) -> bytes:
-    raw = name.encode()
-    return b"\x0a" + _varint(len(raw)) + raw
+def _sized(data: bytes) -> bytes:
+    size = len(data)
+    return (_VARINTS[size] if size < 1 << 14 else _varint(size)) + data
 
 
 # Map entries {1: name, 2: Feature}; a Feature has bytes_list as field 1 and int64_list as field 3.
-_NAMES = {name: _entry(name) for name in
+_NAMES = {name: b"\x0a" + _sized(name.encode()) + b"\x12" for name in
           ("captions", "feature", "height", "image", "key", "tags", "tokens", "width")}
 
 
 def _map_entry(name: str, kind: bytes, values: bytes) -> bytes:
-    feature = kind + _varint(len(values)) + values
-    entry = _NAMES[name] + b"\x12" + _varint(len(feature)) + feature
-    return b"\x0a" + _varint(len(entry)) + entry
+    return b"\x0a" + _sized(_NAMES[name] + _sized(kind + _sized(values)))
 
 
 def _bytes(name: str, values: Iterable[bytes]) -> bytes:
-    return _map_entry(name, b"\x0a", b"".join([b"\x0a" + _varint(len(v)) + v for v in values]))
+    return _map_entry(name, b"\x0a", b"".join([b"\x0a" + _sized(value) for value in values]))
 
 
-def _int64s(name: str, values: Sequence[int]) -> bytes:
-    packed = b"".join([_varint(v) for v in values])
-    return _map_entry(name, b"\x1a", b"\x0a" + _varint(len(packed)) + packed if packed else b"")
+def _int64s(name: str, values: Iterable[int]) -> bytes:
+    packed = b"".join([_VARINTS[value] if value < 1 << 14 else _varint(value) for value in values])
+    return _map_entry(name, b"\x1a", b"\x0a" + _sized(packed) if packed else b"")
+
+
+@functools.lru_cache(maxsize=1 << 12)  # photos come in few sizes
+def _int64(name: str, value: int) -> bytes:
+    return _int64s(name, (value,))
 
 
 def encode(example: Example) -> bytes:
@@ -83,15 +85,14 @@ def encode(example: Example) -> bytes:
     entries = [_bytes("captions", [c.encode() for c in example.captions])]
     if example.feature is not None:
         entries.append(_bytes("feature", (example.feature,)))
-    entries.append(_int64s("height", (example.height,)))
+    entries.append(_int64("height", example.height))
     if example.image is not None:
         entries.append(_bytes("image", (example.image,)))
     entries += (_bytes("key", (example.key.encode(),)),
                 _bytes("tags", [t.encode() for t in example.tags]),
                 _int64s("tokens", example.tokens),
-                _int64s("width", (example.width,)))
-    features = b"".join(entries)
-    return b"\x0a" + _varint(len(features)) + features
+                _int64("width", example.width))
+    return b"\x0a" + _sized(b"".join(entries))
 
 
 _TFDS = "tensorflow_datasets.core.features."

@@ -36,7 +36,7 @@ CREATE TABLE images (
   id INTEGER PRIMARY KEY,       -- in order of first appearance
   key TEXT UNIQUE NOT NULL,
   checked INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, height INTEGER, width INTEGER, file_sha256 BLOB, pixel_sha256 BLOB, reencode INTEGER,
+  reason TEXT, height INTEGER, width INTEGER, file_crc32c INTEGER, pixel_sha256 BLOB, reencode INTEGER,
   stored_bytes INTEGER,
   split TEXT,                   -- set on the image that stands for its picture
   position BLOB);               -- seeded hash of the key
@@ -44,7 +44,9 @@ CREATE INDEX rows_of_image ON rows (image);
 CREATE INDEX rows_of_example ON rows (example, seq);
 CREATE INDEX images_by_pixels ON images (pixel_sha256, id);
 CREATE INDEX images_in_order ON images (split, position);
-"""
+"""# A version of this program with other tables leaves this one's file alone.
+FILE = f"index-{hashlib.sha256(_SCHEMA.encode()).hexdigest()[:8]}.sqlite"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImageTask:
@@ -68,7 +70,7 @@ class ImageResult:
     reason: str | None
     height: int = 0
     width: int = 0
-    file_sha256: bytes = b""
+    file_crc32c: int = 0
     pixel_sha256: bytes = b""
     reencode: bool = False
     stored_bytes: int = 0
@@ -80,7 +82,7 @@ class Planned:
     """One example before its image is read again.
 
     Attributes:
-      file_sha256: hash of the image file when it was checked.
+      file_crc32c: checksum of the image file when it was checked.
       reencode: whether the pixels are stored as PNG rather than the file's own bytes.
       captions: (caption, words, tags) each; words and tags joined by spaces.
     """
@@ -88,7 +90,7 @@ class Planned:
     key: str
     height: int
     width: int
-    file_sha256: bytes
+    file_crc32c: int
     reencode: bool
     stored_bytes: int
     captions: tuple[tuple[str, str, str], ...]
@@ -182,9 +184,9 @@ class Index:
         """Stores what was found, in one transaction."""
         self._db.execute("BEGIN")
         self._db.executemany(
-            "UPDATE images SET checked = 1, reason = ?, height = ?, width = ?, file_sha256 = ?, pixel_sha256 = ?, "
+            "UPDATE images SET checked = 1, reason = ?, height = ?, width = ?, file_crc32c = ?, pixel_sha256 = ?, "
             "reencode = ?, stored_bytes = ? WHERE id = ?",
-            [(r.reason, r.height, r.width, r.file_sha256, r.pixel_sha256, r.reencode, r.stored_bytes, r.image)
+            [(r.reason, r.height, r.width, r.file_crc32c, r.pixel_sha256, r.reencode, r.stored_bytes, r.image)
              for r in results])
         self._db.executemany("UPDATE rows SET reason = ? WHERE image = ?",
                              [(r.reason, r.image) for r in results if r.reason is not None])
@@ -255,7 +257,7 @@ class Index:
     def examples(self, split: str) -> Iterator[Planned]:
         """The examples of a split in the order of `position`."""
         for image, key, height, width, sha256, reencode, size in self._db.execute(
-                "SELECT id, key, height, width, file_sha256, reencode, stored_bytes FROM images WHERE split = ? "
+                "SELECT id, key, height, width, file_crc32c, reencode, stored_bytes FROM images WHERE split = ? "
                 "ORDER BY position", (split,)):
             captions = tuple(self._db.execute(
                 "SELECT caption, words, tags FROM rows WHERE example = ? ORDER BY seq", (image,)))

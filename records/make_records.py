@@ -13,15 +13,17 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
+import google_crc32c
 from etils import epath
 
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
+from records import index as index_file
 from records import manifest as manifests
 from records import rejected, resume, shards
 from records.example import dataset_info_json, features_json
@@ -167,7 +169,7 @@ def _read_plan(state: resume.State) -> _Plan | None:
 def _make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitter, images_dir: str,
                records_dir: str, state: resume.State, info: BackboneInfo | None) -> _Plan:
     """Pass 1, and the files that need no more than it."""
-    index = Index(os.path.join(state.local, "index.sqlite"), resume.index_inputs(settings, images_dir))
+    index = Index(os.path.join(state.local, index_file.FILE), resume.index_inputs(settings, images_dir))
     try:
         index.ingest(open_source(config.captions, config.captions_format, images_dir))
         index.forget_bad()
@@ -203,7 +205,7 @@ def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
         image = check_image(data)
     except BadImage as error:
         return ImageResult(task.image, str(error))
-    texts = []
+    texts: list[tuple[int, str, str, str | None]] = []
     for seq, caption in task.captions:
         found = words(caption)
         if len(found) > max_words:
@@ -211,7 +213,7 @@ def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
                           f"{max_words}"))
         else:
             texts.append((seq, " ".join(found), " ".join(tags(caption)), None))
-    return ImageResult(task.image, None, image.height, image.width, hashlib.sha256(data).digest(),
+    return ImageResult(task.image, None, image.height, image.width, google_crc32c.value(data),
                        image.pixel_sha256, image.reencoded, len(image.storable), tuple(texts))
 
 
@@ -226,26 +228,23 @@ def _check_images(index: Index, config: MakeRecords, images_dir: str) -> None:
     check = functools.partial(check_chunk, images_dir=images_dir, max_words=config.max_words_per_caption)
     workers = _workers(config, (total - checked) // _PHOTOS_PER_WORKER)
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
-        while True:
+        def check_some(tasks: Iterable[list[ImageTask]], workers: int) -> bool:
             try:
-                for results in ordered_map(check, index.unchecked(_CHUNK), workers):
+                for results in ordered_map(check, tasks, workers):
                     index.check(results)
                     progress.add(len(results))
-                return
+                return True
             except WorkerDied:
-                tasks = next(index.unchecked(_CHUNK * 4 * workers))  # the deadly one is among those in flight
-                results = [_check_alone(check, task) for task in tasks]
-                index.check(results)
-                progress.add(len(results))
+                return False
 
-
-def _check_alone(check: Callable[[list[ImageTask]], list[ImageResult]], task: ImageTask) -> ImageResult:
-    """Checks one photo in a process of its own, which it may take down."""
-    try:
-        ((result,),) = ordered_map(check, [[task]], 1)
-        return result
-    except WorkerDied:
-        return ImageResult(task.image, "image crashes its decoder: the process that read it died twice")
+        while not check_some(index.unchecked(_CHUNK), workers):
+            # A photo took its process down, as damaged ones can in native code. It is one of those that were in
+            # flight: go through these one by one, and look at the first without a result in a process of its own.
+            if not check_some(itertools.islice(index.unchecked(1), 4 * workers * _CHUNK), 1):
+                (task,) = next(index.unchecked(1))
+                if not check_some([[task]], 1):
+                    index.check([ImageResult(task.image, "image crashes its decoder: the process that read it died")])
+                    progress.add(1)
 
 
 def _write_rejected(index: Index, config: MakeRecords, records_dir: str, state: resume.State) -> Rejected:

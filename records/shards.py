@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import google_crc32c
 from etils import epath
 
 from flags.errors import UserError
@@ -98,7 +99,7 @@ def plan_line(example: Planned, tokens: list[list[int]]) -> str:
     """One line of a plan; `tokens` has one list per caption, each ending with 1."""
     return json.dumps({
         "key": example.key, "height": example.height, "width": example.width,
-        "file_sha256": example.file_sha256.hex(), "reencode": example.reencode,
+        "file_crc32c": example.file_crc32c, "reencode": example.reencode,
         "captions": [caption for caption, _, _ in example.captions],
         "tags": [tags for _, _, tags in example.captions], "tokens": tokens,
     }, ensure_ascii=False, separators=(",", ":")) + "\n"
@@ -189,7 +190,7 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
 def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
     try:
         data = read_image(job.images_dir, row["key"])
-        if hashlib.sha256(data).hexdigest() == row["file_sha256"]:
+        if google_crc32c.value(data) == row["file_crc32c"]:
             return check_image(data).storable if row["reencode"] else data
         found = "its bytes changed"
     except BadImage as error:

@@ -10,7 +10,7 @@ from records.splits import Splitter
 
 def checked(task, picture):
     """A usable image whose pixels are named `picture`."""
-    return ImageResult(task.image, None, 3, 4, b"file", picture, False, 100,
+    return ImageResult(task.image, None, 3, 4, 7, picture, False, 100,
                        tuple((seq, caption, caption.split()[0], None) for seq, caption in task.captions))
 
 

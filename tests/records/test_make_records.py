@@ -17,9 +17,11 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from flags.errors import UserError
+from flags.make_records import MakeRecords
 from records import manifest as manifests
+from records.make_records import run
 from records.verify import problems
-from tests.records.inputs import DEMO, PHOTOS, contents, make, write_captions, write_photos, write_table
+from tests.records.inputs import DEMO, PHOTOS, contents, deadly_check, make, write_captions, write_photos, write_table
 
 ROOT = DEMO.parents[1]
 
@@ -282,6 +284,16 @@ def test_max_rejected_stops_a_run_that_is_going_wrong(photos, tmp_path, limit):
     make(photos[0], table, tmp_path / "r", max_rejected="7%")
 
 
+def test_a_photo_that_crashes_its_decoder_is_left_out(tmp_path, monkeypatch):
+    names = write_photos(tmp_path / "images", 230, size=16)
+    table = write_captions(tmp_path / "captions.csv", names, per_image=1)
+    monkeypatch.setattr("records.make_records.check_chunk", deadly_check)
+    records = make(tmp_path / "images", table, tmp_path / "r", workers=2)
+    (line,) = (records / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(line)["image"] == "photo_0007.jpg" and "crashes its decoder" in line
+    assert len(keys_of(records)) == 229
+
+
 def test_an_image_that_changes_under_way_is_not_stored(photos, tmp_path):
     """Pass 1 has seen it; before pass 2 reads it again, another photo takes its place."""
     from records import make_records
@@ -403,6 +415,19 @@ def test_features_are_stored_and_the_same_every_time(tmp_path):
     for key, feature in stored[first].items():
         assert feature.dtype == np.float16 and feature.shape == (1280,) and feature.any()
         np.testing.assert_allclose(stored[without_images][key].astype(float), feature.astype(float), atol=2e-3)
+
+
+def test_records_can_be_made_from_records(records, tmp_path):
+    """Through the tfds source, which brings its photos along: no --images."""
+    again = tmp_path / "again"
+    run(MakeRecords(captions=f"tfds:{records}", records_dir=str(again), backbone="none", name="photos", workers=1,
+                    shards="train=4,validation=2"))
+    first, second = manifests.load(records), manifests.load(again)
+    assert {name: (split.examples, split.captions, split.tokens) for name, split in second.splits.items()} == {
+        name: (split.examples, split.captions, split.tokens) for name, split in first.splits.items()}
+    images = [{f["image"].bytes_list.value[0] for f in examples_of(folder)} for folder in (records, again)]
+    assert images[0] == images[1]
+    assert problems(again) == [] and not (again / manifests.STATE_DIR).exists()
 
 
 # --- bad flags ----------------------------------------------------------------------------------------------------
