@@ -21,7 +21,8 @@ def folder(tmp_path):
 
 def blocks(split, shards=(0, 1, 2), vocabulary_size=100):
     with reader.reading_errors(split.records_dir):
-        return list(reader.parsed_blocks(split, tf.constant(shards, tf.int64), vocabulary_size).as_numpy_iterator())
+        found = reader.parsed_blocks(split, tf.constant(shards, tf.int64), vocabulary_size)
+        return [block for _, _, block in found.as_numpy_iterator()]
 
 
 def cut(folder, name, records):
