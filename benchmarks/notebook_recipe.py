@@ -33,6 +33,7 @@ from records.progress import Progress
 
 _END = "endseq"
 _UNITS = 256
+_PARTS = 4
 
 
 def features(images: Images, weights: str, batch_size: int = 32) -> np.ndarray:
@@ -121,9 +122,12 @@ class Model:
         self.variables = [v for layer in (self.image_dense, self.embedding, self.lstm, self.hidden, self.output)
                           for v in layer.trainable_variables]
         self.optimizer.build(self.variables)
-        self.train_step = tf.function(self._train_step, reduce_retracing=True)
-        self.loss_sum = tf.function(self._loss_sum, reduce_retracing=True)
-        self.next_word = tf.function(self._next_word, reduce_retracing=True)
+        features, words = tf.TensorSpec([None, feature_size]), tf.TensorSpec([None, None], tf.int32)
+        ids, weights = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None])
+        batch = [features, ids, words, ids, ids, weights]
+        self.train_step = tf.function(self._train_step, input_signature=batch)
+        self.loss_sum = tf.function(self._loss_sum, input_signature=batch)
+        self.next_word = tf.function(self._next_word, input_signature=[features, words, ids])
 
     def _logits(self, feature: tf.Tensor, image: tf.Tensor, words: tf.Tensor, length: tf.Tensor,
                 training: bool) -> tf.Tensor:
@@ -131,7 +135,7 @@ class Model:
 
         Args:
           feature: [B, F]. image: int32 [P], row of `feature` of each prefix.
-          words: int32 [P, T], right-padded. length: int32 [P], words of each prefix, 0 … L.
+          words: int32 [P, T], right-padded. length: int32 [P], words of each prefix, 0 … L, ascending.
         """
         projected = self.image_dense(feature)
         pad = self.embedding(tf.zeros(tf.shape(feature)[:1], tf.int32))
@@ -143,9 +147,15 @@ class Model:
             h, (_, c) = self.lstm.cell(pad, [h, c])
         after_pads = after_pads.write(self.max_length, tf.concat([h, c], 1)).stack()       # [L + 1, B, 2 U]
         start = tf.gather_nd(after_pads, tf.stack([self.max_length - length, image], 1))   # [P, 2 U]
-        read = tf.sequence_mask(length, tf.shape(words)[1])
-        _, state, _ = self.lstm(self.embedding(words), mask=read, initial_state=tf.split(start, 2, 1))
-        merged = self.dropout(state, training=training) + tf.gather(projected, image)
+        states, rows = [], tf.shape(words)[0]
+        for part in range(_PARTS):  # of similar length, so that the LSTM reads little padding
+            of_part = slice(rows * part // _PARTS, rows * (part + 1) // _PARTS)
+            width = tf.maximum(tf.reduce_max(length[of_part]), 1)
+            _, state, _ = self.lstm(
+                self.embedding(words[of_part, :width]), mask=tf.sequence_mask(length[of_part], width),
+                initial_state=tf.split(start[of_part], 2, 1))
+            states.append(state)
+        merged = self.dropout(tf.concat(states, 0), training=training) + tf.gather(projected, image)
         return self.output(self.dropout(self.hidden(merged), training=training))
 
     def _losses(self, batch: tuple[tf.Tensor, ...], training: bool) -> tf.Tensor:
@@ -189,6 +199,7 @@ def batches(feature: np.ndarray, table: Table, order: np.ndarray, batch_size: in
                     for n in range(1, len(table.sequences[row]))]
         if not prefixes:
             continue
+        prefixes.sort(key=lambda prefix: prefix[2])
         words = np.zeros((len(prefixes), max(n for *_, n in prefixes)), np.int32)
         for i, (_, sequence, n) in enumerate(prefixes):
             words[i, :n] = sequence[:n]

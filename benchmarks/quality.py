@@ -5,8 +5,8 @@
 The records must store their images (make_records does so by default): the notebook's features are made from them.
 All are scored by the metrics of --mode=eval, with the same definitions and references, on one split. The baselines
 train on the train split and stop by the validation split. --runs adds the numbers that --mode=eval left in run
-folders. On Flickr8k and 2 cores: 6 minutes for the notebook's features (kept in --cache), then about a quarter of an
-hour a seed for its training, and 2 minutes a seed for the classifier.
+folders. On Flickr8k and 2 cores: 6 minutes for the notebook's features (kept in --cache), then about 20 minutes a
+seed for its training (--notebook_epochs shortens it), and 1 minute a seed for the classifier.
 """
 
 import argparse
