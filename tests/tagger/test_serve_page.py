@@ -1,6 +1,7 @@
 """The page in a real browser: pip install selenium, and chromium with its driver; run with  -m browser."""
 
 import pathlib
+import shutil
 
 import pytest
 
@@ -37,7 +38,8 @@ def browser(tmp_path_factory):
                  "--window-size=1100,1000", f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options)
+    # Named, because Selenium would otherwise look for one on the internet.
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     yield driver
     driver.quit()
 
