@@ -37,7 +37,8 @@ class Extractor:
     def features(self, images: Iterable[bytes]) -> Iterator[np.ndarray | None]:
         """Yields one float16 [F] array per image, in order; None for one that `decode_and_resize` refuses.
 
-        `images` is read ahead by a few batches on another thread.
+        `images` is read ahead by a few batches on another thread; what it raises is raised here, after the features of
+        all images before it.
         """
         expected = 0
         for rows, features in self._batches(images):
@@ -50,11 +51,15 @@ class Extractor:
     def _batches(self, images: Iterable[bytes]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Row numbers int64 [n] and their features float16 [n, F], n = batch_size but for the last batch."""
         self._taken = 0
+        failures: list[Exception] = []
 
         def numbered() -> Iterator[tuple[int, bytes]]:
-            for row, data in enumerate(images):
-                self._taken = row + 1
-                yield row, data
+            try:
+                for row, data in enumerate(images):
+                    self._taken = row + 1
+                    yield row, data
+            except Exception as error:  # raised through the dataset, ignore_errors would end it as if complete
+                failures.append(error)
 
         dataset = tf.data.Dataset.from_generator(
             numbered, output_signature=(tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.string)))
@@ -66,3 +71,5 @@ class Extractor:
                 filler = tf.zeros([self.batch_size - count, IMAGE_SIZE, IMAGE_SIZE, 3])
                 pixels = tf.concat([pixels, filler], 0)
             yield rows.numpy(), self._compute(pixels)[:count].numpy().astype(np.float16)
+        if failures:
+            raise failures[0]

@@ -34,11 +34,13 @@ _UNKNOWN, _JPEG, _PNG, _GIF, _BMP, _WEBP = range(6)
 def decode_and_resize(image_bytes: tf.Tensor) -> tf.Tensor:
     """Decodes one image and squashes it to the square that backbones take.
 
-    JPEG (grey, RGB, CMYK; upright by its EXIF orientation), PNG (any depth), BMP (8, 24 and 32 bits), the
-    first frame of a GIF and still WebP. Transparent pixels of PNG and WebP are laid over white, 16-bit channels keep
+    JPEG (grey, RGB, CMYK), PNG (any depth), BMP (8, 24 and 32 bits), the first frame of a GIF and still WebP, turned
+    upright by their EXIF orientation. Transparent pixels of PNG and WebP are laid over white, 16-bit channels keep
     their upper byte, the alpha byte of BMP (mostly unset) is ignored. The whole image is kept: no crop, aspect ratio
     lost, bilinear with antialiasing. An image that is 224x224 already keeps its decoded values bit for bit. JPEGs of
     at least twice 448 on both sides are decoded at a reduced scale.
+
+    Damage inside a JPEG's compressed data that leaves its length right is invisible to TensorFlow's decoder.
 
     Args:
       image_bytes: string scalar, an encoded image.
@@ -56,7 +58,8 @@ def decode_and_resize(image_bytes: tf.Tensor) -> tf.Tensor:
     readers: list[Callable[[], tf.Tensor]] = [
         lambda: _refuse("bytes are no JPEG, PNG, GIF, BMP or WebP image"),
         lambda: _read_jpeg(image_bytes),
-        lambda: _when_small(_png_pixels(header), lambda: _read_png(image_bytes)),
+        lambda: _upright(_when_small(_png_pixels(header), lambda: _read_png(image_bytes)),
+                         _exif_orientation(tf.strings.substr(image_bytes, 0, _EXIF_SEARCH_BYTES), b"eXIf")),
         lambda: _when_small(_gif_pixels(header), lambda: _first_gif_frame(image_bytes)),
         lambda: _when_small(_bmp_pixels(header), lambda: _read_bmp(image_bytes, header)),
         lambda: _read_webp(image_bytes, header),
@@ -140,14 +143,21 @@ def _read_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
     halvings = tf.add_n([tf.cast(tf.minimum(height, width) >= _ENOUGH_PIXELS * ratio, tf.int32) for ratio in (2, 4, 8)])
     small = _when_small(height * width, lambda: tf.switch_case(
         halvings, [lambda ratio=ratio: decode(ratio) for ratio in (1, 2, 4, 8)]))
-    return _upright(small, _exif_orientation(image_bytes))
+    return _upright(small, _exif_orientation(tf.strings.substr(image_bytes, 0, _EXIF_SEARCH_BYTES), b"Exif\0\0"))
 
 
-def _exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
-    """int32 scalar 1..8: a JPEG's EXIF orientation, 1 (upright) when it has none or its EXIF is damaged."""
-    data = tf.io.decode_raw(tf.strings.substr(image_bytes, 0, _EXIF_SEARCH_BYTES), tf.uint8)
-    marker = b"Exif\x00\x00"
-    windows = tf.size(data) - len(marker) + 1
+def _exif_orientation(part: tf.Tensor, marker: bytes, skip: int = 0) -> tf.Tensor:
+    """An image's EXIF orientation.
+
+    Args:
+      part: string scalar, the bytes of the file to search.
+      marker: what EXIF begins with in this format, `skip` bytes before its TIFF header.
+
+    Returns:
+      int32 scalar 1..8; 1 (upright) when there is no EXIF, or a damaged one.
+    """
+    data = tf.io.decode_raw(part, tf.uint8)
+    windows = tf.maximum(tf.size(data) - len(marker) + 1, 0)
     found = tf.reduce_all(
         tf.stack([data[i:i + windows] == byte for i, byte in enumerate(marker)]), axis=0)
     positions = tf.where(found)[:, 0]
@@ -155,13 +165,14 @@ def _exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
     def read() -> tf.Tensor:
         padded = tf.cast(tf.concat([data, tf.zeros([12], tf.uint8)], 0), tf.int64)
         last = tf.size(padded, tf.int64) - 4
-        tiff = positions[0] + len(marker)
+        tiff = positions[0] + len(marker) + skip
+        little_endian = padded[tf.minimum(tiff, last)] == ord("I")
 
         def number(position: tf.Tensor, size: int) -> tf.Tensor:
             """The numbers of `size` bytes at int64 [n] positions; out of range reads as padding."""
             taken = tf.gather(padded, tf.clip_by_value(position, 0, last)[:, None] + tf.range(size, dtype=tf.int64))
             order = tf.range(size, dtype=tf.int64)
-            power = tf.where(padded[tiff] == ord("I"), order, size - 1 - order)
+            power = tf.where(little_endian, order, size - 1 - order)
             return tf.reduce_sum(tf.bitwise.left_shift(taken, 8 * power), axis=1)
 
         directory = tiff + number((tiff + 4)[None], 4)[0]
@@ -258,4 +269,8 @@ def _read_webp(image_bytes: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
         return tf.cond(tf.shape(image)[2] == 4, lambda: _over_white(image), lambda: image)
 
     animated = extended & (header[20] // 2 % 2 == 1)
-    return tf.cond(animated, lambda: _refuse("animated WebP"), lambda: _when_small(pixels, read))
+    image = tf.cond(animated, lambda: _refuse("animated WebP"), lambda: _when_small(pixels, read))
+    # Here EXIF comes last, so the end is searched; eight bytes are the chunk's name and size.
+    end = tf.strings.substr(image_bytes, -tf.minimum(tf.strings.length(image_bytes), _EXIF_SEARCH_BYTES),
+                            _EXIF_SEARCH_BYTES)
+    return _upright(image, _exif_orientation(end, b"EXIF", skip=4))
