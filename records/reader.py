@@ -128,8 +128,8 @@ def _require(condition: tf.Tensor, *parts: str | tf.Tensor) -> tf.Operation:
     return tf.debugging.Assert(condition, [tf.strings.join([_MARK, *texts, _STOP])])
 
 
-def _blocks(split: Split, shards: tf.Tensor) -> tf.data.Dataset:
-    """Tuples (serialized string [n], shard number, block number, blocks of the shard); n is READ_BATCH but for the end.
+def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
+    """Tuples (serialized string [n], shard number, block number, blocks of the shard); n is `size` but for the end.
 
     After its last block a shard gives one empty block, number `blocks`; more or fewer records than in the manifest
     raise InvalidArgumentError.
@@ -140,18 +140,18 @@ def _blocks(split: Split, shards: tf.Tensor) -> tf.data.Dataset:
 
     def read(shard: tf.Tensor) -> tf.data.Dataset:
         path, examples = paths[shard], examples_of[shard]
-        blocks = (examples + READ_BATCH - 1) // READ_BATCH
+        blocks = (examples + size - 1) // size
 
         def counted(block: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
             found = tf.size(serialized, tf.int64)
-            expected = tf.clip_by_value(examples - block * READ_BATCH, 0, READ_BATCH)
+            expected = tf.clip_by_value(examples - block * size, 0, size)
             with tf.control_dependencies([_require(
                     tf.equal(found, expected), path, ": has ", tf.where(found < expected, "fewer", "more"),
                     " records than the ", examples, f" that {manifest_lib.FILE} says; restore it from a copy, or run "
                     "make_records again with --overwrite")]):
                 return tf.identity(serialized), shard, block, blocks
 
-        data = tf.data.TFRecordDataset(path, buffer_size=_BUFFER_BYTES).batch(READ_BATCH).concatenate(nothing)
+        data = tf.data.TFRecordDataset(path, buffer_size=_BUFFER_BYTES).batch(size).concatenate(nothing)
         return tf.data.Dataset.zip(tf.data.Dataset.range(blocks + 1), data).map(counted)
 
     return tf.data.Dataset.from_tensor_slices(shards).flat_map(read)
@@ -164,7 +164,7 @@ def _split_captions(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.T
     return starts, ends + 1 - starts, tf.cast(tf.gather(tokens.value_rowids(), ends), tf.int32)
 
 
-def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int,
+def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_records: int = READ_BATCH,
                   parallel_calls: int | None = None) -> tf.data.Dataset:
     """Features and captions of some shards, a block of records at a time.
 
@@ -172,13 +172,15 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int,
       split: an opened split.
       shards: numbers of the shards in the order wanted, int64 [s].
       vocabulary_size: ids from here on become <unk>.
+      block_records: records in a block; the last of a shard may have fewer.
       parallel_calls: blocks parsed at the same time; None: one after the other.
 
     Returns:
-      Dataset of dicts with n <= READ_BATCH records, c captions, t tokens: key string [n], feature float16 [n, F],
-      tokens int32 [t] (ids >= vocabulary_size are <unk>), start, length and image int32 [c]: caption i is
-      tokens[start[i]:start[i] + length[i]], its <end> included, of record image[i]. Iteration raises
-      InvalidArgumentError when a shard's records, captions or tokens are not as many as the manifest says.
+      Dataset of tuples: the shard's number, the block's number in its shard, and a dict with n records, c captions, t
+      tokens: key string [n], feature float16 [n, F], tokens int32 [t], start, length and image int32 [c]; caption i is
+      tokens[start[i]:start[i] + length[i]], its <end> included, of record image[i]. Each shard ends with a block of
+      no records. Iteration raises InvalidArgumentError when a shard's records, captions or tokens are not as many as
+      the manifest says.
 
     Raises:
       UserError: the records have no features.
@@ -208,10 +210,10 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int,
             "tokens": tf.where(ids >= vocabulary_size, UNK, ids),
             "start": start, "length": length, "image": image,
         }
-        return block_of, shard, block == blocks
+        return block_of, shard, block, block == blocks
 
     def add(counts: tuple, element: tuple) -> tuple:
-        block, shard, last = element
+        block, shard, number, last = element
         total = (counts[0] + tf.size(block["start"], tf.int64), counts[1] + tf.size(block["tokens"], tf.int64))
         same = tf.logical_and(total[0] == captions[shard], total[1] == tokens[shard])
         with tf.control_dependencies([_require(
@@ -219,11 +221,11 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int,
                 total[1], f" tokens, {manifest_lib.FILE} says ", captions[shard], " with ", tokens[shard],
                 "; restore it from a copy, or run make_records again with --overwrite")]):
             state = tuple(tf.where(last, tf.constant(0, tf.int64), count) for count in total)
-        return state, {k: tf.identity(v) for k, v in block.items()}
+        return state, (shard, number, {k: tf.identity(v) for k, v in block.items()})
 
     zero = tf.constant(0, tf.int64)
     order = True if parallel_calls else None
-    parsed = _blocks(split, shards).map(parse, num_parallel_calls=parallel_calls, deterministic=order)
+    parsed = _blocks(split, shards, block_records).map(parse, num_parallel_calls=parallel_calls, deterministic=order)
     return parsed.scan((zero, zero), add)
 
 
@@ -266,4 +268,4 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
             example["image"] = tf.fill([count], "")
         return example
 
-    return _blocks(split, tf.range(len(split.info.shards), dtype=tf.int64)).map(parse).unbatch()
+    return _blocks(split, tf.range(len(split.info.shards), dtype=tf.int64), READ_BATCH).map(parse).unbatch()
