@@ -3,6 +3,7 @@
 import fsspec
 import pytest
 from etils import epath
+from etils.epath import gpath
 from fsspec.implementations.memory import MemoryFileSystem
 
 from records import manifest as manifests
@@ -22,11 +23,13 @@ class MemoryAsS3(MemoryFileSystem):
 @pytest.fixture(autouse=True)
 def s3(monkeypatch):
     monkeypatch.setenv("EPATH_USE_TF", "false")  # etils prefers TensorFlow's file systems, which have no s3://
+    gpath._is_tf_installed.cache_clear()  # another test of this process may have asked before
     registered = fsspec.registry.get("s3")
     fsspec.register_implementation("s3", MemoryAsS3, clobber=True)
     yield
     if registered:
         fsspec.register_implementation("s3", registered, clobber=True)
+    gpath._is_tf_installed.cache_clear()
 
 
 def test_records_made_from_and_on_object_storage_are_the_local_ones(tmp_path):
