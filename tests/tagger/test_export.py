@@ -67,7 +67,6 @@ def check_against_single_answers(model: SavedModel, good: int, bad: int, batch_s
     """Broken images among good ones in batches: each answer is what the image alone gets."""
     batch = photos(good)
     places = np.random.default_rng(0).choice(good, bad, replace=False)
-    is_bad = np.zeros(good + bad, bool)
     for place, data in zip(sorted(places, reverse=True), broken_images(bad), strict=True):
         batch.insert(place, data)
     singles = [model.answer([data])[0] for data in batch]
@@ -246,8 +245,8 @@ def test_the_next_export_is_the_next_version_half_the_size_and_says_the_same(dem
     sizes = [sum(path.stat().st_size for path in (tmp_path / "export" / number / "variables").iterdir())
              for number in ("1", "2")]
     assert sizes[1] < 0.8 * sizes[0]  # two models now, but of half-width numbers
-    for data in photos(6):
-        first, second = model.answer([data])[0], SavedModel(tmp_path / "export" / "2").answer([data])[0]
+    both = model.answer(photos(6)), SavedModel(tmp_path / "export" / "2").answer(photos(6))
+    for first, second in zip(*both, strict=True):
         common = dict(first["tags"]).keys() & dict(second["tags"]).keys()
         assert len(common) >= 8
         for tag in common:
