@@ -9,7 +9,7 @@ is the same whatever images are beside it, before it, or left to another process
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -40,27 +40,29 @@ class Extractor:
         `images` is read ahead by a few batches on another thread; what it raises is raised here, after the features of
         all images before it.
         """
-        expected = 0
-        for rows, features in self._batches(images):
+        expected = taken = 0
+        failures: list[Exception] = []
+
+        def numbered() -> Iterator[tuple[int, bytes]]:
+            nonlocal taken
+            try:
+                for data in images:
+                    taken += 1
+                    yield taken - 1, data
+            except Exception as error:  # raised through the dataset, ignore_errors would end it as if complete
+                failures.append(error)
+
+        for rows, features in self._batches(numbered):
             for row, feature in zip(rows, features, strict=True):
                 yield from itertools.repeat(None, row - expected)
                 yield feature
                 expected = row + 1
-        yield from itertools.repeat(None, self._taken - expected)
+        yield from itertools.repeat(None, taken - expected)
+        if failures:
+            raise failures[0]
 
-    def _batches(self, images: Iterable[bytes]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _batches(self, numbered: Callable[[], Iterator[tuple[int, bytes]]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Row numbers int64 [n] and their features float16 [n, F], n = batch_size but for the last batch."""
-        self._taken = 0
-        failures: list[Exception] = []
-
-        def numbered() -> Iterator[tuple[int, bytes]]:
-            try:
-                for row, data in enumerate(images):
-                    self._taken = row + 1
-                    yield row, data
-            except Exception as error:  # raised through the dataset, ignore_errors would end it as if complete
-                failures.append(error)
-
         dataset = tf.data.Dataset.from_generator(
             numbered, output_signature=(tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.string)))
         dataset = dataset.map(lambda row, data: (row, decode_and_resize(data)), num_parallel_calls=tf.data.AUTOTUNE)
@@ -71,5 +73,3 @@ class Extractor:
                 filler = tf.zeros([self.batch_size - count, IMAGE_SIZE, IMAGE_SIZE, 3])
                 pixels = tf.concat([pixels, filler], 0)
             yield rows.numpy(), self._compute(pixels)[:count].numpy().astype(np.float16)
-        if failures:
-            raise failures[0]

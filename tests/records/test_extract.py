@@ -58,6 +58,15 @@ def test_an_undecodable_image_is_none_and_shifts_nobodys_feature(extractor, feat
     np.testing.assert_array_equal(np.stack([feature for feature in found if feature is not None]), features)
 
 
+def test_one_extraction_inside_another(extractor, features):
+    """make_records computes a replacement while it is in the middle of a shard."""
+    found = []
+    for index, feature in enumerate(extractor.features([FILES[0], b"", FILES[1], b""])):
+        found.append(feature if feature is not None else next(extractor.features([FILES[index + 1]])))
+    np.testing.assert_array_equal(found[::2], features[:2])
+    assert len(found) == 4 and all(feature is not None for feature in found)
+
+
 @pytest.mark.parametrize("rows, expected", [([], []), ([b"", b"x"], [None, None])])
 def test_nothing_to_compute(extractor, rows, expected):
     assert list(extractor.features(rows)) == expected
