@@ -38,7 +38,7 @@ def test_same_weights_as_on_one_device(trained, devices, training):
     one, several = trained["one", training], trained[devices, training]
     compared = [name for name in one if name.startswith(("model/", "average/"))]
     assert len(compared) == (20 if training == "everything" else 10)
-    assert int(one["optimizer/adam/iterations"]) == (20 if training == "everything" else 50)
+    assert int(one["optimizer/adam/iteration"]) == (20 if training == "everything" else 50)
     for name in compared:
         assert np.abs(one[name] - several[name]).max() <= 1e-5, name
 

@@ -54,7 +54,7 @@ def start(arguments: list[str], workers: int = 1, **environment: str) -> list[su
 
 def finish(processes: list[subprocess.Popen]) -> list[tuple[int, str]]:
     """Exit status and output of each."""
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    outputs = [process.communicate(timeout=600)[0] for process in processes]
     return [(process.returncode, output) for process, output in zip(processes, outputs, strict=True)]
 
 
