@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint clean
+.PHONY: demo test slow beam lint clean
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -18,10 +18,16 @@ test: .venv/installed  ## the test suite
 slow: .venv/installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+# Apache Beam lowers protobuf and pyarrow, so it gets an environment of its own.
+beam:  ## the tests of --runner=beam
+	$(PYTHON) -m venv .venv-beam
+	.venv-beam/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam]'
+	.venv-beam/bin/python -m pytest tests/records/test_beam_runner.py
+
 lint: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv demo_run build dist *.egg-info
+	rm -rf .venv .venv-beam demo_run build dist *.egg-info

@@ -16,6 +16,7 @@ from absl import flags as absl_flags
 from flags import spec
 from flags.errors import UserError
 from flags.modes import MODES
+from records.start_up import tensorflow_starts
 
 # What TensorFlow's C++ side may print (TF_CPP_MIN_LOG_LEVEL) and Python's absl.logging level, by --verbosity.
 _VERBOSITY = {"error": ("2", "error"), "warning": ("1", "warning"), "info": ("0", "info"), "debug": ("0", "debug")}
@@ -98,7 +99,9 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     config = spec.read(config_class, values, arguments)
     _quiet(values["verbosity"].value)
-    return mode.load_code()(config) or 0
+    with tensorflow_starts():
+        run = mode.load_code()
+    return run(config) or 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -48,7 +48,7 @@ def define(config: type, values: absl_flags.FlagValues) -> None:
         if "positional" in field.metadata:
             continue
         required = field.default is dataclasses.MISSING
-        default = None if required else field.default
+        default: Any = None if required else field.default
         text = field.metadata["help"] + (" Required." if required else "")
         common: dict[str, Any] = {"flag_values": values, "module_name": config.__module__}
         kind, choices = _kind(hints[field.name]), field.metadata["choices"]

@@ -24,6 +24,7 @@ from records.images import BadImage, check_image, read_image
 from records.index import Planned
 from records.manifest import STATE_DIR, ShardInfo
 from records.output import AtomicOutput
+from records.start_up import tensorflow_starts
 from records.tfrecord import frame
 
 if TYPE_CHECKING:
@@ -208,8 +209,9 @@ def _example(row: dict[str, Any], image: bytes | None, feature: bytes | None) ->
 @functools.lru_cache(maxsize=1)
 def load_extractor(backbone: BackboneJob) -> "Extractor":
     """Loaded once per process, however many shards it writes."""
-    from records.backbones import load_backbone
-    from records.extract import Extractor
+    with tensorflow_starts():
+        from records.backbones import load_backbone
+        from records.extract import Extractor
 
     return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision))
 
