@@ -1,0 +1,101 @@
+"""Features per second on this machine, each way against the others: python -m benchmarks.features --weights=PATH
+
+    notebook           load_img and predict, one photo at a time
+    predict            Keras's predict on a batch in memory
+    function           the same network as a tf.function, batch in memory
+    bare backbone      what the Extractor computes: batch norm folded, weights constant, batch in memory
+    extractor          the whole way from JPEG bytes to float16 features
+    bfloat16           the bare backbone with --backbone_precision=bfloat16
+
+Runs alternate; medians. CPU time per image is shown too: it hardly moves when other programs run beside this one.
+Compare TF_ENABLE_ONEDNN_OPTS=1 and 0 in the environment; TensorFlow's own default depends on the CPU.
+"""
+
+import argparse
+import io
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from records.backbones import BACKBONES, load_backbone
+from records.extract import BATCH_SIZE, Extractor
+from records.preprocess import decode_batch
+
+_DEMO = pathlib.Path(__file__).parents[1] / "tagger" / "demo_data" / "images"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", default="resnet50", choices=BACKBONES)
+    parser.add_argument("--weights", default=None, help="weights file; random weights when absent (no slower)")
+    parser.add_argument("--images", default=str(_DEMO), help="folder of JPEGs")
+    parser.add_argument("--batches", type=int, default=4, help="batches of 32 in a run")
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+
+    spec = BACKBONES[arguments.backbone]
+    model, weights = spec.build(arguments.weights), arguments.weights
+    if weights is None:
+        weights = os.path.join(tempfile.mkdtemp(), "random.weights.h5")
+        model.save_weights(weights)
+    paths = sorted(pathlib.Path(arguments.images).glob("*.jpg"))
+    files = [paths[i % len(paths)].read_bytes() for i in range(BATCH_SIZE * arguments.batches)]
+    batches = [decode_batch(files[i:i + BATCH_SIZE])[0] for i in range(0, len(files), BATCH_SIZE)]
+    ready = [spec.preprocess(batch).numpy() for batch in batches]
+    extractor = Extractor(load_backbone(spec.name, weights))
+    half = load_backbone(spec.name, weights, "bfloat16").frozen(BATCH_SIZE)
+    function = tf.function(lambda images: model(spec.preprocess(images), training=False))
+    bare = extractor.backbone.frozen(BATCH_SIZE)
+
+    def notebook() -> np.ndarray:
+        features = []
+        for data in files[:BATCH_SIZE]:
+            image = keras.utils.img_to_array(keras.utils.load_img(io.BytesIO(data), target_size=(224, 224)))
+            features.append(model.predict(spec.preprocess(tf.constant(image[None])).numpy(), verbose=0)[0])
+        return np.stack(features)
+
+    def each(compute: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[], np.ndarray]:
+        return lambda: np.concatenate([compute(batch).numpy() for batch in batches])
+
+    ways: dict[str, Callable[[], np.ndarray]] = {
+        "notebook": notebook,
+        "predict": lambda: np.concatenate([model.predict(batch, batch_size=BATCH_SIZE, verbose=0) for batch in ready]),
+        "function": each(function),
+        "bare backbone": each(bare),
+        "extractor": lambda: np.stack([feature for feature in extractor.features(files) if feature is not None]),
+        "bfloat16": each(half),
+    }
+    expected = ways["function"]()
+    wall: dict[str, list[float]] = {name: [] for name in ways}
+    cpu: dict[str, list[float]] = {name: [] for name in ways}
+    found = {name: way() for name, way in ways.items()}  # the first call traces
+    for _ in range(arguments.runs):
+        for name, way in ways.items():
+            start, busy = time.perf_counter(), time.process_time()
+            way()
+            wall[name].append((time.perf_counter() - start) / len(found[name]))
+            cpu[name].append((time.process_time() - busy) / len(found[name]))
+    seconds = {name: statistics.median(times) for name, times in wall.items()}
+    print(f"{spec.name}, batches of {BATCH_SIZE}, {len(files)} photos, median of {arguments.runs} alternating runs\n")
+    print("| way | images/s | CPU ms per image | over notebook | over predict | over bare backbone | relative L2 |")
+    print("|---|---|---|---|---|---|---|")
+    for name in ways:
+        count = len(found[name])
+        error = np.linalg.norm(found[name].astype("f4") - expected[:count]) / np.linalg.norm(expected[:count])
+        ratios = " | ".join(f"{seconds[peer] / seconds[name]:.2f}" for peer in ("notebook", "predict", "bare backbone"))
+        busy = statistics.median(cpu[name]) * 1e3
+        print(f"| {name} | {1 / seconds[name]:.1f} | {busy:.1f} | {ratios} | {error:.1e} |")
+
+
+if __name__ == "__main__":
+    main()
