@@ -73,15 +73,16 @@ class Interrupt(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        name, self._moment, count = os.environ.get("INTERRUPT", "0::0").split(":")
-        self._signal, self._count = int(name), int(count)
-        if os.environ["WORKER"] != os.environ.get("INTERRUPTED_WORKER", os.environ["WORKER"]):
-            self._signal = 0
+        number, moment, count = os.environ.get("INTERRUPT", "0::0").split(":")
+        mine = os.environ["WORKER"] == os.environ.get("INTERRUPTED_WORKER", os.environ["WORKER"])
+        # A tuple: plain attributes would come back from the checkpoint of the process that was interrupted.
+        self._plan = (int(number) if mine else 0, moment, int(count))
         self.epoch = 0
 
     def _at(self, moment: str, count: int) -> None:
-        if self._signal and (moment, count) == (self._moment, self._count):
-            os.kill(os.getpid(), self._signal)
+        number, *planned = self._plan
+        if number and [moment, count] == planned:
+            os.kill(os.getpid(), number)
 
     def on_train_batch_end(self, batch, logs=None):
         self._at("batch", self.epoch * self.params["steps"] + batch + 1)
