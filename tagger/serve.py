@@ -33,6 +33,7 @@ except ImportError as missing:
 
 _MAX_WAITING = 64
 """Requests that may wait for a thread; further ones are told to come back, instead of filling the memory."""
+_PATIENCE_S = 5.0  # for requests that are being answered when Ctrl-C is pressed
 _MB = 1 << 20
 
 
@@ -53,7 +54,7 @@ def run(config: Serve) -> None:
 
 
 async def _serve(app: web.Application, config: Serve) -> None:
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_PATIENCE_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, config.host, config.port)

@@ -33,7 +33,7 @@ def server(export_dir: pathlib.Path, *flags: str) -> Iterator[str]:
         yield address[1]
     finally:
         process.send_signal(signal.SIGINT)
-        errors = process.communicate(timeout=30)[1]
+        errors = process.communicate(timeout=60)[1]
         assert process.returncode == 130, errors
         assert "Traceback" not in errors
 
