@@ -33,6 +33,8 @@ class Extractor:
     def __init__(self, backbone: LoadedBackbone, batch_size: int = BATCH_SIZE):
         self.backbone, self.batch_size = backbone, batch_size
         self._compute = backbone.frozen(batch_size)
+        # Traced once: a dataset that maps the plain function would trace all decoders anew for every shard.
+        self._decode = tf.function(decode_and_resize, input_signature=[tf.TensorSpec([], tf.string)])
 
     def features(self, images: Iterable[bytes]) -> Iterator[np.ndarray | None]:
         """Yields one float16 [F] array per image, in order; None for one that `decode_and_resize` refuses.
@@ -65,7 +67,7 @@ class Extractor:
         """Row numbers int64 [n] and their features float16 [n, F], n = batch_size but for the last batch."""
         dataset = tf.data.Dataset.from_generator(
             numbered, output_signature=(tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.string)))
-        dataset = dataset.map(lambda row, data: (row, decode_and_resize(data)), num_parallel_calls=tf.data.AUTOTUNE)
+        dataset = dataset.map(lambda row, data: (row, self._decode(data)), num_parallel_calls=tf.data.AUTOTUNE)
         dataset = dataset.ignore_errors(log_warning=False).batch(self.batch_size).prefetch(_BATCHES_AHEAD)
         for rows, pixels in dataset:
             count = rows.shape[0]
