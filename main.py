@@ -19,14 +19,15 @@ from flags.modes import MODES
 from records.start_up import tensorflow_starts
 
 # What TensorFlow's C++ side may print (TF_CPP_MIN_LOG_LEVEL) and Python's absl.logging level, by --verbosity.
-_VERBOSITY = {"error": ("2", "error"), "warning": ("1", "warning"), "info": ("0", "info"), "debug": ("0", "debug")}
+_VERBOSITY = {"fatal": ("3", "fatal"), "error": ("2", "error"), "warning": ("1", "warning"), "info": ("0", "info"),
+              "debug": ("0", "debug")}
 
 
 def _base_flags() -> absl_flags.FlagValues:
     values = absl_flags.FlagValues()
     absl_flags.DEFINE_string("mode", None, "What to do; one of the modes.", flag_values=values)
     absl_flags.DEFINE_boolean("help", False, "Show help.", flag_values=values)
-    absl_flags.DEFINE_enum("verbosity", "error", list(_VERBOSITY), flag_values=values,
+    absl_flags.DEFINE_enum("verbosity", "fatal", list(_VERBOSITY), flag_values=values,
                            help="Least severe message of TensorFlow and other libraries that is shown on stderr.")
     return values
 
@@ -99,6 +100,8 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     config = spec.read(config_class, values, arguments)
     _quiet(values["verbosity"].value)
+    if mode.convolves:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with tensorflow_starts():
         run = mode.load_code()
     return run(config) or 0

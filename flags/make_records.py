@@ -43,6 +43,10 @@ class MakeRecords:
         "float32", "Arithmetic of the backbone. bfloat16 is about twice as fast on CPUs that have it and moves "
         "features by about 2 %; train, eval and export must then see features made the same way.",
         choices=("float32", "bfloat16"))
+    feature_views: str = flag(
+        "one", "Views of a photo whose features are averaged: the photo alone; flip, with its mirror image (twice the "
+        "time); crops, with the centre of both too (four times). Steadier features, here and in the exported model.",
+        choices=("one", "flip", "crops"))
     shards: str = flag(
         "", "Number of shards per split, as train=16,validation=2, where readers want a certain number (one per "
         "host, for one). Default: as many as give shards of about 150 MB.")

@@ -125,7 +125,7 @@ def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | N
     """Loads the network once, so that weights that cannot be read stop the run before its first long step."""
     if config.backbone == "none":
         return None, None
-    job = BackboneJob(config.backbone, config.backbone_weights, config.backbone_precision)
+    job = BackboneJob(config.backbone, config.backbone_weights, config.backbone_precision, config.feature_views)
     loaded = shards.load_extractor(job).backbone
     return job, BackboneInfo(
         job.name, job.weights, loaded.weights_sha256, loaded.feature_size, loaded.spec.image_size,

@@ -68,6 +68,7 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
     }
     if weights_sha256 is not None:
         settings |= {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
+                     "feature_views": config.feature_views,
                      "tensorflow": metadata.version("tensorflow")}
     return settings
 

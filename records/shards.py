@@ -38,6 +38,7 @@ class BackboneJob:
     name: str
     weights: str
     precision: str
+    views: str = "one"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +214,7 @@ def load_extractor(backbone: BackboneJob) -> "Extractor":
         from records.backbones import load_backbone
         from records.extract import Extractor
 
-    return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision))
+    return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision, backbone.views))
 
 
 def total(receipts: Iterable[Receipt]) -> tuple[int, int, int]:
