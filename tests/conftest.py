@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# A suite started in the background inherits "ignore Ctrl-C", and would hand it on to the processes that it interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run_main(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
