@@ -35,10 +35,11 @@ def test_every_mode_explains_its_flags(mode):
 
 def _one_line(result, *expected):
     assert result.returncode == 1, result.stdout + result.stderr
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
+    *progress, line = result.stderr.strip().splitlines()
+    assert line.startswith("error: "), result.stderr
+    assert all(" in " in done and "/s)" in done for done in progress), result.stderr  # steps that were finished before
     for text in expected:
-        assert text in lines[0], lines[0]
+        assert text in line, line
 
 
 def _make_records(main_process, tmp_path, **flags):
