@@ -14,6 +14,8 @@ import urllib.request
 from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).parents[2]
+# Straight to the server: urllib keeps the proxies that the environment named when it was first used.
+open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 @contextlib.contextmanager
@@ -43,7 +45,7 @@ def ask(url: str, body: object = None, method: str | None = None) -> tuple[int, 
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=120) as response:
+        with open_url(request, timeout=120) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

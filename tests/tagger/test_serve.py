@@ -1,7 +1,6 @@
 """The server as a process, asked over loopback."""
 
 import concurrent.futures
-import urllib.request
 
 import pytest
 
@@ -9,7 +8,7 @@ from flags.errors import UserError
 from flags.serve import Serve
 from tagger.saved_model import SavedModel
 from tests.records.inputs import PHOTOS
-from tests.tagger.serving import ask, b64, server
+from tests.tagger.serving import ask, b64, open_url, server
 
 pytest.importorskip("aiohttp")
 IMAGES = [path.read_bytes() for path in PHOTOS[:6]]
@@ -89,7 +88,7 @@ def test_many_clients_each_get_their_own_answer(address, expected):
 
 
 def test_the_page_needs_nothing_but_the_server(address):
-    with urllib.request.urlopen(f"{address}/") as response:
+    with open_url(f"{address}/") as response:
         text = response.read().decode()
         policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy
