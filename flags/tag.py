@@ -13,4 +13,5 @@ class Tag:
     batch_size: int = flag(32, "Photos read and answered at once. Fewer need less memory.")
     json: bool = flag(False, "Print one JSON object per photo and line, for programs: image, caption, tags (each with "
                              "its score), or image and error.")
+    sheet: str = flag("", "PNG to draw the first photos into, with what was said about them: to show to others.")
     images: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'.")

@@ -10,12 +10,14 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.tag import Tag
+from records.contact_sheet import BLUE, INK, Cell, draw
 from records.progress import Progress
 from tagger.saved_model import SavedModel
 from tagger.versions import newest
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 _WILD = frozenset("*?[")
+_SHEET_PHOTOS, _SHEET_COLUMNS, _SHEET_TAGS = 24, 4, 6
 
 
 def run(config: Tag) -> int:
@@ -24,7 +26,7 @@ def run(config: Tag) -> int:
         raise UserError(f"--batch_size={config.batch_size}: expected at least 1")
     paths = find_images(config.images)
     model = SavedModel(newest(config.export_dir))
-    read, failed = 0, []
+    read, failed, cells = 0, [], list[Cell]()
     with Progress("tag", len(paths), "photos") as progress:
         for start in range(0, len(paths), config.batch_size):
             batch = paths[start:start + config.batch_size]
@@ -33,11 +35,16 @@ def run(config: Tag) -> int:
                     failed.append(f"{path}: {answer['error']}")
                 else:
                     read += 1
+                    if config.sheet and len(cells) < _SHEET_PHOTOS:
+                        cells.append(_cell(path, answer))
                 if config.json:
                     print(json.dumps({"image": str(path), **answer}, ensure_ascii=False), flush=True)
                 elif "error" not in answer:
                     print(_table(path, answer), flush=True)
             progress.add(len(batch))
+    if cells:
+        draw(cells, _SHEET_COLUMNS, config.sheet)
+        print(f"{len(cells)} photos drawn into {config.sheet}", file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {len(paths)} could not be read:\n  " + "\n  ".join(failed), file=sys.stderr)
     return 0 if read else 1
@@ -98,6 +105,11 @@ def _answers(model: SavedModel, paths: Sequence[epath.Path]) -> Iterator[dict]:
             yield {"caption": answer["caption"], "tags": [{"tag": t, "score": round(s, 4)} for t, s in answer["tags"]]}
         else:
             yield {"error": f"{len(content)} bytes that are no image TensorFlow can decode"}
+
+
+def _cell(path: epath.Path, answer: dict) -> Cell:
+    tags = "  ".join(f"{item['tag']} {item['score']:.0%}" for item in answer["tags"][:_SHEET_TAGS])
+    return Cell(path.read_bytes(), [(answer["caption"] or "(no words)", INK), (tags, BLUE)])
 
 
 def _table(path: epath.Path, answer: dict) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from flags.errors import UserError
 from flags.tag import Tag
@@ -69,6 +70,18 @@ def test_json_for_programs(demo, folder, capsys):
     assert set(answers["a.jpg"]) == {"image", "caption", "tags"}
     scores = [tag["score"] for tag in answers["a.jpg"]["tags"]]
     assert len(scores) == 10 and scores == sorted(scores, reverse=True)
+
+
+def test_a_sheet_to_show(demo, folder):
+    sheets = [folder / "sheets" / name for name in ("two.png", "again.png", "none.png")]
+    sheets[0].parent.mkdir()
+    for sheet in sheets[:2]:
+        assert run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder / "*.jpg"),), sheet=str(sheet))) == 0
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+    with Image.open(sheets[0]) as image:
+        assert image.format == "PNG" and image.width > 300  # at least one photo's card
+    run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder / "broken.jpg"),), sheet=str(sheets[2])))
+    assert not sheets[2].exists()
 
 
 def test_exit_1_when_none_could_be_read(demo, folder, capsys):
