@@ -106,7 +106,8 @@ def _config(values: Mapping[str, Any]) -> Train:
     unknown = sorted(set(values) - names - {"format"})
     if unknown:
         raise ValueError(f"flag {unknown[0]!r} is unknown to this version")
-    known = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in names}
+    known: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v
+                             for name, v in values.items() if name in names}
     return Train(**known)
 
 

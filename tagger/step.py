@@ -131,8 +131,8 @@ class Stepper(tf.Module):
         self._gradients = [variable(tf.zeros(v.shape), tf.float32, "gradient") for v in values] if accumulate else []
         self._gradient_tokens = variable(0.0, tf.float32, "gradient_tokens") if accumulate else None
         if xla:
-            self._replica_train = tf.function(self._replica_train, jit_compile=True)
-            self._replica_validate = tf.function(self._replica_validate, jit_compile=True)
+            self._replica_train = tf.function(self._replica_train, jit_compile=True)  # type: ignore[method-assign]
+            self._replica_validate = tf.function(self._replica_validate, jit_compile=True)  # type: ignore[method-assign]
         self._train: Callable = _not_compiled
         self._validate: Callable = _not_compiled
 

@@ -46,9 +46,10 @@ def run(config: Train) -> int:
 
 def _check(config: Train) -> None:
     """Refuses flag values that mean nothing."""
-    at_least = {"epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "learning_rate": 0,
-                "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "patience": 0, "plateau_patience": 0,
-                "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0, "ram_budget_mb": 0, "pipeline_threads": 0}
+    at_least = {"epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "bucket_batches": 1,
+                "learning_rate": 0, "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "patience": 0,
+                "plateau_patience": 0, "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0,
+                "ram_budget_mb": 0, "pipeline_threads": 0}
     for name, least in at_least.items():
         if not getattr(config, name) >= least:
             raise UserError(f"--{name}={getattr(config, name)}: expected at least {least}")
@@ -68,7 +69,7 @@ def train_on(config: Train, devices: Devices) -> int:
         vocabulary = vocabulary.truncated(min(config.vocabulary_size, vocabulary.size))
     feeds = [Feed(TrainBatches(
         open_split(config.records_dir, split), config.batch_size, config.seed, config.ram_budget_mb, devices.host,
-        devices.hosts, config.pipeline_threads, vocabulary.size), devices)
+        devices.hosts, config.pipeline_threads, vocabulary.size, config.bucket_batches), devices)
         for split in (config.train_split, config.validation_split)]
     train, validation = feeds
     if devices.is_chief:
