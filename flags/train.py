@@ -69,9 +69,9 @@ class Train:
     xla: bool = flag(False, "Compile the step with XLA. Saves kernel launches on a GPU; slower on most CPUs.")
     deterministic: bool = flag(False, "Use only deterministic kernels, so that runs of the same command are equal to "
                                       "the last bit. May cost speed on a GPU.")
-    bucket_batches: int = flag(1, "Batches whose captions are sorted by length together, where a set is held in "
-                                  "memory. 16 saves a GPU most of the padding, but batches of one length are no fair "
-                                  "sample: the loss falls more slowly. 1 shuffles freely; a CPU computes no padding.")
+    bucket_batches: int = flag(16, "Batches whose captions are sorted by length together, where a set is held in "
+                                   "memory: little padding and short recurrences. 1 shuffles freely, for steps that "
+                                   "are a fairer sample of the captions and cost more.")
     ram_budget_mb: int = flag(1024, "Memory for cached examples and shuffling. Sets that fit are read from disk once; "
                                     "larger ones stream.")
     pipeline_threads: int = flag(0, "Threads that read and parse records; 0 lets the pipeline choose.")
