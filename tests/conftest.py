@@ -10,6 +10,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# One arithmetic for this process and those that it starts: main.py switches oneDNN on for some modes, unless told.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # A suite started in the background inherits "ignore Ctrl-C", and would hand it on to the processes that it interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
