@@ -1,11 +1,6 @@
-"""Trains an image tagger at scale: photos and captions to TFRecords to a merge model to a SavedModel.
+"""The command line: finds the mode, reads its flags, imports its code and nothing else, and runs it."""
 
-    python main.py --mode=MODE [--flag=value …]
-    python main.py --mode=MODE --help          the flags of one mode
-    python main.py --mode=MODE --flagfile=FILE flags from a file, one a line; one file can serve several modes
-"""
-
-import dataclasses
+import difflib
 import os
 import signal
 import sys
@@ -13,10 +8,22 @@ from collections.abc import Sequence
 
 from absl import flags as absl_flags
 
-from flags import spec
+from flags import flag_files, spec
 from flags.errors import UserError
 from flags.modes import MODES
 from records.start_up import tensorflow_starts
+
+_USAGE = """Trains an image tagger at scale: photos and captions to TFRecords to a merge model to a SavedModel.
+
+    {command} --mode=MODE [--flag=value …]
+    {command} --mode=MODE --help
+        the flags of one mode
+    {command} --mode=MODE --flagfile=FILE
+        flags from a file, one a line, or from the config.json of a run; those on the command line win
+
+Modes:
+{modes}
+"""
 
 # What TensorFlow's C++ side may print (TF_CPP_MIN_LOG_LEVEL) and Python's absl.logging level, by --verbosity.
 _VERBOSITY = {"fatal": ("3", "fatal"), "error": ("2", "error"), "warning": ("1", "warning"), "info": ("0", "info"),
@@ -32,36 +39,15 @@ def _base_flags() -> absl_flags.FlagValues:
     return values
 
 
-def _without_other_modes(argv: Sequence[str], config_class: type) -> list[str]:
-    """The command line with its flag files expanded, less the lines in them that are meant for other modes.
-
-    So one file describes a whole job, records to export. What no mode knows stays in, and is refused.
-    """
-    result: list[str] = []
-    for argument in argv:
-        if argument.startswith(("--flagfile=", "-flagfile=")):
-            others = set().union(*(_flag_names(mode.load_flags()) for mode in MODES.values()))
-            others -= _flag_names(config_class)
-            lines = absl_flags.FlagValues().read_flags_from_files([argument], force_gnu=False)
-            result += [line for line in lines if _flag_name(line) not in others]
-        else:
-            result.append(argument)
-    return result
+def _command(argv: Sequence[str]) -> str:
+    """How the user calls this: `tagger` when installed, `python main.py` in a clone."""
+    return "python main.py" if argv[0].endswith(".py") else os.path.basename(argv[0])
 
 
-def _flag_names(config_class: type) -> set[str]:
-    return {field.name for field in dataclasses.fields(config_class)}
-
-
-def _flag_name(argument: str) -> str:
-    name = argument.lstrip("-").partition("=")[0]
-    return name if "=" in argument else name.removeprefix("no")  # --nofresh is how absl writes --fresh=false
-
-
-def _overview() -> str:
+def _overview(command: str) -> str:
     width = max(map(len, MODES))
     modes = "\n".join(f"    {name:<{width}}  {mode.summary}" for name, mode in MODES.items())
-    return f"{__doc__}\nModes:\n{modes}\n"
+    return _USAGE.format(command=command, modes=modes)
 
 
 def _quiet(verbosity: str) -> None:
@@ -73,28 +59,43 @@ def _quiet(verbosity: str) -> None:
     logging.set_stderrthreshold(python_level)
 
 
+def _mode(values: absl_flags.FlagValues, arguments: Sequence[str]) -> str:
+    """The mode that was asked for.
+
+    Raises:
+      UserError: none was, or there is no such mode.
+    """
+    name, modes = values["mode"].value, ", ".join(MODES)
+    if name is None:
+        hint = next((f"; write --mode={argument}" for argument in arguments if argument in MODES), "")
+        raise UserError(f"--mode is required: one of {modes} (--help describes them){hint}")
+    if name not in MODES:
+        near = difflib.get_close_matches(name, MODES, 1)
+        raise UserError(f"--mode={name} is unknown: expected one of {modes}"
+                        + (f"; did you mean --mode={near[0]}?" if near else ""))
+    return name
+
+
 def _run(argv: Sequence[str]) -> int:
+    lines, others = flag_files.split(argv[1:])
     values = _base_flags()
     try:
-        values(list(argv), known_only=True)  # a --flagfile may hold --mode too
+        # Flags on the command line come last, so they win. A flag file may hold --mode too.
+        arguments = values([argv[0], *lines, *others], known_only=True)[1:]
     except absl_flags.Error as error:
         raise UserError(str(error)) from error
-    if values["mode"].value is None:
-        if values["help"].value:
-            print(_overview())
-            return 0
-        raise UserError(f"--mode is required: one of {', '.join(MODES)} (--help describes them)")
-    name = values["mode"].value
-    if name not in MODES:
-        raise UserError(f"--mode={name} is unknown: expected one of {', '.join(MODES)}")
+    if values["help"].value and values["mode"].value is None:
+        print(_overview(_command(argv)))
+        return 0
+    name = _mode(values, arguments)
     mode = MODES[name]
     config_class = mode.load_flags()
     values = _base_flags()
     spec.define(config_class, values)
     try:
-        arguments = values(_without_other_modes(argv, config_class))[1:]
+        arguments = values([argv[0], *flag_files.of_mode(lines, config_class), *others])[1:]
     except absl_flags.Error as error:
-        raise UserError(f"{error} (python main.py --mode={name} --help lists this mode's flags)") from error
+        raise UserError(f"{error} ({_command(argv)} --mode={name} --help lists this mode's flags)") from error
     if values["help"].value:
         print(f"--mode={name}: {mode.summary}\n\n{values.get_help()}")
         return 0
@@ -120,6 +121,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away (… | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if type(error).__name__ != "ResourceExhaustedError":  # TensorFlow's, which is not imported here
+            raise
+        what = str(error).splitlines()[0].rpartition("}} ")[2][:200]
+        print(f"error: memory ran out ({what}); give a smaller --batch_size (in train, --accumulate_steps makes up for "
+              "it), or close what else uses the device", file=sys.stderr)
+        return 1
 
 
 def console() -> None:

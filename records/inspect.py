@@ -27,6 +27,7 @@ from records.tfrecord import Damage, walk
 from records.vocabulary import END, UNK
 
 SHEET = "contact_sheet.png"
+_MANY_UNKNOWN = "which is much: make records with a smaller --min_count, or a caption will often miss its main word"
 NO_SHEET = "none"
 _COLUMNS = 6
 _CAPTIONS_SHOWN, _TAGS_SHOWN = 3, 10
@@ -144,7 +145,8 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
            else "no features (--backbone=none)")
     words = sum(length * count for length, count in seen.lengths.items())
     yield (f"{manifest.vocabulary_size:,} words (--min_count={manifest.min_count}); "
-           f"{_percent(seen.unknown, words)} of the target words are <unk>")
+           f"{_percent(seen.unknown, words)} of the target words are <unk>"
+           + (f", {_MANY_UNKNOWN}" if seen.unknown > 0.1 * words and manifest.min_count > 1 else ""))
     yield ""
     yield from _table(
         ["split", "examples", "captions", "target words", "longest", "shards", "MB"],

@@ -15,6 +15,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from etils import epath
@@ -26,9 +27,11 @@ FORMAT = 1
 FILE = "manifest.json"
 OTHER_FILES = ("dataset_info.json", "duplicates.jsonl", "features.json", "rejected.jsonl", "vocabulary.txt",
                "word_counts.tsv")
+_RUN_FILE = "config.json"  # what a run folder has and a records folder has not
 STATE_DIR = ".make_records"  # what an unfinished make_records keeps beside the shards; removed by its last step
 
 _Type = TypeVar("_Type")
+_STATS_AT_ONCE = 32  # asked one by one, the answers of an object store about thousands of files take minutes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +195,7 @@ def load(records_dir: epath.PathLike) -> Manifest:
     """Reads records_dir/manifest.json.
 
     Raises:
-      UserError: no such folder, no manifest in it, an unfinished make_records, or a damaged manifest.
+      UserError: no such folder, no manifest in it, an unfinished make_records, a damaged manifest, or a run folder.
     """
     folder = epath.Path(records_dir)
     path = folder / FILE
@@ -206,6 +209,9 @@ def load(records_dir: epath.PathLike) -> Manifest:
                             "make_records command again, it continues") from None
         raise UserError(f"--records_dir={records_dir}: has no {FILE}, so it is no folder that make_records finished; "
                         "give such a folder, or run --mode=make_records") from None
+    if (folder / _RUN_FILE).exists() and not (folder / OTHER_FILES[0]).exists():
+        raise UserError(f"--records_dir={records_dir}: is a folder that train wrote, which has a copy of the manifest "
+                        "but no records; give the folder that make_records wrote")
     try:
         return from_json(text)
     except ValueError as error:
@@ -241,12 +247,19 @@ def check_sizes(records_dir: epath.PathLike, manifest: Manifest) -> None:
     """
     folder = epath.Path(records_dir)
     sizes = expected_sizes(manifest)
-    for name, size in sizes.items():
+
+    def size_of(name: str) -> int | None:
         try:
-            found = (folder / name).stat().length
+            return (folder / name).stat().length
         except FileNotFoundError:
+            return None
+
+    with ThreadPoolExecutor(_STATS_AT_ONCE) as pool:
+        all_found = list(pool.map(size_of, sizes))
+    for (name, size), found in zip(sizes.items(), all_found, strict=True):
+        if found is None:
             raise UserError(f"{folder / name}: is missing, {FILE} lists it with {size:,} bytes; restore it from a "
-                            "copy, or run make_records again with --overwrite") from None
+                            "copy, or run make_records again with --overwrite")
         if found != size:
             raise UserError(f"{folder / name}: has {found:,} bytes, {FILE} says {size:,}; restore it from a copy, "
                             "or run make_records again with --overwrite")

@@ -18,18 +18,27 @@ def duration(seconds: float) -> str:
     return f"{seconds // 3600} h {seconds // 60 % 60:02d} min"
 
 
+def _number(value: float) -> str:
+    """'9.5', '24' or '24,000': with a decimal only where that says more."""
+    return f"{value:,.1f}" if value < 9.95 and value != int(value) else f"{value:,.0f}"
+
+
 class Progress:
     """Counts units of work towards a total.
 
         with Progress("features", total=5999, unit="images") as progress:
             progress.add(32, note="shard 3 of 16")
 
+    Args:
+      scale: what one `unit` is, in what is counted: 1e6 shows counted bytes as MB.
+
     Attributes:
-      done: units finished so far, those of an earlier, interrupted run (`initial`) included.
+      done: what is finished so far, that of an earlier, interrupted run (`initial`) included.
     """
 
-    def __init__(self, label: str, total: int, unit: str, initial: int = 0, stream: TextIO | None = None):
-        self._label, self._total, self._unit = label, total, unit
+    def __init__(self, label: str, total: int, unit: str, initial: int = 0, stream: TextIO | None = None,
+                 scale: float = 1):
+        self._label, self._total, self._unit, self._scale = label, total, unit, scale
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._initial = self.done = initial
@@ -43,11 +52,15 @@ class Progress:
             self._shown = now
             self._show(note)
 
+    def _amount(self, counted: float) -> str:
+        return _number(counted / self._scale)
+
     def _show(self, note: str) -> None:
         elapsed = max(time.monotonic() - self._start, 1e-9)
         rate = (self.done - self._initial) / elapsed
         left = f", {duration((self._total - self.done) / rate)} left" if rate and self._total > self.done else ""
-        line = f"{self._label}: {self.done:,}/{self._total:,} {self._unit}, {rate:,.0f}/s{left}"
+        line = (f"{self._label}: {self._amount(self.done)}/{self._amount(self._total)} {self._unit}, "
+                f"{self._amount(rate)}/s{left}")
         line += f", {note}" if note else ""
         self._stream.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
         self._stream.flush()
@@ -58,6 +71,7 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         elapsed = time.monotonic() - self._start
         rate = (self.done - self._initial) / max(elapsed, 1e-9)
-        line = f"{self._label}: {self.done:,} {self._unit} in {duration(elapsed)} ({rate:,.0f}/s)"
+        line = (f"{self._label}: {self._amount(self.done)} {self._unit} in {duration(elapsed)} "
+                f"({self._amount(rate)}/s)")
         self._stream.write(f"\r{line}\x1b[K\n" if self._terminal else f"{line}\n")
         self._stream.flush()

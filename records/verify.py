@@ -48,12 +48,13 @@ def run(config: VerifyRecords) -> None:
     """--mode=verify_records. Raises UserError when anything is wrong, after a line for each problem."""
     manifest = manifests.load(config.records_dir)
     sizes = manifests.expected_sizes(manifest)
-    with Progress("verifying", total=sum(sizes.values()), unit="bytes") as progress:
+    with Progress("verifying", total=sum(sizes.values()), unit="MB", scale=1e6) as progress:
         problems = list(_problems(config.records_dir, manifest, config.workers or cpus(), progress))
     for problem in problems:
         print(problem)
     if problems:
-        raise UserError(f"--records_dir={config.records_dir}: {len(problems)} problems, the first: {problems[0]}; "
+        raise UserError(f"--records_dir={config.records_dir}: {len(problems)} problem{'s' * (len(problems) > 1)}, "
+                        f"the first: {problems[0]}; "
                         "restore the files from a copy, or run make_records again with --overwrite")
     examples = sum(split.examples for split in manifest.splits.values())
     print(f"{config.records_dir}: {len(sizes)} files, {sum(sizes.values()):,} bytes and {examples:,} examples are what "

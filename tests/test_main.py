@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import main
+from flags import flag_files
 from flags.modes import MODES
 from flags.spec import define
 from tests.conftest import ROOT
@@ -52,8 +53,12 @@ def test_no_mode(main_process):
     _one_line(main_process(), "--mode is required", "make_records", "train")
 
 
+def test_mode_without_its_flag(main_process):
+    _one_line(main_process("train", "--records_dir=x"), "--mode is required", "write --mode=train")
+
+
 def test_unknown_mode(main_process):
-    _one_line(main_process("--mode=trian"), "--mode=trian", "make_records", "train")
+    _one_line(main_process("--mode=trian"), "--mode=trian", "make_records", "did you mean --mode=train?")
 
 
 def test_unknown_flag(main_process):
@@ -133,10 +138,34 @@ def test_a_flag_in_a_flagfile_that_no_mode_knows_is_refused(main_process, tmp_pa
 @pytest.mark.parametrize("flagfile", sorted((ROOT / "configs").glob("*.flags")), ids=lambda path: path.name)
 def test_the_flag_files_that_come_along_hold_known_flags(mode, flagfile):
     config = MODES[mode].load_flags()
-    given = main._without_other_modes(["main.py", f"--flagfile={flagfile}"], config)
+    lines, _ = flag_files.split([f"--flagfile={flagfile}"])
     values = main._base_flags()
     define(config, values)
-    assert values(given)
+    assert values(["main.py", *flag_files.of_mode(lines, config)])
+
+
+def test_the_command_line_wins_over_a_flag_file_wherever_it_stands(main_process, tmp_path):
+    flagfile = tmp_path / "job.flags"
+    flagfile.write_text("--mode=verify_records\n--records_dir=of_the_file\n")
+    _one_line(main_process("--records_dir=of_the_line", "--flagfile", flagfile), "--records_dir=of_the_line")
+
+
+def test_a_flag_file_that_is_not_there(main_process, tmp_path):
+    _one_line(main_process("--mode=train", f"--flagfile={tmp_path / 'job.flags'}"), "job.flags: cannot be read")
+
+
+def test_json_that_describes_no_run_is_no_flag_file(main_process, tmp_path):
+    other = tmp_path / "config.json"
+    other.write_text("[1, 2]")
+    _one_line(main_process("--mode=train", f"--flagfile={other}"), str(other), "not the config.json of a run")
+
+
+def test_config_json_repeats_a_run(main_process, tmp_path, demo):
+    """To the last bit: the run's own flags, in another folder."""
+    run, again = demo[0] / "run", tmp_path / "again"
+    result = main_process("--mode=train", f"--flagfile={run / 'config.json'}", f"--run_dir={again}")
+    assert result.returncode == 0, result.stderr
+    assert (again / "history.csv").read_bytes() == (run / "history.csv").read_bytes()
 
 
 def test_demo_leaves_everything_behind(demo):

@@ -76,3 +76,11 @@ def test_folders_without_one_are_told_apart(tmp_path):
     (tmp_path / STATE_DIR).mkdir()
     with pytest.raises(UserError, match="did not finish here; run the same make_records command again"):
         load(tmp_path)
+
+
+def test_a_run_folder_is_not_taken_for_damaged_records(tmp_path):
+    """It holds a copy of the manifest: a reader would report its shards as lost, and advise to make them again."""
+    save(tmp_path, MANIFEST)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="is a folder that train wrote"):
+        load(tmp_path)

@@ -1,0 +1,78 @@
+"""Flags kept in files: one a line, as absl reads them, or the config.json of a run.
+
+    lines, others = split(["--mode=train", "--flagfile=job.flags"])
+    arguments = [*of_mode(lines, Train), *others]             # what comes last wins: the command line
+"""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+
+from absl import flags as absl_flags
+
+from flags.errors import UserError
+from flags.modes import MODES
+
+
+def split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The lines of the flag files that a command line names, and its other arguments.
+
+    Raises:
+      UserError: a flag file cannot be read, or is a JSON file that is not the config.json of a run.
+    """
+    lines, others = list[str](), list[str]()
+    arguments = iter(argv)
+    for argument in arguments:
+        if argument in ("--flagfile", "-flagfile"):
+            argument = f"--flagfile={next(arguments, '')}"
+        if not argument.startswith(("--flagfile=", "-flagfile=")):
+            others.append(argument)
+            continue
+        path = argument.partition("=")[2]
+        try:
+            lines += _lines_of_config(path) if path.endswith(".json") else (
+                absl_flags.FlagValues().read_flags_from_files([argument], force_gnu=False))
+        except (OSError, absl_flags.CantOpenFlagFileError) as error:
+            raise UserError(f"--flagfile={path}: cannot be read; check the path") from error
+    return lines, others
+
+
+def _lines_of_config(path: str) -> list[str]:
+    """What a run's config.json says, as flags: the way to repeat that run."""
+    with open(path, encoding="utf-8") as file:
+        try:
+            config = json.load(file)
+            del config["format"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"--flagfile={path}: is not the config.json of a run; give one that train wrote, or a "
+                            "file with one flag a line") from error
+    return [f"--{name}={_as_text(value)}" for name, value in config.items() if value is not None]
+
+
+def _as_text(value: object) -> str:
+    """A flag's value as absl reads it; elements of a list may hold commas."""
+    if not isinstance(value, list):
+        return str(value)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(value)
+    return text.getvalue()
+
+
+def of_mode(lines: Sequence[str], config_class: type) -> list[str]:
+    """The lines of a flag file without those that only other modes know.
+
+    So one file describes a whole job, records to export. What no mode knows stays in, and is refused.
+    """
+    others = set().union(*(names(mode.load_flags()) for mode in MODES.values())) - names(config_class)
+    return [line for line in lines if _flag_name(line) not in others]
+
+
+def names(config_class: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(config_class)}
+
+
+def _flag_name(argument: str) -> str:
+    name = argument.lstrip("-").partition("=")[0]
+    return name if "=" in argument else name.removeprefix("no")  # --nofresh is how absl writes --fresh=false
