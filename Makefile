@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow beam lint clean
+.PHONY: demo test slow beam lowest lint wheel clean
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -24,10 +24,26 @@ beam:  ## the tests of --runner=beam
 	.venv-beam/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam]'
 	.venv-beam/bin/python -m pytest tests/records/test_beam_runner.py
 
-lint: .venv/installed
+lowest:  ## the test suite with the lower end of every dependency's range, on Python 3.11
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints-lowest.txt \
+		--editable '.[test]'
+	.venv-lowest/bin/python -m pytest
+
+.venv/lint-installed: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+lint: .venv/lint-installed  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+wheel:  ## the wheel, in dist/, installed into an environment of its own where it runs the demo
+	rm -rf build dist .venv-wheel
+	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check dist/tagger-*.whl
+	cd .venv-wheel && bin/tagger --help && bin/tagger --mode=demo
+
 clean:
-	rm -rf .venv .venv-beam demo_run build dist *.egg-info
+	rm -rf .venv .venv-beam .venv-lowest .venv-wheel demo_run build dist *.egg-info

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from records.vocabulary import SPECIALS, Vocabulary
 from tests.records import folders
@@ -93,6 +94,13 @@ class Interrupt(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.epoch = epoch + 1
         self._at("epoch", epoch + 1)
+
+
+class FillMemory(keras.callbacks.Callback):
+    """--callbacks=tests.tagger.training:FillMemory asks TensorFlow for more memory than any machine has."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        tf.zeros([1 << 46])
 
 
 def arrays(run_dir: Path, prefix: str = "") -> dict[str, np.ndarray]:
