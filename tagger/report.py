@@ -39,9 +39,13 @@ def run(config: report_flags.Report) -> int:
     versions |= {name: metadata.version(name) for name in _PACKAGES if _installed(name)}
     output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
     write_atomic(output, report_page.page(found, others, unreadable, examples, versions))
-    print(f"{output} ({output.stat().length / 1e6:.1f} MB: {len(found.history)} epochs, "
-          f"{len(found.evaluations)} evaluations, {len(others)} other runs)")
+    print(f"{output} ({output.stat().length / 1e6:.1f} MB: {_counted(len(found.history), 'epoch')}, "
+          f"{_counted(len(found.evaluations), 'evaluation')}, {_counted(len(others), 'other run')})")
     return 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _installed(package: str) -> bool:

@@ -122,4 +122,5 @@ def _table(path: epath.Path, answer: dict) -> str:
             lines.append(line)
             line = "   "
         line += cell
-    return "\n".join([str(path), f"    {answer['caption'] or '(no words)'}", *lines, line])
+    return "\n".join([str(path), f"    {answer['caption'] or '(no words)'}",
+                      *(full.rstrip() for full in (*lines, line))])
