@@ -71,7 +71,8 @@ class MakeRecords:
     max_rejected: str | None = flag(
         None, "Stop before anything is written when more rows than this cannot be used, as 5% or a number. Default: "
         "any number of bad photos and captions is left out and listed, but a row whose photo does not exist stops "
-        "the run, as that is most often a wrong --images. Repeated rows and rows outside --split_lists do not count.")
+        "the run, as that is most often a wrong --images. Repeated rows, rows outside --split_lists and names in it "
+        "that have no row do not count.")
     overwrite: bool = flag(
         False, "Make the records anew where --records_dir holds records, finished or not, of other inputs or flags.")
     runner: str = flag(

@@ -4,6 +4,7 @@ It is filled in steps. A restarted run finds the table read and the photos check
 
     index.ingest(rows)                 every row of the caption table
     index.unchecked() / index.check()  what is in each photo; the words and tags of each caption
+    index.look_alikes() / index.tell_apart()   which photos are one picture
     index.resolve(splitter, seed)      one example per picture, in one split; repeated captions left out
     index.count_words(...)             words of the train split
     index.examples(split)              examples in the order of a seeded hash of their keys
@@ -36,13 +37,14 @@ CREATE TABLE images (
   id INTEGER PRIMARY KEY,       -- in order of first appearance
   key TEXT UNIQUE NOT NULL,
   checked INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, height INTEGER, width INTEGER, file_crc32c INTEGER, pixel_sha256 BLOB, reencode INTEGER,
-  stored_bytes INTEGER,
+  reason TEXT, height INTEGER, width INTEGER, file_crc32c INTEGER, reencode INTEGER, stored_bytes INTEGER,
+  pixel_crc32c BLOB,            -- equal for one picture, and by chance for others
+  pixel_sha256 BLOB,            -- of images whose pixel_crc32c others have too
   split TEXT,                   -- set on the image that stands for its picture
   position BLOB);               -- seeded hash of the key
 CREATE INDEX rows_of_image ON rows (image);
 CREATE INDEX rows_of_example ON rows (example, seq);
-CREATE INDEX images_by_pixels ON images (pixel_sha256, id);
+CREATE INDEX images_by_pixels ON images (pixel_crc32c, pixel_sha256, id);
 CREATE INDEX images_in_order ON images (split, position);
 """# A version of this program with other tables leaves this one's file alone.
 FILE = f"index-{hashlib.sha256(_SCHEMA.encode()).hexdigest()[:8]}.sqlite"
@@ -71,10 +73,19 @@ class ImageResult:
     height: int = 0
     width: int = 0
     file_crc32c: int = 0
-    pixel_sha256: bytes = b""
+    pixel_crc32c: bytes = b""
     reencode: bool = False
     stored_bytes: int = 0
     texts: tuple[tuple[int, str, str, str | None], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LookAlike:
+    """One photo whose pixels may be those of another; file_crc32c is its file's checksum when it was checked."""
+
+    image: int
+    key: str
+    file_crc32c: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -184,9 +195,9 @@ class Index:
         """Stores what was found, in one transaction."""
         self._db.execute("BEGIN")
         self._db.executemany(
-            "UPDATE images SET checked = 1, reason = ?, height = ?, width = ?, file_crc32c = ?, pixel_sha256 = ?, "
+            "UPDATE images SET checked = 1, reason = ?, height = ?, width = ?, file_crc32c = ?, pixel_crc32c = ?, "
             "reencode = ?, stored_bytes = ? WHERE id = ?",
-            [(r.reason, r.height, r.width, r.file_crc32c, r.pixel_sha256, r.reencode, r.stored_bytes, r.image)
+            [(r.reason, r.height, r.width, r.file_crc32c, r.pixel_crc32c, r.reencode, r.stored_bytes, r.image)
              for r in results])
         self._db.executemany("UPDATE rows SET reason = ? WHERE image = ?",
                              [(r.reason, r.image) for r in results if r.reason is not None])
@@ -194,10 +205,31 @@ class Index:
                              [(words, tags, reason, seq) for r in results for seq, words, tags, reason in r.texts])
         self._db.execute("COMMIT")
 
+    def look_alikes(self, chunk: int) -> Iterator[list[LookAlike]]:
+        """Images that share their pixel_crc32c with others and have no pixel_sha256, `chunk` at a time."""
+        last = 0
+        while found := self._db.execute(
+                "SELECT id, key, file_crc32c FROM images WHERE id > ? AND reason IS NULL AND pixel_sha256 IS NULL AND "
+                "EXISTS (SELECT 1 FROM images other WHERE other.pixel_crc32c = images.pixel_crc32c "
+                "AND other.id != images.id AND other.reason IS NULL) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
+            yield [LookAlike(*row) for row in found]
+            last = found[-1][0]
+
+    def tell_apart(self, sha256s: Sequence[tuple[int, bytes]]) -> None:
+        """Stores (image, pixel_sha256) pairs, in one transaction."""
+        self._db.execute("BEGIN")
+        self._db.executemany("UPDATE images SET pixel_sha256 = ? WHERE id = ?",
+                             [(sha256, image) for image, sha256 in sha256s])
+        self._db.execute("COMMIT")
+
+    def has_image(self, key: str) -> bool:
+        """Whether a row names it."""
+        return self._one("SELECT EXISTS (SELECT 1 FROM images WHERE key = ?)", (key,)) == 1
+
     def resolve(self, splitter: Splitter, seed: int) -> None:
         """Gives every picture one example in one split, and every caption its example or the reason it has none.
 
-        Pictures with equal pixels become one example under the first name that is in the most held-out of their
+        Photos with equal pixels become one example under the first name that is in the most held-out of their
         splits (test, then validation, then others, then train): what is evaluated is never trained on, and an
         official test set keeps its size.
         """
@@ -205,9 +237,10 @@ class Index:
         db.execute("BEGIN")
         db.execute("UPDATE rows SET example = NULL, left_out = NULL WHERE example IS NOT NULL OR left_out IS NOT NULL")
         db.execute("UPDATE images SET split = NULL WHERE split IS NOT NULL")
-        cursor = db.execute("SELECT pixel_sha256, id, key FROM images WHERE reason IS NULL ORDER BY pixel_sha256, id")
-        for _, group in itertools.groupby(cursor, key=lambda row: row[0]):
-            self._resolve_picture([(image, key) for _, image, key in group], splitter, seed)
+        cursor = db.execute("SELECT pixel_crc32c, pixel_sha256, id, key FROM images WHERE reason IS NULL "
+                            "ORDER BY pixel_crc32c, pixel_sha256, id")
+        for _, group in itertools.groupby(cursor, key=lambda row: row[:2]):
+            self._resolve_picture([(image, key) for _, _, image, key in group], splitter, seed)
         db.execute("COMMIT")
 
     def _resolve_picture(self, members: Sequence[tuple[int, str]], splitter: Splitter, seed: int) -> None:
@@ -275,7 +308,8 @@ class Index:
         """(image, kept as, split) of every image whose captions went to the example of another."""
         yield from self._db.execute(
             "SELECT other.key, kept.key, kept.split FROM images kept JOIN images other "
-            "ON other.pixel_sha256 = kept.pixel_sha256 AND other.id != kept.id "
+            "ON other.pixel_crc32c = kept.pixel_crc32c AND other.pixel_sha256 = kept.pixel_sha256 "
+            "AND other.id != kept.id "
             "WHERE kept.split IS NOT NULL AND other.reason IS NULL AND EXISTS "
             "(SELECT 1 FROM rows WHERE rows.image = other.id AND (rows.example IS NOT NULL OR rows.left_out LIKE ?)) "
             "ORDER BY other.id", (rejected.REPEATED + "%",))

@@ -39,37 +39,93 @@ def _start_worker(parent: Connection) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def ordered_map(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """Yields function(task) for every task, in order; with 0 workers in this process.
-
-    At most 4 tasks per worker are in flight, so that neither tasks nor results pile up in memory. Workers are
-    started afresh (spawn), never forked: the parent may have TensorFlow's threads. When the parent is killed,
-    raises, or drops the iterator, they end at once.
+def worth(count: int, most: int) -> int:
+    """How many processes to use for work that is worth starting `count`; 0: this one, as one more would not pay.
 
     Args:
-      function: a function of a module's top level; its tasks and results can be pickled.
-
-    Raises:
-      WorkerDied: a worker was killed. Results of tasks before the one it died in may not all have been yielded.
+      most: at most so many; 0: one per CPU.
     """
-    if workers < 1:
-        yield from map(function, tasks)
-        return
-    remaining = iter(tasks)
-    context = multiprocessing.get_context("spawn")
-    workers_end, own_end = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(workers_end,))
-    try:
-        flying: collections.deque[Future[Result]] = collections.deque(
-            pool.submit(function, task) for task in itertools.islice(remaining, _TASKS_PER_WORKER * workers))
-        while flying:
-            result = flying.popleft().result()
-            flying.extend(pool.submit(function, task) for task in itertools.islice(remaining, 1))
-            yield result
-        pool.shutdown()
-    except BrokenProcessPool as error:
-        raise WorkerDied("a worker process died") from error
-    finally:
-        own_end.close()
-        pool.shutdown(cancel_futures=True)
-        workers_end.close()
+    workers = min(most or cpus(), count)
+    return workers if workers > 1 else 0
+
+
+class Workers:
+    """Processes that map functions over tasks, one map after the other.
+
+        with Workers() as workers:
+            for result in workers.map(function, tasks, 4): ...
+
+    They are started by the first map and kept for the next: importing what they need takes longer than checking a
+    thousand photos. They are started afresh (spawn), never forked: the parent may have TensorFlow's threads. When the
+    parent is killed, raises, or leaves the `with` block, they end at once.
+
+    Attributes:
+      running: processes there are, or will be as soon as there is work for them.
+    """
+
+    def __init__(self) -> None:
+        self.running = 0
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all processes, whatever they are at."""
+        if self._pool is not None:
+            self._own_end.close()
+            self._pool.shutdown(cancel_futures=True)
+            self._workers_end.close()
+        self._pool, self.running = None, 0
+
+    def _start(self, count: int) -> ProcessPoolExecutor:
+        self.close()
+        context = multiprocessing.get_context("spawn")
+        self._workers_end, self._own_end = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker,
+                                         initargs=(self._workers_end,))
+        self.running = count
+        return self._pool
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Iterator[Result]:
+        """Yields function(task) for every task, in order.
+
+        At most 4 tasks per worker are in flight, so that neither tasks nor results pile up in memory. An iterator that
+        is dropped, or a function that raises, ends the processes.
+
+        Args:
+          function: a function of a module's top level; its tasks and results can be pickled.
+          count: processes; 0: this one. Those of an earlier map are used again when they are as many.
+
+        Raises:
+          WorkerDied: a worker was killed. Results of tasks before the one it died in may not all have been yielded.
+        """
+        if count < 1:
+            yield from map(function, tasks)
+            return
+        remaining = iter(tasks)
+        first = list(itertools.islice(remaining, _TASKS_PER_WORKER * count))
+        if not first:
+            return
+        pool = self._pool if self._pool and self.running == count else self._start(count)
+        try:
+            flying: collections.deque[Future[Result]] = collections.deque(pool.submit(function, task) for task in first)
+            while flying:
+                result = flying.popleft().result()
+                flying.extend(pool.submit(function, task) for task in itertools.islice(remaining, 1))
+                yield result
+        except BrokenProcessPool as error:
+            self.close()
+            raise WorkerDied("a worker process died") from error
+        except BaseException:
+            self.close()
+            raise
+
+
+def ordered_map(function: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Iterator[Result]:
+    """One map with `count` processes of its own; see Workers.map."""
+    with Workers() as workers:
+        yield from workers.map(function, tasks, count)

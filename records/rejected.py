@@ -1,6 +1,7 @@
 """What was left out of the records, row by row and by kind.
 
-rejected.jsonl has one line {"image", "row", "reason"} for every input row that is in no shard, in input order.
+rejected.jsonl has one line {"image", "row", "reason"} for every input row that is in no shard, in input order; after
+them, one for every name in --split_lists that no row of the table has.
 A reason reads "kind: details"; kinds are what is counted.
 """
 
@@ -8,14 +9,15 @@ import json
 from collections import Counter
 
 from flags.errors import UserError
-from records.images import MISSING
+from records.image_files import MISSING
 
 FILE = "rejected.jsonl"
 
 NO_SPLIT = "image is in no split list"
+UNUSED_NAME = "name in a split list has no caption"
 REPEATED = "caption repeats another row of the same image"
 # Left out by choice or without loss: these say nothing about the health of the input.
-_HARMLESS = (NO_SPLIT, REPEATED)
+_HARMLESS = (NO_SPLIT, UNUSED_NAME, REPEATED)
 
 
 def line(image: str, row: str, reason: str) -> str:

@@ -14,13 +14,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import google_crc32c
 from etils import epath
 
 from flags.errors import UserError
 from records.example import Example, encode
 from records.files import write_atomic
-from records.images import BadImage, check_image, read_image
+from records.image_files import read_unchanged
+from records.images import check_image
 from records.index import Planned
 from records.manifest import STATE_DIR, ShardInfo
 from records.output import AtomicOutput
@@ -163,16 +163,12 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
         return
     extractor = load_extractor(job.backbone)
     waiting: collections.deque[tuple[dict[str, Any], bytes]] = collections.deque()
-    failed: list[UserError] = []
 
     def images() -> Iterator[bytes]:
-        try:
-            for row in rows:
-                image = _stored(job, row)
-                waiting.append((row, image))
-                yield image
-        except UserError as error:  # tf.data runs this and would make another error of it
-            failed.append(error)
+        for row in rows:
+            image = _stored(job, row)
+            waiting.append((row, image))
+            yield image
 
     for feature in extractor.features(images()):
         row, image = waiting.popleft()
@@ -183,22 +179,13 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
                 raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from "
                                 "--captions")
         yield _example(row, image if job.store_images else None, feature.astype("<f2", copy=False).tobytes())
-    if failed:
-        raise failed[0]
     if waiting:
         raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} images")
 
 
 def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
-    try:
-        data = read_image(job.images_dir, row["key"])
-        if google_crc32c.value(data) == row["file_crc32c"]:
-            return check_image(data).storable if row["reencode"] else data
-        found = "its bytes changed"
-    except BadImage as error:
-        found = str(error)
-    raise UserError(f"image {row['key']!r} was good when it was checked, and is not what it was ({found}); nothing "
-                    "may change below --images while make_records works: run it again with --overwrite")
+    data = read_unchanged(job.images_dir, row["key"], row["file_crc32c"])
+    return check_image(data).storable if row["reencode"] else data
 
 
 def _example(row: dict[str, Any], image: bytes | None, feature: bytes | None) -> tuple[Example, list[int]]:

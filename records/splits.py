@@ -9,7 +9,7 @@ By fractions an image's split depends on its name and the seed alone, so adding 
 import dataclasses
 import errno
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from etils import epath
 
@@ -107,7 +107,20 @@ def _read_fractions(text: str) -> dict[str, float]:
 
 def _read_lists(text: str) -> dict[str, str]:
     result: dict[str, str] = {}
-    for name, file in pairs(text, "split_lists").items():
+    for key, file, number, split in listed_names(text):
+        if result.setdefault(key, split) != split:
+            raise UserError(f"--split_lists: {file}:{number}: {key} is in the list of {result[key]} too; "
+                            "an image belongs to one split, remove it from one of the lists")
+    return result
+
+
+def listed_names(split_lists: str) -> Iterator[tuple[str, str, int, str]]:
+    """(key, file, line, split) of every image name in the files of --split_lists, in order.
+
+    Raises:
+      UserError: a file cannot be read, names no image, or something that is no name.
+    """
+    for name, file in pairs(split_lists, "split_lists").items():
         split = _flag_split(name, "split_lists")
         try:
             if not epath.Path(file).exists():  # object stores raise errors of their own kind
@@ -118,17 +131,12 @@ def _read_lists(text: str) -> dict[str, str]:
                             "expected a text file with one image name a line") from error
         except UnicodeDecodeError as error:
             raise UserError(f"--split_lists: {file} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
-        before = len(result)
+        if not any(line.strip() for line in lines):
+            raise UserError(f"--split_lists: {file} names no image; expected one image name a line")
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                key = image_name(line)
+                yield image_name(line), file, number, split
             except BadField as error:
                 raise UserError(f"--split_lists: {file}:{number}: {error}") from error
-            if result.setdefault(key, split) != split:
-                raise UserError(f"--split_lists: {file}:{number}: {key} is in the list of {result[key]} too; "
-                                "an image belongs to one split, remove it from one of the lists")
-        if len(result) == before:
-            raise UserError(f"--split_lists: {file} names no image; expected one image name a line")
-    return result

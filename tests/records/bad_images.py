@@ -41,6 +41,15 @@ def _exif(orientation: int) -> Image.Exif:
     return exif
 
 
+def _exif_after_frame() -> bytes:
+    """EXIF that says to turn the image, between the frame's header and its pixels."""
+    data = encoded(photo(), "JPEG", exif=_exif(6))
+    start = data.index(b"\xff\xe1")
+    end = start + 2 + struct.unpack_from(">H", data, start + 2)[0]
+    scan = data.index(b"\xff\xda")
+    return data[:start] + data[end:scan] + data[start:end] + data[scan:]
+
+
 def _frames(kind: str) -> bytes:
     frames = [photo(which=which) for which in range(3)]
     return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -138,6 +147,7 @@ def usable() -> dict[str, Callable[[], bytes]]:
     for orientation in range(2, 9):
         files[f"orientation_{orientation}.jpg"] = (
             lambda orientation=orientation: encoded(photo(), "JPEG", exif=_exif(orientation)))
+    files["exif_after_frame.jpg"] = _exif_after_frame
     files["orientation_6.png"] = lambda: encoded(photo(), "PNG", exif=_exif(6))
     files["orientation_3.webp"] = lambda: encoded(photo(), "WEBP", exif=_exif(3))
     return files

@@ -9,7 +9,8 @@ import signal
 from PIL import Image, ImageEnhance, ImageOps
 
 from flags.make_records import MakeRecords
-from records.make_records import check_chunk, run
+from records.checking import check_chunk
+from records.make_records import run
 
 DEMO = pathlib.Path(__file__).parents[2] / "tagger" / "demo_data"
 PHOTOS = sorted((DEMO / "images").glob("*.jpg"))

@@ -19,6 +19,8 @@ def resolved(path, rows, pictures, splitter, inputs="inputs", seed=0):
     index.ingest(rows)
     for tasks in index.unchecked(2):
         index.check([checked(task, pictures.get(task.key, task.key.encode())) for task in tasks])
+    for photos in index.look_alikes(2):
+        index.tell_apart([(photo.image, pictures[photo.key] + b", exactly") for photo in photos])
     index.resolve(splitter, seed)
     return index
 
@@ -49,6 +51,21 @@ def test_a_picture_under_three_names_goes_to_the_most_held_out_split(tmp_path, s
     assert found(index) == {split: [(name, ["a says", "b says", "c says"])]}
     assert list(index.duplicates()) == [(other, name, split) for other in "abc" if other != name]
     assert list(index.rejected()) == []
+
+
+def test_photos_whose_checksums_agree_by_chance_are_told_apart(tmp_path):
+    index = Index(str(tmp_path / "index"), "inputs")
+    index.ingest([Row(name, f"{name} says", f"t:{name}", "train") for name in "abcde"])
+    (tasks,) = index.unchecked(5)
+    index.check([checked(task, b"alone" if task.key == "e" else b"same") for task in tasks])
+    exact = dict(zip("abcd", (b"one", b"two", b"one", b"two"), strict=True))
+    photos = [photo for chunk in index.look_alikes(3) for photo in chunk]
+    assert [photo.key for photo in photos] == list("abcd")
+    index.tell_apart([(photo.image, exact[photo.key]) for photo in photos])
+    assert list(index.look_alikes(3)) == []
+    index.resolve(Splitter(), 0)
+    assert found(index) == {"train": [("a", ["a says", "c says"]), ("b", ["b says", "d says"]), ("e", ["e says"])]}
+    assert list(index.duplicates()) == [("c", "a", "train"), ("d", "b", "train")]
 
 
 def test_a_row_that_is_in_no_list_does_not_come_in_by_its_twin(tmp_path):

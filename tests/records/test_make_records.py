@@ -19,6 +19,7 @@ from PIL import Image
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from records import manifest as manifests
+from records.images import check_image
 from records.make_records import run
 from records.verify import problems
 from tests.records.inputs import DEMO, PHOTOS, contents, deadly_check, make, write_captions, write_photos, write_table
@@ -54,7 +55,8 @@ def keys_of(folder, split=None):
 # --- purity -----------------------------------------------------------------------------------------------------
 
 
-def test_bytes_do_not_depend_on_the_number_of_workers_or_the_place(photos, records, tmp_path):
+def test_bytes_do_not_depend_on_the_number_of_workers_or_the_place(photos, records, tmp_path, monkeypatch):
+    monkeypatch.setattr("records.checking._PHOTOS_PER_WORKER", 20)  # so few photos would be left to one process
     moved = shutil.copytree(photos[0], tmp_path / "elsewhere")
     table = shutil.copy(photos[1], tmp_path / "table.csv")
     with_four = make(moved, table, tmp_path / "records", shards="train=4,validation=2", workers=4)
@@ -287,7 +289,7 @@ def test_max_rejected_stops_a_run_that_is_going_wrong(photos, tmp_path, limit):
 def test_a_photo_that_crashes_its_decoder_is_left_out(tmp_path, monkeypatch):
     names = write_photos(tmp_path / "images", 230, size=16)
     table = write_captions(tmp_path / "captions.csv", names, per_image=1)
-    monkeypatch.setattr("records.make_records.check_chunk", deadly_check)
+    monkeypatch.setattr("records.checking.check_chunk", deadly_check)
     records = make(tmp_path / "images", table, tmp_path / "r", workers=2)
     (line,) = (records / "rejected.jsonl").read_text().splitlines()
     assert json.loads(line)["image"] == "photo_0007.jpg" and "crashes its decoder" in line
@@ -342,10 +344,30 @@ def test_a_picture_under_two_names_is_one_example_in_the_held_out_split(tmp_path
     assert manifests.load(records).duplicates_merged == 2
 
 
-def test_photos_in_no_list_are_left_out_and_listed(photos, tmp_path):
-    (tmp_path / "train.txt").write_text("\n".join(f"photo_{i:04}.jpg" for i in range(80)))
+def test_pictures_with_equal_checksums_are_two_pictures(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    other = pixels.copy()
+    # CRC-32C is linear: it does not notice its own polynomial, 33 bits, added to what it is of.
+    other.reshape(-1)[90:95] ^= np.frombuffer((1 | 0x82F63B78 << 1).to_bytes(5, "little"), np.uint8)
+    for name, picture in (("a.png", pixels), ("b.png", other), ("c.png", pixels)):
+        Image.fromarray(picture).save(images / name)
+    hashes = [check_image((images / name).read_bytes()).pixel_hash for name in ("a.png", "b.png", "c.png")]
+    assert len(set(hashes)) == 1
+    table = write_table(tmp_path / "captions.csv", [(f"{name}.png", f"this is {name}") for name in "abc"])
+    records = make(images, table, tmp_path / "r", split_fractions="train=1")
+    assert sorted(keys_of(records)) == ["a.png", "b.png"]
+    assert manifests.load(records).duplicates_merged == 1
+
+
+def test_photos_in_no_list_and_names_of_no_photo_are_listed(photos, tmp_path):
+    (tmp_path / "train.txt").write_text("\n".join(f"photo_{i:04}.jpg" for i in range(80)) + "\n\nnowhere.jpg\n")
     records = make(*photos, tmp_path / "r", split_lists=f"train={tmp_path / 'train.txt'}", max_rejected="0")
-    assert manifests.load(records).rejected.by_reason == {"image is in no split list": 20}
+    assert manifests.load(records).rejected.by_reason == {"image is in no split list": 20,
+                                                          "name in a split list has no caption": 1}
+    assert json.loads((records / "rejected.jsonl").read_text().splitlines()[-1]) == {
+        "image": "nowhere.jpg", "row": "train.txt:82", "reason": "name in a split list has no caption"}
     assert len(keys_of(records)) == 80
 
 

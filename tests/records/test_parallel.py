@@ -9,7 +9,7 @@ import time
 import pytest
 
 from flags.errors import UserError
-from records.parallel import WorkerDied, ordered_map
+from records.parallel import WorkerDied, Workers, ordered_map
 from tests.records.inputs import DEMO
 
 
@@ -61,6 +61,24 @@ def test_errors_of_the_input_reach_the_caller(workers):
 def test_a_killed_worker_is_noticed():
     with pytest.raises(WorkerDied):
         list(ordered_map(die_at_five, range(20), 2))
+
+
+def test_workers_stay_for_the_next_map_and_are_replaced_when_one_died():
+    with Workers() as workers:
+        first, second = ({process for _, process in workers.map(slow_when_even, range(20), 2)} for _ in range(2))
+        assert first == second and len(first) == workers.running == 2
+        with pytest.raises(WorkerDied):
+            list(workers.map(die_at_five, range(20), 2))
+        third = {process for _, process in workers.map(slow_when_even, range(20), 2)}
+        assert len(third) == 2 and not third & first
+    for process in first | third:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_a_map_of_nothing_starts_nothing():
+    with Workers() as workers:
+        assert list(workers.map(slow_when_even, [], 2)) == [] and workers.running == 0
 
 
 def test_workers_end_when_their_parent_is_killed():

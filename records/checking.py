@@ -1,0 +1,90 @@
+"""Pass 1's look at every photo: whether it can be used, which others are the same picture, and what its captions say.
+
+Every photo is decoded to its last pixel once. Two photos are the same picture when the SHA-256 of their pixels is the
+same; as that takes a third as long as decoding, it is computed only of photos whose checksums (CRC-32C) agree.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterable
+
+import google_crc32c
+
+from records.image_files import BadImage, read_image, read_unchanged
+from records.images import check_image
+from records.index import ImageResult, ImageTask, Index, LookAlike
+from records.parallel import WorkerDied, Workers, worth
+from records.progress import Progress
+from records.text import tags, words
+
+_CHUNK = 16  # photos a worker checks at a time
+_PHOTOS_PER_WORKER = 100  # it takes about as long to start one
+
+
+def check_images(index: Index, images_dir: str, max_words: int, workers: Workers, most: int) -> None:
+    """Checks every photo of the index that was not checked yet.
+
+    Args:
+      max_words: captions with more are left out.
+      most: processes to use at most; 0: one per CPU.
+
+    Raises:
+      UserError: a photo changed meanwhile.
+      WorkerDied: a worker was killed, and not by a photo that it looked at first.
+    """
+    total, checked = index.image_counts()
+    check = functools.partial(check_chunk, images_dir=images_dir, max_words=max_words)
+    count = worth((total - checked) // _PHOTOS_PER_WORKER, most)
+    with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
+        def check_some(tasks: Iterable[list[ImageTask]], count: int) -> bool:
+            try:
+                for results in workers.map(check, tasks, count):
+                    index.check(results)
+                    progress.add(len(results))
+                return True
+            except WorkerDied:
+                return False
+
+        while not check_some(index.unchecked(_CHUNK), count):
+            # A photo took its process down, as damaged ones can in native code. It is one of those that were in
+            # flight: go through these one by one, and look at the first without a result in a process of its own.
+            if not check_some(itertools.islice(index.unchecked(1), 4 * count * _CHUNK), 1):
+                (task,) = next(index.unchecked(1))
+                if not check_some([[task]], 1):
+                    index.check([ImageResult(task.image, "image crashes its decoder: the process that read it died")])
+                    progress.add(1)
+    tell_apart = functools.partial(hash_chunk, images_dir=images_dir)
+    for sha256s in workers.map(tell_apart, index.look_alikes(_CHUNK), count):
+        index.tell_apart(sha256s)
+
+
+def check_chunk(tasks: list[ImageTask], images_dir: str, max_words: int) -> list[ImageResult]:
+    """Decodes some photos, and finds the words and tags of their captions."""
+    return [_check_one(task, images_dir, max_words) for task in tasks]
+
+
+def hash_chunk(photos: list[LookAlike], images_dir: str) -> list[tuple[int, bytes]]:
+    """The image and the SHA-256 of its pixels, of some photos that were good when they were checked."""
+    result = []
+    for photo in photos:
+        data = read_unchanged(images_dir, photo.key, photo.file_crc32c)
+        result.append((photo.image, check_image(data, exact_hash=True).pixel_hash))
+    return result
+
+
+def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
+    try:
+        data = read_image(images_dir, task.key)
+        image = check_image(data)
+    except BadImage as error:
+        return ImageResult(task.image, str(error))
+    texts: list[tuple[int, str, str, str | None]] = []
+    for seq, caption in task.captions:
+        found = words(caption)
+        if len(found) > max_words:
+            texts.append((seq, "", "", f"caption is too long: {len(found):,} words, --max_words_per_caption is "
+                          f"{max_words}"))
+        else:
+            texts.append((seq, " ".join(found), " ".join(tags(caption)), None))
+    return ImageResult(task.image, None, image.height, image.width, google_crc32c.value(data), image.pixel_hash,
+                       image.reencoded, len(image.storable), tuple(texts))

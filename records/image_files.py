@@ -1,0 +1,90 @@
+"""Bytes of the photos below --images, and of nothing else.
+
+    data = read_image(images_dir, "a/b.jpg")                  # BadImage says what is wrong
+    data = read_unchanged(images_dir, "a/b.jpg", crc32c)      # UserError when it is not what it was
+"""
+
+import errno
+import functools
+import os
+
+import google_crc32c
+from etils import epath
+
+from flags.errors import UserError
+
+MISSING = "image file does not exist"
+MAX_FILE_BYTES = 512 << 20
+
+
+class BadImage(Exception):
+    """The image cannot be used; str() is the reason, and its part before the first ':' the countable class."""
+
+
+def read_image(images_dir: str, name: str) -> bytes:
+    """The bytes of images_dir/name.
+
+    Raises:
+      BadImage: the name leads outside images_dir, directly or through a link, or the file cannot be read.
+    """
+    if not name or "\0" in name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
+        raise BadImage(f"image name leads outside --images: {name!r}")
+    try:
+        if "://" in images_dir:
+            return (epath.Path(images_dir) / name).read_bytes()
+        return _read_inside(images_dir, name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadImage(f"{MISSING}: {name!r}") from None
+    except (OSError, ValueError) as error:
+        raise BadImage(f"image file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+@functools.lru_cache(maxsize=1 << 12)  # photos share few folders, and resolving one costs as much as reading a photo
+def _is_inside(images_dir: str, name: str) -> bool:
+    root = os.path.realpath(images_dir)
+    return os.path.commonpath((root, os.path.realpath(os.path.join(root, name)))) == root
+
+
+def _read_inside(images_dir: str, name: str) -> bytes:
+    path = os.path.join(images_dir, name)
+    inside = _is_inside(images_dir, os.path.dirname(name))
+    flags = os.O_RDONLY | os.O_NONBLOCK  # a named pipe would wait for its other end, maybe for ever
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW) if inside else None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        inside = _is_inside.__wrapped__(images_dir, name)
+        handle = os.open(path, flags) if inside else None
+    if handle is None:
+        raise BadImage(f"image is a link that leads outside --images: {name!r}")
+    try:
+        size = os.fstat(handle).st_size
+        if size > MAX_FILE_BYTES:
+            raise BadImage(f"image file is too large: more than {MAX_FILE_BYTES >> 20} MB")
+        data = os.read(handle, size + 1)
+        while part := os.read(handle, 1 << 20) if len(data) < size else b"":
+            data += part
+        return data
+    finally:
+        os.close(handle)
+
+
+def read_unchanged(images_dir: str, name: str, crc32c: int) -> bytes:
+    """The bytes of an image that was found good before.
+
+    Args:
+      crc32c: of its bytes then.
+
+    Raises:
+      UserError: they are others now.
+    """
+    try:
+        data = read_image(images_dir, name)
+        if google_crc32c.value(data) == crc32c:
+            return data
+        found = "its bytes changed"
+    except BadImage as error:
+        found = str(error)
+    raise UserError(f"image {name!r} was good when it was checked, and is not what it was ({found}); nothing "
+                    "may change below --images while make_records works: run it again with --overwrite")
