@@ -5,13 +5,15 @@
     function           the same network as a tf.function, batch in memory
     bare backbone      what the Extractor computes: batch norm folded, weights constant, batch in memory
     extractor          the whole way from JPEG bytes to float16 features
-    bfloat16           the bare backbone with --backbone_precision=bfloat16
+    make_records       the whole job: check every photo, plan, features, shards on disk; its weights loaded before
+    bfloat16           the bare backbone with --backbone_precision=bfloat16, where this machine has arithmetic for it
 
 Runs alternate; medians. CPU time per image is shown too: it hardly moves when other programs run beside this one.
 Compare TF_ENABLE_ONEDNN_OPTS=1 and 0 in the environment; TensorFlow's own default depends on the CPU.
 """
 
 import argparse
+import contextlib
 import io
 import os
 import pathlib
@@ -25,35 +27,63 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import numpy as np
+import simplejpeg
 import tensorflow as tf
 
-from records.backbones import BACKBONES, load_backbone
+from flags.make_records import MakeRecords
+from records import make_records
+from records.backbones import BACKBONES, load_backbone, slow_precision
 from records.extract import BATCH_SIZE, Extractor
 from records.preprocess import decode_batch
 
 _DEMO = pathlib.Path(__file__).parents[1] / "tagger" / "demo_data" / "images"
 
 
+def photos(folder: pathlib.Path, count: int) -> list[bytes]:
+    """`count` different JPEGs: those of the folder, and then the same with a corner of noise."""
+    paths = sorted(folder.glob("*.jpg"))
+    files = [path.read_bytes() for path in paths[:count]]
+    for index in range(len(files), count):
+        pixels = simplejpeg.decode_jpeg(files[index % len(paths)]).copy()
+        pixels[:16, :16] = np.random.default_rng(index).integers(0, 256, (16, 16, 3), np.uint8)
+        files.append(simplejpeg.encode_jpeg(pixels, quality=85))
+    return files
+
+
+def write_input(folder: pathlib.Path, files: list[bytes]) -> None:
+    """The photos and five captions each, for make_records."""
+    (folder / "images").mkdir()
+    rows = ["image,caption"]
+    for index, data in enumerate(files):
+        (folder / "images" / f"{index:05}.jpg").write_bytes(data)
+        rows += [f"{index:05}.jpg,a dog runs after ball number {number} on the grass" for number in range(5)]
+    (folder / "captions.csv").write_text("\n".join(rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="resnet50", choices=BACKBONES)
     parser.add_argument("--weights", default=None, help="weights file; random weights when absent (no slower)")
-    parser.add_argument("--images", default=str(_DEMO), help="folder of JPEGs")
+    parser.add_argument("--images", type=pathlib.Path, default=_DEMO, help="folder of JPEGs")
     parser.add_argument("--batches", type=int, default=4, help="batches of 32 in a run")
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        measure(arguments, pathlib.Path(scratch))
 
+
+def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
+    """Prints the table."""
     spec = BACKBONES[arguments.backbone]
     model, weights = spec.build(arguments.weights), arguments.weights
     if weights is None:
-        weights = os.path.join(tempfile.mkdtemp(), "random.weights.h5")
+        weights = str(scratch / "random.weights.h5")
         model.save_weights(weights)
-    paths = sorted(pathlib.Path(arguments.images).glob("*.jpg"))
-    files = [paths[i % len(paths)].read_bytes() for i in range(BATCH_SIZE * arguments.batches)]
+    files = photos(arguments.images, BATCH_SIZE * arguments.batches)
+    write_input(scratch, files)
     batches = [decode_batch(files[i:i + BATCH_SIZE])[0] for i in range(0, len(files), BATCH_SIZE)]
     ready = [spec.preprocess(batch).numpy() for batch in batches]
     extractor = Extractor(load_backbone(spec.name, weights))
-    half = load_backbone(spec.name, weights, "bfloat16").frozen(BATCH_SIZE)
     function = tf.function(lambda images: model(spec.preprocess(images), training=False))
     bare = extractor.backbone.frozen(BATCH_SIZE)
 
@@ -67,14 +97,27 @@ def main() -> None:
     def each(compute: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[], np.ndarray]:
         return lambda: np.concatenate([compute(batch).numpy() for batch in batches])
 
+    def records() -> np.ndarray:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            make_records.run(MakeRecords(
+                images=str(scratch / "images"), captions=str(scratch / "captions.csv"), overwrite=True, name="bench",
+                records_dir=str(scratch / "records"), backbone=spec.name, backbone_weights=weights,
+                split_fractions="train=1"))
+        shards = tf.data.TFRecordDataset(sorted(map(str, (scratch / "records").glob("*.tfrecord-*"))))
+        examples = [tf.train.Example.FromString(data).features.feature for data in shards.as_numpy_iterator()]
+        by_key = {e["key"].bytes_list.value[0]: e["feature"].bytes_list.value[0] for e in examples}
+        return np.stack([np.frombuffer(by_key[key], "<f2") for key in sorted(by_key)])
+
     ways: dict[str, Callable[[], np.ndarray]] = {
         "notebook": notebook,
         "predict": lambda: np.concatenate([model.predict(batch, batch_size=BATCH_SIZE, verbose=0) for batch in ready]),
         "function": each(function),
         "bare backbone": each(bare),
         "extractor": lambda: np.stack([feature for feature in extractor.features(files) if feature is not None]),
-        "bfloat16": each(half),
+        "make_records": records,
     }
+    if slow_precision("bfloat16") is None:
+        ways["bfloat16"] = each(load_backbone(spec.name, weights, "bfloat16").frozen(BATCH_SIZE))
     expected = ways["function"]()
     wall: dict[str, list[float]] = {name: [] for name in ways}
     cpu: dict[str, list[float]] = {name: [] for name in ways}

@@ -8,17 +8,21 @@ The last batch is filled up with black images. So every image goes through the s
 is the same whatever images are beside it, before it, or left to another process.
 """
 
+import collections
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
+from records import jpeg
 from records.backbones import LoadedBackbone
-from records.preprocess import IMAGE_SIZE, decode_and_resize
+from records.parallel import cpus
+from records.preprocess import IMAGE_SIZE, decode_and_resize, decode_upright_jpeg
 
 BATCH_SIZE = 32
-_BATCHES_AHEAD = 2
+_BATCHES_AHEAD = 3  # one that is computed, two that are decoded meanwhile
 
 
 class Extractor:
@@ -33,45 +37,59 @@ class Extractor:
     def __init__(self, backbone: LoadedBackbone, batch_size: int = BATCH_SIZE):
         self.backbone, self.batch_size = backbone, batch_size
         self._compute = backbone.frozen(batch_size)
-        # Traced once: a dataset that maps the plain function would trace all decoders anew for every shard.
-        self._decode = tf.function(decode_and_resize, input_signature=[tf.TensorSpec([], tf.string)])
+        signature = [tf.TensorSpec([], tf.string)]
+        self._decode_any = tf.function(decode_and_resize, input_signature=signature)
+        self._decode_upright_jpeg = tf.function(decode_upright_jpeg, input_signature=signature)
 
     def features(self, images: Iterable[bytes]) -> Iterator[np.ndarray | None]:
         """Yields one float16 [F] array per image, in order; None for one that `decode_and_resize` refuses.
 
-        `images` is read ahead by a few batches on another thread; what it raises is raised here, after the features of
-        all images before it.
+        `images` is read ahead by a few batches; what it raises is raised here, after the features of all images before
+        it.
         """
-        expected = taken = 0
         failures: list[Exception] = []
 
-        def numbered() -> Iterator[tuple[int, bytes]]:
-            nonlocal taken
+        def until_failure() -> Iterator[bytes]:
             try:
-                for data in images:
-                    taken += 1
-                    yield taken - 1, data
-            except Exception as error:  # raised through the dataset, ignore_errors would end it as if complete
+                yield from images
+            except Exception as error:
                 failures.append(error)
 
-        for rows, features in self._batches(numbered):
-            for row, feature in zip(rows, features, strict=True):
-                yield from itertools.repeat(None, row - expected)
-                yield feature
-                expected = row + 1
-        yield from itertools.repeat(None, taken - expected)
+        remaining = until_failure()
+        with ThreadPoolExecutor(cpus()) as threads:
+            def decode_some(count: int) -> list[Future[np.ndarray | None]]:
+                return [threads.submit(self._decode, data) for data in itertools.islice(remaining, count)]
+
+            waiting = collections.deque(decode_some(_BATCHES_AHEAD * self.batch_size))
+            try:
+                while waiting:
+                    # A batch is full of images that decode: those that do not leave no gap.
+                    decoded: list[np.ndarray | None] = []
+                    good = 0
+                    while waiting and good < self.batch_size:
+                        decoded.append(waiting.popleft().result())
+                        good += decoded[-1] is not None
+                    waiting.extend(decode_some(len(decoded)))
+                    yield from self._features_of(decoded)
+            finally:
+                threads.shutdown(cancel_futures=True)
         if failures:
             raise failures[0]
 
-    def _batches(self, numbered: Callable[[], Iterator[tuple[int, bytes]]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Row numbers int64 [n] and their features float16 [n, F], n = batch_size but for the last batch."""
-        dataset = tf.data.Dataset.from_generator(
-            numbered, output_signature=(tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.string)))
-        dataset = dataset.map(lambda row, data: (row, self._decode(data)), num_parallel_calls=tf.data.AUTOTUNE)
-        dataset = dataset.ignore_errors(log_warning=False).batch(self.batch_size).prefetch(_BATCHES_AHEAD)
-        for rows, pixels in dataset:
-            count = rows.shape[0]
-            if count < self.batch_size:
-                filler = tf.zeros([self.batch_size - count, IMAGE_SIZE, IMAGE_SIZE, 3])
-                pixels = tf.concat([pixels, filler], 0)
-            yield rows.numpy(), self._compute(pixels)[:count].numpy().astype(np.float16)
+    def _decode(self, data: bytes) -> np.ndarray | None:
+        """float32 [224, 224, 3], or None."""
+        frame = jpeg.read_frame(data) if data.startswith(b"\xff\xd8\xff") else None
+        decode = self._decode_any if frame is None or frame.has_app1 else self._decode_upright_jpeg
+        try:
+            return decode(tf.constant(data)).numpy()
+        except tf.errors.OpError:
+            return None
+
+    def _features_of(self, decoded: list[np.ndarray | None]) -> Iterator[np.ndarray | None]:
+        good = [pixels for pixels in decoded if pixels is not None]
+        batch = np.zeros([self.batch_size, IMAGE_SIZE, IMAGE_SIZE, 3], np.float32)
+        if good:
+            np.stack(good, out=batch[:len(good)])
+        features = iter(self._compute(tf.constant(batch)).numpy().astype(np.float16) if good else ())
+        for pixels in decoded:
+            yield None if pixels is None else next(features)

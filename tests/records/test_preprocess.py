@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from records.images import check_image
-from records.preprocess import IMAGE_SIZE, MAX_PIXELS, decode_and_resize, decode_batch
+from records.preprocess import IMAGE_SIZE, MAX_PIXELS, decode_and_resize, decode_batch, decode_upright_jpeg
 from tests.records.bad_images import broken, encoded, photo, png_header, usable
 from tests.records.inputs import PHOTOS
 
@@ -50,6 +50,15 @@ def test_every_photo_is_the_antialiased_resize_of_its_decoded_values(batch):
     for data, image in zip(files, pixels, strict=True):
         decoded = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
         np.testing.assert_array_equal(image, tf.image.resize(decoded, [224, 224], antialias=True))
+
+
+@pytest.mark.parametrize("size", [(40, 30), (224, 224), (500, 375), (900, 1000)])
+def test_the_way_for_plain_jpegs_gives_the_same_bits(single, size):
+    for options in ({}, {"progressive": True}, {"subsampling": 0}):
+        data = encoded(photo(size), "JPEG", **options)
+        np.testing.assert_array_equal(tf.function(decode_upright_jpeg)(tf.constant(data)), single(data))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decode_upright_jpeg(data[:len(data) // 2])
 
 
 def test_what_is_served_is_what_was_recorded(batch):
