@@ -38,7 +38,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 def _log_ticks(low: float, high: float) -> list[float]:
     powers = range(math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9) + 1)
     result = [10.0 ** power for power in powers]
-    return result if len(result) > 1 else [result[0], result[0] * 10]
+    return result if len(result) > 1 else [result[0] / 10, result[0], result[0] * 10]  # a constant is no axis
 
 
 def _number(value: float) -> str:

@@ -145,3 +145,11 @@ def test_a_higher_value_is_drawn_higher():
     svg = xml.etree.ElementTree.fromstring(line_chart([Series("a", [1, 2], [1.0, 2.0])], "x", "y")).find("svg")
     first, second = (float(p.split(",")[1]) for p in svg.find("polyline").get("points").split())
     assert second < first
+
+
+def test_a_constant_on_a_logarithmic_axis_is_a_line_in_the_middle():
+    chart = line_chart([Series("rate", [1, 2, 3], [1e-3] * 3)], "epoch", "learning rate", log=True)
+    svg = xml.etree.ElementTree.fromstring(chart).find("svg")
+    heights = [float(line.get("y1")) for line in svg.iter("line") if line.get("class") == "grid"]
+    (drawn,) = {point.partition(",")[2] for point in svg.find("polyline").get("points").split()}
+    assert min(heights) + 20 < float(drawn) < max(heights) - 20
