@@ -1,8 +1,10 @@
-"""The same merge model trained four ways: `make(batches)` of each returns a function that trains on batch i.
+"""The same merge model trained in several ways: `make(batches)` gives a function that trains once on each batch.
 
-All use Adam with the same settings and dropout 0.5, and leave the weights updated after every call.
+A call is a pass over several batches, so that they share what `fit` costs to start, as those of an epoch do. All use
+Adam with the same settings and dropout 0.5, and leave the weights updated after every call.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,31 +13,42 @@ import numpy as np
 from benchmarks.training_data import FEATURE, VOCABULARY
 
 Batches = list[dict[str, np.ndarray]]
-Step = Callable[[int], Any]
+Pass = Callable[[], Any]
 
 
-def product(batches: Batches) -> Step:
+def product(batches: Batches) -> Pass:
     """This project's step."""
     import tensorflow as tf
 
     from tagger.devices import open_devices
+
+    stepper = stepper_on(open_devices("cpu"), {
+        "feature": tf.TensorSpec([None, FEATURE], tf.float16), "inputs": tf.TensorSpec([None, None], tf.int32),
+        "targets": tf.TensorSpec([None, None], tf.int32)})
+    tensors = [{name: tf.constant(value) for name, value in batch.items()} for batch in batches]
+
+    def train() -> None:
+        for step, batch in enumerate(tensors):
+            stepper.train(batch, step)
+
+    return train
+
+
+def stepper_on(devices: Any, spec: Any) -> Any:
+    """The `tagger.step.Stepper` of this project with the published settings, for batches of the given types."""
     from tagger.model import MergeModel
     from tagger.optimizer import FusedAdam
     from tagger.step import Stepper, cross_entropy
 
-    devices = open_devices("cpu")
     model = MergeModel(VOCABULARY)
     optimizer = FusedAdam(1e-3)
     optimizer.build(model.weights)
     stepper = Stepper(devices, model, optimizer, cross_entropy(), seed=0)
-    spec = {"feature": tf.TensorSpec([None, FEATURE], tf.float16), "inputs": tf.TensorSpec([None, None], tf.int32),
-            "targets": tf.TensorSpec([None, None], tf.int32)}
     stepper.compile(spec, spec)
-    tensors = [{name: tf.constant(value) for name, value in batch.items()} for batch in batches]
-    return lambda i: stepper.train(tensors[i], i)
+    return stepper
 
 
-def keras_fit(batches: Batches) -> Step:
+def keras_fit(batches: Batches) -> Pass:
     """Keras layers and `fit` on padded sequences: one pass over each caption, padding masked and without weight."""
     import keras
     import tensorflow as tf
@@ -49,16 +62,17 @@ def keras_fit(batches: Batches) -> Step:
     hidden = layers.Dense(128, "relu")(layers.Add()([steps, layers.Reshape((1, 256))(image)]))
     model = keras.Model([feature, words], layers.Dense(VOCABULARY)(layers.Dropout(0.5)(hidden)))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    data = [tf.data.Dataset.from_tensors((
+    each = [tf.data.Dataset.from_tensors((
         (b["feature"].astype(np.float32), b["inputs"]), b["targets"], (b["targets"] > 0).astype(np.float32)))
         for b in batches]
-    return lambda i: model.fit(data[i], verbose=0)
+    data = functools.reduce(tf.data.Dataset.concatenate, each)
+    return lambda: model.fit(data, verbose=0)
 
 
-def notebook(batches: Batches) -> Step:
+def notebook(batches: Batches) -> Pass:
     """The notebook's form: a generator of every prefix as a row of its own with a one-hot target, and `fit`.
 
-    It padded on the left, as `pad_sequences` does. One call is one batch of captions.
+    It padded on the left, as `pad_sequences` does.
     """
     import keras
 
@@ -68,8 +82,8 @@ def notebook(batches: Batches) -> Step:
     model = MergeModel(VOCABULARY).published(longest)
     model.compile("adam", "categorical_crossentropy")
 
-    def generate(batch):
-        while True:
+    def generate():
+        for batch in batches:
             features, prefixes, words = [], [], []
             for row, targets in enumerate(batch["targets"]):
                 ids = [int(i) for i in targets[targets > 0]]
@@ -80,20 +94,28 @@ def notebook(batches: Batches) -> Step:
                     words.append(keras.utils.to_categorical([word], num_classes=VOCABULARY)[0])
             yield (np.array(features, np.float32), np.array(prefixes)), np.array(words)
 
-    return lambda i: model.fit(generate(batches[i]), steps_per_epoch=1, epochs=1, verbose=0)
+    return lambda: model.fit(generate(), verbose=0)
 
 
-def pytorch(batches: Batches) -> Step:
+def pytorch(batches: Batches) -> Pass:
     """PyTorch: packed sequences, only real positions through the last layers, fused Adam."""
     return _pytorch(batches, packed=True)
 
 
-def pytorch_padded(batches: Batches) -> Step:
+def pytorch_keeping_memory(batches: Batches) -> Pass:
+    """The same with this project's setting of the C library, which spares PyTorch's logits new pages every step too."""
+    from tagger.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    return _pytorch(batches, packed=True)
+
+
+def pytorch_padded(batches: Batches) -> Pass:
     """The same with the LSTM on padded sequences, which its CPU kernels may like better."""
     return _pytorch(batches, packed=False)
 
 
-def _pytorch(batches: Batches, packed: bool) -> Step:
+def _pytorch(batches: Batches, packed: bool) -> Pass:
     import torch
     from torch import nn
     from torch.nn import functional as fn
@@ -128,15 +150,16 @@ def _pytorch(batches: Batches, packed: bool) -> Step:
         tensors.append((torch.from_numpy(batch["feature"]), torch.from_numpy(batch["inputs"]).long(), mask,
                         mask.sum(1), targets[mask]))
 
-    def step(i: int) -> None:
-        feature, inputs, mask, lengths, targets = tensors[i]
-        optimizer.zero_grad(set_to_none=True)
-        fn.cross_entropy(model(feature.float(), inputs, mask, lengths), targets).backward()
-        optimizer.step()
+    def train() -> None:
+        for feature, inputs, mask, lengths, targets in tensors:
+            optimizer.zero_grad(set_to_none=True)
+            fn.cross_entropy(model(feature.float(), inputs, mask, lengths), targets).backward()
+            optimizer.step()
 
-    return step
+    return train
 
 
-CONTENDERS: dict[str, Callable[[Batches], Step]] = {
+CONTENDERS: dict[str, Callable[[Batches], Pass]] = {
     "this project": product, "Keras fit": keras_fit, "notebook's form": notebook,
-    "PyTorch": pytorch, "PyTorch padded": pytorch_padded}
+    "PyTorch": pytorch, "PyTorch, LSTM on padded": pytorch_padded,
+    "PyTorch, freed memory kept": pytorch_keeping_memory}

@@ -89,5 +89,5 @@ def pieces(batch: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
         "image layer": (with_gradient(lambda k, b: tf.nn.relu(feature @ k + b), *image), 4 * rows * FEATURE * 256),
         "dropout": (dropout, 0),
         "packing": (tf.function(lambda: pack(targets > 0).index), 0),
-        "whole step": (lambda: step(0), flop(batch))}
+        "whole step": (step, flop(batch))}
     return {name: (median_ms(call), work) for name, (call, work) in calls.items()}

@@ -11,6 +11,7 @@ import os
 import tensorflow as tf
 
 from flags.errors import UserError
+from tagger.allocator import keep_freed_memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,7 @@ def open_devices(spec: str) -> Devices:
     if count < 1 or (workers > 1 and count > 1):
         raise UserError(f"--devices={spec}: expected at least one CPU device, and just one where TF_CONFIG names "
                         "several workers; start more workers instead")
+    keep_freed_memory()  # the memory of a CPU device is this process's
     try:
         tf.config.set_visible_devices([], "GPU")
         if count > 1:
