@@ -19,8 +19,8 @@ def duration(seconds: float) -> str:
 
 
 def _number(value: float) -> str:
-    """'9.5', '24' or '24,000': with a decimal only where that says more."""
-    return f"{value:,.1f}" if value < 9.95 and value != int(value) else f"{value:,.0f}"
+    """'0.023', '9.5', '24' or '24,000': two digits where there are fewer than two before the point."""
+    return f"{value:.2g}" if value < 9.95 and value != int(value) else f"{value:,.0f}"
 
 
 class Progress:

@@ -29,6 +29,10 @@ def test_a_slow_rate_shows_a_decimal(clock):
     assert _piped(clock, 20.0, 46) == ["work: 46 photos in 20 s (2.3/s)"]
 
 
+def test_a_very_slow_rate_is_not_nothing(clock):
+    assert _piped(clock, 43.0, 1) == ["work: 1/1 photos, 0.023/s", "work: 1 photos in 43 s (0.023/s)"]
+
+
 def test_a_fast_rate_shows_none(clock):
     assert _piped(clock, 2.0, 24_001) == ["work: 24,001 photos in 2 s (12,000/s)"]
 
