@@ -38,12 +38,13 @@ def stepper_on(devices: Any, spec: Any) -> Any:
     """The `tagger.step.Stepper` of this project with the published settings, for batches of the given types."""
     from tagger.model import MergeModel
     from tagger.optimizer import FusedAdam
-    from tagger.step import Stepper, cross_entropy
+    from tagger.objective import CrossEntropy
+    from tagger.step import Stepper
 
     model = MergeModel(VOCABULARY)
     optimizer = FusedAdam(1e-3)
     optimizer.build(model.weights)
-    stepper = Stepper(devices, model, optimizer, cross_entropy(), seed=0)
+    stepper = Stepper(devices, model, optimizer, CrossEntropy(), seed=0)
     stepper.compile(spec, spec)
     return stepper
 

@@ -38,6 +38,9 @@ class Train:
     warmup_steps: int = flag(0, "Updates over which the learning rate rises from 0; steadies large batches.")
     dropout: float = flag(0.5, "Share of units dropped after the LSTM and before the softmax, in steps of 1/256; "
                                "less for large sets, 0 to look for errors.")
+    feature_dropout: float = flag(0.0, "Share of the image feature's numbers dropped: against learning the train "
+                                       "photos by heart where they are few.")
+    embedding_dropout: float = flag(0.0, "Share of each word embedding's numbers dropped, likewise for the captions.")
     label_smoothing: float = flag(0.0, "Share of each target's probability spread evenly over the vocabulary, against "
                                        "overconfidence. The reported loss then includes it for train, not for "
                                        "validation.")
@@ -48,7 +51,24 @@ class Train:
     ema: float = flag(0.0, "Decay, such as 0.999, of a running average of the weights which is then what is validated "
                            "and kept as best; smooths out the last steps; 0 is off.")
 
+    tag_weight: float = flag(0.0, "Weight of learning which tags a caption of the photo has, as a second answer of the "
+                                  "same network, which then ranks the tags; 0 ranks them by the captions it would write. "
+                                  "A caption's tags cost about half as many nats as its words: 0.5 to 2 is sensible.")
+
+    # A second phase that learns from its own captions.
+    self_critical_epochs: int = flag(0, "Passes over the photos of the train split, after the epochs above, in which "
+                                        "captions that the model samples are made more or less probable by their "
+                                        "CIDEr-D. The first phase is then a run of its own in RUN_DIR/cross_entropy; "
+                                        "--init_from takes its place. --batch_size is photos here.")
+    self_critical_learning_rate: float = flag(1e-4, "Adam's step size in that phase.")
+    self_critical_samples: int = flag(5, "Captions sampled per photo and step; each is compared with the others.")
+    supervised_weight: float = flag(0.0, "Weight, in that phase, of the first phase's loss per caption beside the reward "
+                                         "(CIDEr-D / 100 points): keeps captions close to people's.")
+
     # What ends or slows the run: the published callbacks.
+    monitor: str = flag("val_loss", "What the best epoch, patience and plateaus go by. val_cider writes captions for the "
+                                    "validation split after every epoch and scores them; the self-critical phase always "
+                                    "does.", choices=("val_loss", "val_cider"))
     patience: int = flag(5, "Epochs without a better validation loss after which the run stops; its best weights are "
                             "the result. 0 never stops early.")
     plateau_patience: int = flag(3, "Epochs without a better validation loss after which the learning rate is "

@@ -59,7 +59,7 @@ class Held:
             self.feature = tf.convert_to_tensor(feature)
             self.key = tf.constant(np.concatenate([*keys, np.array([b""], object)]), tf.string)
             self.tokens = tf.constant(tokens)
-            self._gather_graph = tf.function(self._gather)  # made once, not in every epoch
+            self._rows_graph = tf.function(self.rows)  # made once, not in every epoch
             self.start, self.length, self.image = tf.constant(start), tf.constant(length), tf.constant(image)
 
     def batches(self, plan: np.ndarray, rows: slice, first_step: int) -> tf.data.Dataset:
@@ -71,16 +71,20 @@ class Held:
         lengths = np.append(self.lengths, 0).astype(np.int32)
         width = np.max(lengths[plan], axis=1, initial=1).astype(np.int32)
         return tf.data.Dataset.from_tensor_slices((np.ascontiguousarray(plan[:, rows]), width)).map(
-            self._gather_graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            self._rows_graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
-    def _gather(self, captions: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
+    def rows(self, captions: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The dict that training gets of captions int32 [b], `width` targets wide."""
         image = tf.gather(self.image, captions)
+        return batch(tf.gather(self.key, image), tf.gather(self.feature, image), self.targets(captions, width))
+
+    def targets(self, captions: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+        """Words and <end> of captions int32 [b]: int32 [b, width], right-padded with 0."""
         start, length = tf.gather(self.start, captions), tf.gather(self.length, captions)
         column = tf.range(width)
         real = column < length[:, None]  # [b, width]
         place = tf.where(real, start[:, None] + tf.cast(column, tf.int64), 0)
-        targets = tf.where(real, tf.gather(self.tokens, place), 0)
-        return batch(tf.gather(self.key, image), tf.gather(self.feature, image), targets)
+        return tf.where(real, tf.gather(self.tokens, place), 0)
 
 
 def batch(key: tf.Tensor, feature: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -24,8 +24,8 @@ from records.reader import Split, images, open_split, reading_errors
 
 __all__ = ["Split", "TrainBatches", "images", "open_split", "reading_errors"]
 
-_MIB = 1 << 20
-_LEAST_BUFFERS = 64 * _MIB  # what tf.data's buffers may take however small --ram_budget_mb is
+MIB = 1 << 20
+_LEAST_BUFFERS = 64 * MIB  # what tf.data's buffers may take however small --ram_budget_mb is
 
 
 class TrainBatches:
@@ -62,7 +62,7 @@ class TrainBatches:
                             f"multiple of {hosts}")
         self._split, self._batch_size, self._seed = split, global_batch_size, seed
         self._host, self._hosts, self._threads = host, hosts, threads
-        self._ram_budget, self._bucket_batches = ram_budget_mb * _MIB, bucket_batches
+        self._ram_budget, self._bucket_batches = ram_budget_mb * MIB, bucket_batches
         self._vocabulary_size = vocabulary_size or split.manifest.vocabulary_size
         self._held: memory.Held | None = None
         self.captions, self.tokens = split.info.captions, split.info.tokens
@@ -83,29 +83,29 @@ class TrainBatches:
           T fits the longest caption of the global batch; of this host's rows when streaming.
         """
         if self.in_memory:
-            held = self._hold()
+            held = self.hold()
             plan = batches.epoch_plan(held.lengths, self._batch_size, self._bucket_batches, self._seed, epoch)
-            return self._finish(held.batches(plan, self._rows(), start_step))
-        return self._finish(self._lanes.batches(self._own, start_step, (self._seed, epoch)))
+            return self.finish(held.batches(plan, self.rows(), start_step))
+        return self.finish(self._lanes.batches(self._own, start_step, (self._seed, epoch)))
 
     def ordered(self) -> tf.data.Dataset:
         """The same dicts in a fixed order, for validation: every caption once."""
         if self.in_memory:
-            held = self._hold()
+            held = self.hold()
             plan = batches.pad_plan(np.arange(self.captions), self._batch_size)
-            return self._finish(held.batches(plan, self._rows(), 0))
-        return self._finish(self._lanes.batches(self._own, 0, None))
+            return self.finish(held.batches(plan, self.rows(), 0))
+        return self.finish(self._lanes.batches(self._own, 0, None))
 
-    def _hold(self) -> memory.Held:
+    def hold(self) -> memory.Held:
         if self._held is None:
             self._held = memory.Held(self._split, self._vocabulary_size)
         return self._held
 
-    def _rows(self) -> slice:
+    def rows(self) -> slice:
         each = self._batch_size // self._hosts
         return slice(self._host * each, (self._host + 1) * each)
 
-    def _finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    def finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.ram_budget = max(self._ram_budget, _LEAST_BUFFERS)

@@ -15,25 +15,28 @@ from tagger.run_dir import WEIGHTS_FILE, load_weights, save_weights
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the lowest validation loss in best.weights.h5, and ends with them.
+    """Keeps the weights of the epoch with the best validation in best.weights.h5, and ends with them.
 
     What ModelCheckpoint and EarlyStopping's restore_best_weights do, but written whole or not at all, on any file
     system, and with the file as the only memory, so that a restarted run ends with the same weights.
 
     Attributes:
-      best: lowest validation loss so far, infinite before the first epoch. best_epoch: its epoch, from 0.
+      best: best value of the monitored quantity so far, infinite before the first epoch. best_epoch: its epoch,
+        from 0.
     """
 
-    def __init__(self, model: MergeModel, max_length: int, run_dir: epath.PathLike, write: bool):
-        """write: whether this host writes files."""
+    def __init__(self, model: MergeModel, max_length: int, run_dir: epath.PathLike, write: bool,
+                 monitor: str = "val_loss"):
+        """write: whether this host writes files. monitor: val_loss, where less is better, or val_cider."""
         super().__init__()
+        self.monitor, self._sign = monitor, 1 if mode(monitor) == "min" else -1
         self._merge_model, self._max_length, self._write = model, max_length, write
         self._path = epath.Path(run_dir) / WEIGHTS_FILE
-        self.best, self.best_epoch = math.inf, -1
+        self.best, self.best_epoch = self._sign * math.inf, -1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if logs and logs["val_loss"] < self.best:
-            self.best, self.best_epoch = float(logs["val_loss"]), epoch
+        if logs and self._sign * logs[self.monitor] < self._sign * self.best:
+            self.best, self.best_epoch = float(logs[self.monitor]), epoch
             if self._write:
                 save_weights(self._merge_model, self._max_length, self._path)
 
@@ -42,15 +45,22 @@ class BestWeights(keras.callbacks.Callback):
             load_weights(self._merge_model, self._path)
 
 
+def mode(monitor: str) -> str:
+    """"min" or "max": which values of --monitor are better."""
+    return "min" if monitor == "val_loss" else "max"
+
+
 def make_callbacks(config: Train, model: MergeModel, max_length: int, write: bool) -> list[keras.callbacks.Callback]:
     """The published callbacks as `config` sets them, then those of --callbacks."""
-    callbacks: list[keras.callbacks.Callback] = [BestWeights(model, max_length, config.run_dir, write)]
+    callbacks: list[keras.callbacks.Callback] = [
+        BestWeights(model, max_length, config.run_dir, write, config.monitor)]
     if config.patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=config.patience))
+        callbacks.append(keras.callbacks.EarlyStopping(
+            config.monitor, patience=config.patience, mode=mode(config.monitor)))
     if config.plateau_patience:
         callbacks.append(keras.callbacks.ReduceLROnPlateau(
-            "val_loss", factor=config.plateau_factor, patience=config.plateau_patience,
-            min_lr=config.min_learning_rate))
+            config.monitor, factor=config.plateau_factor, patience=config.plateau_patience,
+            min_lr=config.min_learning_rate, mode=mode(config.monitor)))
     return callbacks + [_named(name) for name in config.callbacks]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from records.vocabulary import Vocabulary
-from tagger.beam_search import State, beam_search
+from tagger.beam_search import Beams, State, beam_search
 from tagger.model import MergeModel
 from tagger.repeats import Blocker
 from tagger.tag_scores import noise, word_marginals
@@ -31,7 +31,8 @@ class Decoded(NamedTuple):
       score: float32 [B], geometric mean of the probabilities of the caption's words and its <end>, in (0, 1].
       tags: string [B, n], most probable first; "" where the vocabulary has fewer than n tags.
       tag_scores: float32 [B, n] in [0, 1], estimated probability that the tag occurs in a caption of the photo.
-      word_scores: float32 [B, V], the same probability for every word of the vocabulary, tag or not.
+      word_scores: float32 [B, V], the same probability for every word of the vocabulary; of words that are no tags, 0
+        where the models were trained to rank tags.
     """
 
     tokens: tf.Tensor
@@ -43,6 +44,9 @@ class Decoded(NamedTuple):
 
 class Decoder(tf.Module):
     """Beam search and tag ranking over one model or over the mean of the probabilities of several.
+
+    Tags are ranked by the models' own answer (`MergeModel.tag_logits`) where all of them were trained for it with
+    --tag_weight, else by the captions that they would write (tagger.tag_scores).
 
     Args:
       models: models over the same vocabulary and features.
@@ -62,6 +66,7 @@ class Decoder(tf.Module):
         self.models = list(models)
         self.max_length = max_length
         self._words = np.asarray(("", "", "", *vocabulary.words[3:]), object)  # specials are never shown
+        self._is_tag = np.asarray(vocabulary.is_tag, np.float32)
         self._tag_ids = np.flatnonzero(vocabulary.is_tag).astype(np.int32)
         self.tags = tags
         self._noise = noise(tag_samples, max_length)
@@ -78,18 +83,33 @@ class Decoder(tf.Module):
           length_penalty: a caption's rank is its log probability / length ** length_penalty.
           max_length: words of the longest caption, clipped to 1 … the constructor's; None for the constructor's.
         """
-        limit = tf.clip_by_value(self.max_length if max_length is None else max_length, 1, self.max_length)
-        width = tf.clip_by_value(beam_width, 1, MAX_BEAM_WIDTH)
-        beams = beam_search(self._start, self._step, feature, self._blocker, width, length_penalty, limit)
+        limit = self._limit(max_length)
+        beams = self.search(feature, beam_width, length_penalty, limit)
         length = tf.cast(beams.length[:, 0], tf.float32)
-        word_scores = word_marginals(self._start, self._step, feature, self._noise, beams, limit)
+        word_scores = self._word_scores(feature, beams, limit)
         tags, tag_scores = self._rank(word_scores)
         return Decoded(beams.tokens[:, 0], tf.exp(beams.log_probability[:, 0] / length), tags, tag_scores, word_scores)
+
+    def search(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
+               max_length: tf.Tensor | int | None = None) -> Beams:
+        """The captions that beam search finishes, best first; arguments as of `decode`."""
+        width = tf.clip_by_value(beam_width, 1, MAX_BEAM_WIDTH)
+        return beam_search(self._start, self._step, feature, self._blocker, width, length_penalty,
+                           self._limit(max_length))
+
+    def _limit(self, max_length: tf.Tensor | int | None) -> tf.Tensor:
+        return tf.clip_by_value(self.max_length if max_length is None else max_length, 1, self.max_length)
 
     def text(self, tokens: tf.Tensor) -> tf.Tensor:
         """Captions string [B] of word ids int32 [B, L]: words joined by one space."""
         words = tf.gather(tf.constant(list(self._words)), tokens)
         return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+
+    def _word_scores(self, feature: tf.Tensor, beams: Beams, limit: tf.Tensor) -> tf.Tensor:
+        if not all(model.tag_prompt for model in self.models):
+            return word_marginals(self._start, self._step, feature, self._noise, beams, limit)
+        p = [tf.sigmoid(model.tag_logits(model.image(feature))) for model in self.models]
+        return tf.add_n(p) / len(p) * self._is_tag
 
     def _rank(self, word_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The n most probable tags string [B, n] with their scores; equal scores in order of the vocabulary."""

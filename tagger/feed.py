@@ -7,20 +7,18 @@ where the number does not divide: 64 rows on 3 replicas are 22, 22 and 20 + 2 of
 
 import tensorflow as tf
 
+from records.image_batches import ImageBatches
 from records.pipeline import TrainBatches
 from tagger.devices import Devices
 
-_USED = ("feature", "inputs", "targets")
-
-
 class Feed:
-    """One split as (distributed) datasets of feature, inputs and targets.
+    """One split as (distributed) datasets of what a step reads: all but the keys.
 
     Attributes:
       steps: batches in an epoch.
     """
 
-    def __init__(self, batches: TrainBatches, devices: Devices):
+    def __init__(self, batches: TrainBatches | ImageBatches, devices: Devices):
         self._batches, self._devices = batches, devices
         self.steps = batches.steps_per_epoch
 
@@ -29,7 +27,7 @@ class Feed:
         return self._distribute(self._batches.epoch(epoch, start_step))
 
     def ordered(self) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-        """Every caption once, in a fixed order."""
+        """Every caption once, in a fixed order; of TrainBatches only."""
         return self._distribute(self._batches.ordered())
 
     def keys(self, epoch: int, step: int) -> list[str]:
@@ -39,7 +37,7 @@ class Feed:
 
     def _distribute(self, dataset: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         replicas, strategy = self._devices.local_replicas, self._devices.strategy
-        dataset = dataset.map(lambda batch: {name: batch[name] for name in _USED})
+        dataset = dataset.map(lambda batch: {name: value for name, value in batch.items() if name != "key"})
         if replicas > 1:
             dataset = dataset.flat_map(lambda batch: tf.data.Dataset.from_tensor_slices(divide(batch, replicas)))
         if self._devices.replicas == 1:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -43,8 +43,13 @@ class Loop:
     """One run, from wherever its folder says that it stopped."""
 
     def __init__(self, config: Train, devices: Devices, model: keras.Model, optimizer: FusedAdam, stepper: Stepper,
-                 train: Feed, validation: Feed, callbacks: Sequence[keras.callbacks.Callback]):
-        """model: the published Keras model over the weights that are trained; callbacks see it."""
+                 train: Feed, validation: Feed, callbacks: Sequence[keras.callbacks.Callback],
+                 score_captions: Callable[[], float] | None = None):
+        """Args other than those of the parts:
+          model: the published Keras model over the weights that are trained; callbacks see it.
+          score_captions: gives the epoch's val_cider, for --monitor=val_cider.
+        """
+        self._score_captions = score_captions
         self._config, self._devices, self._model = config, devices, model
         self._optimizer, self._stepper, self._train, self._validation = optimizer, stepper, train, validation
         model.optimizer, model.stop_training = optimizer, False
@@ -151,11 +156,11 @@ class Loop:
             raise UserError(f"the validation loss is not finite after epoch {self._epoch + 1}; lower --learning_rate "
                             f"(now {self._config.learning_rate}) or set --clip_norm=1")
         # The shortest decimal that is this float32: 0.001, not 0.0010000000474974513.
-        row = history.Epoch(self._epoch + 1, trained.mean, validated.mean, float(str(rate)))
+        row = history.Epoch(self._epoch + 1, trained.mean, validated.mean, float(str(rate)),
+                            self._score_captions() if self._score_captions else None)
         self._rows.append(row)
         self._callback_list.on_test_end({"loss": row.val_loss})
-        self._callback_list.on_epoch_end(
-            self._epoch, {"loss": row.loss, "val_loss": row.val_loss, "learning_rate": row.learning_rate})
+        self._callback_list.on_epoch_end(self._epoch, _scalars(row))
         self._stepper.use_current()
         self._epoch, self._step = self._epoch + 1, 0
         self._stepper.trained.reset()
@@ -189,14 +194,13 @@ class Loop:
         if not self._devices.is_chief:
             return
         best = history.best(self._rows)
-        mark = "best so far" if best is row else f"best {best.val_loss:.4f} in epoch {best.epoch}"
+        mark = "best so far" if best is row else f"best {_validated(best)} in epoch {best.epoch}"
         cost = self._costs[-1] if self._costs and self._costs[-1].epoch == row.epoch else None
         speed = (f", {cost.tokens_per_s:,.0f} tokens/s, {cost.step_ms:.0f} ms a step, {cost.data_wait:.1%} waiting"
                  if cost else "")
-        _say(f"epoch {row.epoch}/{self._config.epochs}: loss {row.loss:.4f}, val_loss {row.val_loss:.4f} ({mark}), "
+        _say(f"epoch {row.epoch}/{self._config.epochs}: loss {row.loss:.4f}, {_validated(row)} ({mark}), "
              f"learning rate {row.learning_rate:.3g}{speed}")
-        scalars = {"loss": row.loss, "val_loss": row.val_loss, "learning_rate": row.learning_rate}
-        self._write_scalars(row.epoch, "epoch", scalars)
+        self._write_scalars(row.epoch, "epoch", _scalars(row))
         self._write_tables()
         if time.monotonic() - self._plotted_at > _PLOT_EVERY_S:
             plot.plot_loss(self._config.run_dir, self._rows)
@@ -213,7 +217,7 @@ class Loop:
         self._writer.close()
         best = history.best(self._rows)
         early = "stopped early after " if self._model.stop_training else ""
-        _say(f"{early}{len(self._rows)} epochs; best validation loss {best.val_loss:.4f} in epoch {best.epoch}: "
+        _say(f"{early}{len(self._rows)} epochs; best {_validated(best)} in epoch {best.epoch}: "
              f"{epath.Path(self._config.run_dir) / 'best.weights.h5'}")
 
     def _write_scalars(self, step: int, group: str, scalars: dict[str, float]) -> None:
@@ -326,6 +330,15 @@ class _Meter:
         cost = self.cost(0, sums, step)
         return (f"loss {sums.mean:.4f}, {cost.tokens_per_s:,.0f} tokens/s, {cost.captions_per_s:,.0f} captions/s, "
                 f"{cost.step_ms:.0f} ms a step, {cost.data_wait:.1%} waiting")
+
+
+def _scalars(row: history.Epoch) -> dict[str, float]:
+    """What callbacks and TensorBoard get of an epoch."""
+    return {name: value for name, value in vars(row).items() if name != "epoch" and value is not None}
+
+
+def _validated(row: history.Epoch) -> str:
+    return f"val_loss {row.val_loss:.4f}" + (f", val_cider {row.val_cider:.2f}" if row.val_cider is not None else "")
 
 
 def _say(line: str) -> None:

@@ -15,11 +15,15 @@ as first step of the sequence and the merge by addition.
 import keras
 import tensorflow as tf
 
+from records.vocabulary import END
 from tagger import dropout as dropout_lib
 from tagger.lstm import cell, packed_lstm
 from tagger.packing import Packing, pack
 
 State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+# Added to the first number of a dropout seed, so that each place that drops units has random bytes of its own.
+_FEATURE_STREAM, _WORD_STREAM, _TAG_STREAM = 1 << 28, 2 << 28, 3 << 28
 
 
 class MergeModel(tf.Module):
@@ -28,18 +32,22 @@ class MergeModel(tf.Module):
     Attributes:
       vocabulary_size: V, output classes; ids 0 (pad), 1 (end), 2 (unknown), then words.
       feature_size: F. units: width of image projection, embedding and LSTM. hidden_size: width before the logits.
-      dropout: rate of both dropouts, used only where a dropout seed is given.
+      dropout: rate of both dropouts, used only where a dropout seed is given. feature_dropout, embedding_dropout: of
+        the image's feature and of the words' embeddings, likewise.
+      tag_prompt: whether `tag_logits` is trained; see there.
       compute_dtype: dtype of everything before the logits; weights and logits stay float32.
       whole_grid: run the LSTM through the Keras layer on all B * T1 positions, padding included: that is the path
         with cuDNN kernels, and the one whose shapes XLA knows. Right-padding needs no mask in a causal LSTM.
     """
 
     def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
-                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", whole_grid: bool = False):
+                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", whole_grid: bool = False,
+                 feature_dropout: float = 0.0, embedding_dropout: float = 0.0, tag_prompt: bool = False):
         """Builds all weights; initial values are a function of `seed` and the sizes."""
         super().__init__(name="merge_model")
         self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
         self.hidden_size, self.dropout, self.whole_grid = hidden_size, dropout, whole_grid
+        self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
         self.compute_dtype = tf.as_dtype(compute_dtype)
         init = keras.initializers
         glorot = [init.GlorotUniform(seed=seed * 8 + k) for k in range(4)]
@@ -87,12 +95,28 @@ class MergeModel(tf.Module):
         hidden = keras.layers.Dropout(self.dropout)(self.hidden_dense(merged))
         return keras.Model([feature, prefix], self.output_dense(hidden), name="merge_model")
 
-    def hidden(self, feature: tf.Tensor, inputs: tf.Tensor, packing: Packing, dropout_seed: tf.Tensor | None = None,
+    def image(self, feature: tf.Tensor, dropout_seed: tf.Tensor | None = None, first_row: tf.Tensor | int = 0
+              ) -> tf.Tensor:
+        """The projected image [B, units], of the compute dtype.
+
+        Args:
+          feature: [B, F] image features, any float dtype.
+          dropout_seed: int32 [2], or None for no dropout.
+          first_row: place of row 0 in the global batch; decides its dropout.
+        """
+        feature = tf.cast(feature, self.compute_dtype)
+        if dropout_seed is not None and self.feature_dropout:
+            width = -(-self.feature_size // 16) * 16
+            noise = dropout_lib.random_bytes(dropout_seed + [_FEATURE_STREAM, 0], first_row, tf.shape(feature)[0], width)
+            feature = dropout_lib.drop(feature, noise[:, :self.feature_size], self.feature_dropout)
+        return tf.nn.relu(self._linear(self.image_dense, feature))
+
+    def hidden(self, image: tf.Tensor, inputs: tf.Tensor, packing: Packing, dropout_seed: tf.Tensor | None = None,
                first_row: tf.Tensor | int = 0) -> tf.Tensor:
         """What the output layer sees at each packed position, in one pass over the captions.
 
         Args:
-          feature: [B, F] image features, any float dtype.
+          image: [B, units] from `image`.
           inputs: int32 [B, T] word ids, right-padded.
           packing: the real ones of the B * (T + 1) positions.
           dropout_seed: int32 [2], or None for no dropout.
@@ -101,29 +125,67 @@ class MergeModel(tf.Module):
         Returns:
           [N, hidden_size] in packed order, of the compute dtype.
         """
-        dtype, positions = self.compute_dtype, tf.shape(inputs)[1] + 1
-        image = tf.nn.relu(self._linear(self.image_dense, tf.cast(feature, dtype)))
+        dtype, rows, positions = self.compute_dtype, tf.shape(inputs)[0], tf.shape(inputs)[1] + 1
         table = tf.cast(_value(self.word_embedding.embeddings), dtype)
         row = packing.index // positions
+
+        def noise(stream: int, width: int) -> tf.Tensor:
+            """Random bytes uint8 [B * T1, width]."""
+            seed = dropout_seed + [stream, 0]
+            return tf.reshape(dropout_lib.random_bytes(seed, first_row, rows, positions * width), [-1, width])
+
+        word_noise = None
+        if dropout_seed is not None and self.embedding_dropout:
+            word_noise = noise(_WORD_STREAM, self.units)
         if self.whole_grid:
             words = embed(table, inputs)
+            if word_noise is not None:
+                word_noise = tf.reshape(word_noise, [rows, positions, self.units])[:, 1:]
+                words = dropout_lib.drop(words, word_noise, self.embedding_dropout)
             steps = self._all_steps(tf.concat([image[:, tf.newaxis], words], axis=1))  # [B, T1, U]
             steps = tf.gather(tf.reshape(steps, [-1, self.units]), packing.index)
         else:
             first = packing.sizes[0]
             # Position t reads word t - 1 of its row; the grid of inputs is one narrower than that of positions.
             words = tf.gather(tf.reshape(inputs, [-1]), packing.index[first:] - row[first:] - 1)
-            x = tf.concat([tf.gather(image, packing.rows), embed(table, words)], axis=0)
+            words = embed(table, words)
+            if word_noise is not None:
+                words = dropout_lib.drop(words, tf.gather(word_noise, packing.index[first:]), self.embedding_dropout)
+            x = tf.concat([tf.gather(image, packing.rows), words], axis=0)
             kernel, recurrent, bias = (tf.cast(_value(weight), dtype) for weight in self.lstm.weights)
             steps = packed_lstm(x, packing.sizes, kernel, recurrent, bias)
+        merge_noise = None
+        if dropout_seed is not None and self.dropout:
+            merge_noise = tf.gather(noise(0, self.units + self.hidden_size), packing.index)
+        return self._merge(steps, tf.gather(image, row), merge_noise)
+
+    def _merge(self, steps: tf.Tensor, image: tf.Tensor, noise: tf.Tensor | None) -> tf.Tensor:
+        """[n, hidden_size] from the LSTM's outputs and the images [n, units]; noise uint8 [n, units + hidden_size]."""
+        if noise is not None:
+            steps = dropout_lib.drop(steps, noise[:, :self.units], self.dropout)
+        hidden = tf.nn.relu(self._linear(self.hidden_dense, steps + image))
+        return hidden if noise is None else dropout_lib.drop(hidden, noise[:, self.units:], self.dropout)
+
+    def tag_logits(self, image: tf.Tensor, dropout_seed: tf.Tensor | None = None, first_row: tf.Tensor | int = 0
+                   ) -> tf.Tensor:
+        """Logits float32 [B, V] whose sigmoid is the probability that a tag occurs in a caption of the image.
+
+        The image and then <end>, which is never an input otherwise, are the prompt that asks for tags: no weight is
+        added. Trained by --tag_weight.
+
+        Args:
+          image: [B, units] from `image`.
+          dropout_seed, first_row: as of `hidden`.
+        """
+        kernel, recurrent, bias = (tf.cast(_value(weight), image.dtype) for weight in self.lstm.weights)
+        prompt = tf.cast(_value(self.word_embedding.embeddings), image.dtype)[END:END + 1]
+        h, c, _ = cell(tf.nn.bias_add(tf.matmul(image, kernel), bias), tf.zeros_like(image))
+        h, _, _ = cell(tf.nn.bias_add(tf.matmul(prompt, kernel), bias) + tf.matmul(h, recurrent), c)
         noise = None
         if dropout_seed is not None and self.dropout:
-            width = self.units + self.hidden_size
-            noise = dropout_lib.random_bytes(dropout_seed, first_row, tf.shape(inputs)[0], positions * width)
-            noise = tf.gather(tf.reshape(noise, [-1, width]), packing.index)
-            steps = dropout_lib.drop(steps, noise[:, :self.units], self.dropout)
-        hidden = tf.nn.relu(self._linear(self.hidden_dense, steps + tf.gather(image, row)))
-        return hidden if noise is None else dropout_lib.drop(hidden, noise[:, self.units:], self.dropout)
+            noise = dropout_lib.random_bytes(dropout_seed + [_TAG_STREAM, 0], first_row, tf.shape(image)[0],
+                                             self.units + self.hidden_size)
+        return self.logits(self._merge(h, image, noise))
 
     def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor,
                      dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
@@ -139,7 +201,7 @@ class MergeModel(tf.Module):
           float32 [N, V], N true elements of `mask` in row-major order.
         """
         packing = pack(mask)
-        hidden = self.hidden(feature, inputs, packing, dropout_seed)
+        hidden = self.hidden(self.image(feature, dropout_seed), inputs, packing, dropout_seed)
         return self.logits(tf.gather(hidden, tf.argsort(packing.index)))
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
@@ -153,7 +215,10 @@ class MergeModel(tf.Module):
 
     def start(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Reads the image: logits float32 [B, V] of the first word, and the state after it (three [B, units])."""
-        image = tf.nn.relu(self._linear(self.image_dense, tf.cast(feature, self.compute_dtype)))
+        return self.begin(self.image(feature))
+
+    def begin(self, image: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """What `start` returns, of images [B, units] that are projected already."""
         zero = tf.zeros_like(image)
         return self._advance(image, image, zero, zero)
 

@@ -71,7 +71,8 @@ def feature_size(manifest: Manifest, records_dir: str) -> int:
 def new_model(config: Train, manifest: Manifest, vocabulary: Vocabulary, **kwargs: Any) -> MergeModel:
     """The untrained model that `config` describes; further arguments as in MergeModel."""
     return MergeModel(vocabulary.size, feature_size(manifest, config.records_dir), dropout=config.dropout,
-                      seed=config.seed, **kwargs)
+                      feature_dropout=config.feature_dropout, embedding_dropout=config.embedding_dropout,
+                      tag_prompt=config.tag_weight > 0, seed=config.seed, **kwargs)
 
 
 def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary) -> None:

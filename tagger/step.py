@@ -1,13 +1,14 @@
 """One training step and one validation step, the same for one device, several, and several hosts.
 
-Loss and gradients are sums over the real tokens of the global batch divided by their number, whichever replica a token
-falls on: the number is summed over replicas before the backward pass, the gradients after it.
+Loss and gradients are sums over the units of the objective (for cross-entropy the real tokens) of the global batch
+divided by their number, whichever replica a unit falls on: the number is summed over replicas before the backward pass,
+the gradients after it.
 
     stepper = Stepper(devices, model, optimizer, ...)     # inside devices.strategy.scope()
     stepper.compile(train.element_spec, validation.element_spec)
     for batch in train:
         stepper.train(batch, step)
-    stepper.trained.read().mean                           # loss per token so far
+    stepper.trained.read().mean                           # loss per unit so far
 """
 
 import dataclasses
@@ -16,16 +17,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tagger.devices import Devices
-from tagger.loss import softmax_loss, softmax_loss_value
 from tagger.model import MergeModel
+from tagger.objective import Batch, Objective, cross_entropy_value, rows, tokens
 from tagger.optimizer import FusedAdam, handle
-from tagger.packing import Packing, every_position, pack
 from tagger.precision import LossScale
-
-Batch = dict[str, tf.Tensor]
-# (model, batch, dropout seed or None, place of the replica's first row in the global batch) to the loss summed over the
-# replica's real tokens, a float32 scalar that is differentiated: see `cross_entropy`.
-Objective = Callable[[MergeModel, Batch, tf.Tensor | None, tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,19 +28,21 @@ class Sums:
     """What an epoch has added up so far.
 
     Attributes:
-      loss: sum of the loss over tokens. tokens: their number. captions: rows with a token.
+      loss: sum of the loss over the objective's units. units: their number.
+      tokens: real tokens. captions: rows with a token.
       bad_step: the first step whose loss was not finite; -1 while there is none.
     """
 
     loss: float
+    units: int
     tokens: int
     captions: int
     bad_step: int
 
     @property
     def mean(self) -> float:
-        """Loss per token."""
-        return self.loss / max(self.tokens, 1)
+        """Loss per unit."""
+        return self.loss / max(self.units, 1)
 
 
 class RunningSums(tf.Module):
@@ -53,8 +50,9 @@ class RunningSums(tf.Module):
 
     def __init__(self, name: str):
         super().__init__(name)
-        self._start = {"loss": tf.constant(0, tf.float64), "tokens": tf.constant(0, tf.int64),
-                       "captions": tf.constant(0, tf.int64), "bad_step": tf.constant(-1, tf.int64)}
+        zero = tf.constant(0, tf.int64)
+        self._start = {"loss": tf.constant(0, tf.float64), "units": zero, "tokens": zero, "captions": zero,
+                       "bad_step": tf.constant(-1, tf.int64)}
         self.variables_by_name = {key: tf.Variable(value, trainable=False, name=f"{name}_{key}")
                                   for key, value in self._start.items()}
 
@@ -66,44 +64,17 @@ class RunningSums(tf.Module):
     def read(self) -> Sums:
         """The sums since `reset`; waits for the device."""
         value = {key: variable.numpy() for key, variable in self.variables_by_name.items()}
-        return Sums(float(value["loss"]), int(value["tokens"]), int(value["captions"]), int(value["bad_step"]))
+        return Sums(float(value.pop("loss")), **{key: int(number) for key, number in value.items()})
 
-    def add(self, loss: tf.Tensor, tokens: tf.Tensor, captions: tf.Tensor, step: tf.Tensor) -> None:
+    def add(self, loss: tf.Tensor, units: tf.Tensor, words: tf.Tensor, captions: tf.Tensor, step: tf.Tensor) -> None:
         """Adds a step's already reduced values; in replica context."""
         variable = self.variables_by_name
-        for key, value in (("loss", loss), ("tokens", tokens), ("captions", captions)):
+        for key, value in (("loss", loss), ("units", units), ("tokens", words), ("captions", captions)):
             tf.raw_ops.AssignAddVariableOp(
                 resource=variable[key].handle, value=tf.cast(value, variable[key].dtype))
         bad = tf.convert_to_tensor(variable["bad_step"])
         first_bad = (bad < 0) & ~tf.math.is_finite(loss)
         tf.raw_ops.AssignVariableOp(resource=variable["bad_step"].handle, value=tf.where(first_bad, step, bad))
-
-
-def positions(model: MergeModel, targets: tf.Tensor) -> tuple[Packing, tf.Tensor, tf.Tensor | None]:
-    """Positions to compute, the target at each, and their weights (None: all one)."""
-    mask = tf.not_equal(targets, 0)
-    if not model.whole_grid:
-        packing = pack(mask)
-        return packing, tf.gather(tf.reshape(targets, [-1]), packing.index), None
-    return every_position(mask), tf.reshape(targets, [-1]), tf.cast(tf.reshape(mask, [-1]), tf.float32)
-
-
-def cross_entropy(label_smoothing: float = 0.0) -> Objective:
-    """The objective of captions: cross-entropy of every real token, <end> included, summed."""
-    def objective(model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor) -> tf.Tensor:
-        packing, targets, weights = positions(model, batch["targets"])
-        hidden = model.hidden(batch["feature"], batch["inputs"], packing, dropout_seed, first_row)
-        return softmax_loss(hidden, *model.output_weights(), targets, weights, label_smoothing,
-                            chunked=not model.whole_grid)
-
-    return objective
-
-
-def cross_entropy_value(model: MergeModel, batch: Batch) -> tf.Tensor:
-    """Cross-entropy of every real token, summed, without dropout; not to be differentiated."""
-    packing, targets, weights = positions(model, batch["targets"])
-    hidden = model.hidden(batch["feature"], batch["inputs"], packing)
-    return softmax_loss_value(hidden, *model.output_weights(), targets, weights)
 
 
 class Stepper(tf.Module):
@@ -129,7 +100,7 @@ class Stepper(tf.Module):
         self.average = [variable(value.numpy(), tf.float32, "average") for value in values] if ema else []
         self._held = [variable(tf.zeros(value.shape), tf.float32, "held") for value in values] if ema else []
         self._gradients = [variable(tf.zeros(v.shape), tf.float32, "gradient") for v in values] if accumulate else []
-        self._gradient_tokens = variable(0.0, tf.float32, "gradient_tokens") if accumulate else None
+        self._gradient_units = variable(0.0, tf.float32, "gradient_units") if accumulate else None
         if xla:
             self._replica_train = tf.function(self._replica_train, jit_compile=True)  # type: ignore[method-assign]
             self._replica_validate = tf.function(self._replica_validate, jit_compile=True)  # type: ignore[method-assign]
@@ -142,8 +113,8 @@ class Stepper(tf.Module):
         layers = [f"{weight.path}" for weight in self._model.weights]
         for kind, variables in (("average", self.average), ("gradient", self._gradients)):
             state.update({f"{kind}/{layer}": variable for layer, variable in zip(layers, variables, strict=False)})
-        if self._gradient_tokens is not None:
-            state["gradient/tokens"] = self._gradient_tokens
+        if self._gradient_units is not None:
+            state["gradient/units"] = self._gradient_units
         if self._loss_scale:
             state.update({"loss_scale/scale": self._loss_scale.scale, "loss_scale/calm": self._loss_scale.calm})
         return state
@@ -196,60 +167,55 @@ class Stepper(tf.Module):
     def _replica_train(self, batch, step, update, stop):
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-        mask = tf.not_equal(batch["targets"], 0)
-        counts = tf.stack([tf.math.count_nonzero(mask, dtype=tf.float32),
-                           tf.math.count_nonzero(mask[:, 0], dtype=tf.float32), stop])
-        tokens, captions, stop = tf.unstack(context.all_reduce("sum", counts))
+        counts = tf.stack([self._objective.units(batch), tokens(batch), rows(batch), stop])
+        units, words, captions, stop = tf.unstack(context.all_reduce("sum", counts))
         dropout_seed = tf.stack([tf.constant(self._seed, tf.int32), tf.cast(step, tf.int32)])
         weights = [weight.value for weight in self._model.weights]
         with tf.GradientTape() as tape:
-            loss = self._objective(self._model, batch, dropout_seed, replica * tf.shape(mask)[0])
+            loss = self._objective(self._model, batch, dropout_seed, replica * tf.shape(batch["targets"])[0])
             scale = self._loss_scale.scale if self._loss_scale else 1.0
-            scaled = loss * (scale / tf.maximum(tokens, 1.0))
+            scaled = loss * (scale / tf.maximum(units, 1.0))
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, weights)]
         *gradients, loss = context.all_reduce("sum", [*gradients, tf.stop_gradient(loss)])
-        self.trained.add(loss, tokens, captions, step)
+        self.trained.add(loss, units, words, captions, step)
         finite = None
         if self._loss_scale:
             gradients, finite = self._loss_scale.unscale(gradients)
             self._loss_scale.adjust(finite)
-        self._apply(gradients, tokens, update, finite)
+        self._apply(gradients, units, update, finite)
         return stop
 
     def _replica_validate(self, batch):
         context = tf.distribute.get_replica_context()
-        mask = tf.not_equal(batch["targets"], 0)
-        loss = cross_entropy_value(self._model, batch)
-        sums = tf.stack([loss, tf.math.count_nonzero(mask, dtype=tf.float32),
-                         tf.math.count_nonzero(mask[:, 0], dtype=tf.float32)])
-        loss, tokens, captions = tf.unstack(context.all_reduce("sum", sums))
-        self.validated.add(loss, tokens, captions, tf.constant(0, tf.int64))
+        sums = tf.stack([cross_entropy_value(self._model, batch), tokens(batch), rows(batch)])
+        loss, words, captions = tf.unstack(context.all_reduce("sum", sums))
+        self.validated.add(loss, words, words, captions, tf.constant(0, tf.int64))
 
-    def _apply(self, gradients, tokens, update, finite):
+    def _apply(self, gradients, units, update, finite):
         """Updates the weights, or adds to the accumulated gradients until it is time."""
         if finite is None:
-            self._accumulate(gradients, tokens, update)
+            self._accumulate(gradients, units, update)
             return
 
         # What overflowed is left out. No replica decides differently: they all see the reduced gradients.
         def use():
-            self._accumulate(gradients, tokens, update)
+            self._accumulate(gradients, units, update)
             return tf.constant(True)
 
         tf.cond(finite, use, lambda: tf.constant(False))
 
-    def _accumulate(self, gradients, tokens, update):
+    def _accumulate(self, gradients, units, update):
         if not self._gradients:
             self._update(gradients)
             return
         for held, gradient in zip(self._gradients, gradients, strict=True):
-            tf.raw_ops.AssignAddVariableOp(resource=held.handle, value=gradient * tokens)
-        tf.raw_ops.AssignAddVariableOp(resource=self._gradient_tokens.handle, value=tokens)
+            tf.raw_ops.AssignAddVariableOp(resource=held.handle, value=gradient * units)
+        tf.raw_ops.AssignAddVariableOp(resource=self._gradient_units.handle, value=units)
 
         def use():
-            total = tf.maximum(tf.convert_to_tensor(self._gradient_tokens), 1.0)
+            total = tf.maximum(tf.convert_to_tensor(self._gradient_units), 1.0)
             self._update([tf.convert_to_tensor(held) / total for held in self._gradients])
-            for held in [*self._gradients, self._gradient_tokens]:
+            for held in [*self._gradients, self._gradient_units]:
                 tf.raw_ops.AssignVariableOp(resource=held.handle, value=tf.zeros(held.shape))
             return tf.constant(True)
 

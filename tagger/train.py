@@ -9,17 +9,22 @@ from etils import epath
 from flags.errors import UserError
 from flags.train import RESUMABLE, Train
 from records import manifest as manifest_lib
+from records.image_batches import ImageBatches
 from records.pipeline import TrainBatches, open_split, reading_errors
 from records.vocabulary import Vocabulary
-from tagger import history, plot, run_dir
+from tagger import history, plot, run_dir, self_critical
 from tagger.callbacks import make_callbacks
 from tagger.checkpoints import Checkpoints
 from tagger.devices import Devices, open_devices
 from tagger.feed import Feed
 from tagger.loop import BAD_BATCH_FILE, TENSORBOARD_FOLDER, Loop
 from tagger.optimizer import FusedAdam
+from tagger.objective import CrossEntropy, Objective
 from tagger.precision import LossScale, compute_dtype
-from tagger.step import Stepper, cross_entropy
+from tagger.step import Stepper
+from tagger.validation_captions import ValidationCaptions
+
+CROSS_ENTROPY_FOLDER = "cross_entropy"  # of a run folder with a self-critical phase: the run of the first phase
 
 
 def run(config: Train) -> int:
@@ -33,10 +38,14 @@ def run(config: Train) -> int:
     if config.xla and devices.replicas > 1:
         raise UserError(f"--xla=true: TensorFlow cannot compile a step over {devices.replicas} devices with XLA; use "
                         "one device, or --xla=false")
+    if config.xla and config.self_critical_epochs:
+        raise UserError("--xla=true: XLA cannot compile sampled captions, whose number shrinks as they end; train the "
+                        "first phase with it, then start --self_critical_epochs with --init_from and --xla=false")
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        return train_on(config, devices)
+        return train_on(config, devices) if config.init_from or not config.self_critical_epochs else \
+            _two_phases(config, devices)
     except tf.errors.OpError as error:
         if devices.hosts == 1:
             raise
@@ -46,14 +55,15 @@ def run(config: Train) -> int:
 
 def _check(config: Train) -> None:
     """Refuses flag values that mean nothing."""
-    at_least = {"epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "bucket_batches": 1,
+    at_least = {"self_critical_epochs": 0, "self_critical_samples": 2, "self_critical_learning_rate": 0,
+                "supervised_weight": 0, "tag_weight": 0, "epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "bucket_batches": 1,
                 "learning_rate": 0, "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "patience": 0,
                 "plateau_patience": 0, "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0,
                 "ram_budget_mb": 0, "pipeline_threads": 0}
     for name, least in at_least.items():
         if not getattr(config, name) >= least:
             raise UserError(f"--{name}={getattr(config, name)}: expected at least {least}")
-    for name in ("dropout", "label_smoothing", "ema", "plateau_factor"):
+    for name in ("dropout", "feature_dropout", "embedding_dropout", "label_smoothing", "ema", "plateau_factor"):
         if not 0 <= getattr(config, name) < 1:
             raise UserError(f"--{name}={getattr(config, name)}: expected a number from 0 to below 1")
     if config.vocabulary_size and config.vocabulary_size < 4:
@@ -61,17 +71,42 @@ def _check(config: Train) -> None:
                         "entries and a word")
 
 
-def train_on(config: Train, devices: Devices) -> int:
-    """`run` on devices that are open already."""
+def _two_phases(config: Train, devices: Devices) -> int:
+    """Cross-entropy in a run folder of its own, then the self-critical phase from its best weights."""
+    folder = str(epath.Path(config.run_dir) / CROSS_ENTROPY_FOLDER)
+    code = train_on(dataclasses.replace(config, run_dir=folder, self_critical_epochs=0), devices)
+    return code or train_on(config, devices, folder)
+
+
+def train_on(config: Train, devices: Devices, start_from: str = "") -> int:
+    """One phase of `run`, on devices that are open already.
+
+    Args:
+      config: what is run, and what is written into config.json. With self_critical_epochs, that phase.
+      start_from: run folder whose best weights are the start; by default --init_from.
+    """
+    start_from = start_from or config.init_from
+    phase = config
+    if config.self_critical_epochs:
+        phase = dataclasses.replace(
+            config, epochs=config.self_critical_epochs, learning_rate=config.self_critical_learning_rate,
+            monitor="val_cider")
     manifest = manifest_lib.load(config.records_dir)
     vocabulary = Vocabulary.load(config.records_dir)
     if config.vocabulary_size:
         vocabulary = vocabulary.truncated(min(config.vocabulary_size, vocabulary.size))
-    feeds = [Feed(TrainBatches(
-        open_split(config.records_dir, split), config.batch_size, config.seed, config.ram_budget_mb, devices.host,
-        devices.hosts, config.pipeline_threads, vocabulary.size, config.bucket_batches), devices)
-        for split in (config.train_split, config.validation_split)]
-    train, validation = feeds
+    train_split, validation_split = (
+        open_split(config.records_dir, split) for split in (config.train_split, config.validation_split))
+    place = config.batch_size, config.seed, config.ram_budget_mb, devices.host, devices.hosts, config.pipeline_threads
+    batches: TrainBatches | ImageBatches
+    objective: Objective = CrossEntropy(config.label_smoothing, config.tag_weight, vocabulary.is_tag)
+    if config.self_critical_epochs:
+        batches = ImageBatches(train_split, *place, vocabulary.size)
+        objective = self_critical.objective(config, batches, vocabulary, objective)
+    else:
+        batches = TrainBatches(train_split, *place, vocabulary.size, config.bucket_batches)
+    train = Feed(batches, devices)
+    validation = Feed(TrainBatches(validation_split, *place, vocabulary.size, config.bucket_batches), devices)
     if devices.is_chief:
         _prepare(config, manifest, vocabulary)
     _barrier(devices)
@@ -82,19 +117,22 @@ def train_on(config: Train, devices: Devices) -> int:
         model = run_dir.new_model(
             config, manifest, vocabulary, compute_dtype=dtype, whole_grid=devices.on_gpu or config.xla)
         optimizer = FusedAdam(
-            config.learning_rate, config.schedule, config.warmup_steps, config.epochs * updates_per_epoch,
+            phase.learning_rate, config.schedule, config.warmup_steps, phase.epochs * updates_per_epoch,
             config.clip_norm, config.weight_decay)
         optimizer.build(model.weights)
-        if config.init_from:
-            _start_from(config, model, vocabulary, manifest)
-        stepper = Stepper(devices, model, optimizer, cross_entropy(config.label_smoothing), config.seed,
+        if start_from:
+            _start_from(start_from, model, vocabulary, manifest)
+        stepper = Stepper(devices, model, optimizer, objective, config.seed,
                           config.accumulate_steps > 1, config.ema, LossScale() if dtype == "float16" else None,
                           config.xla)
         length = run_dir.longest(manifest, config.train_split)
         published = model.published(length)
     stepper.compile(train.epoch(0).element_spec, validation.ordered().element_spec)
-    callbacks: list[keras.callbacks.Callback] = make_callbacks(config, model, length, devices.is_chief)
-    loop = Loop(config, devices, published, optimizer, stepper, train, validation, callbacks)
+    callbacks: list[keras.callbacks.Callback] = make_callbacks(phase, model, length, devices.is_chief)
+    captions = None
+    if phase.monitor == "val_cider":
+        captions = ValidationCaptions(model, vocabulary, validation_split, length)
+    loop = Loop(phase, devices, published, optimizer, stepper, train, validation, callbacks, captions)
     with reading_errors(config.records_dir):
         return loop.run()
 
@@ -137,17 +175,17 @@ def _check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
                         "start over")
 
 
-def _start_from(config: Train, model: run_dir.MergeModel, vocabulary: Vocabulary, manifest: manifest_lib.Manifest
+def _start_from(folder: str, model: run_dir.MergeModel, vocabulary: Vocabulary, manifest: manifest_lib.Manifest
                 ) -> None:
-    """Copies the best weights of the run --init_from into `model`."""
-    other = run_dir.load_run(config.init_from)
+    """Copies the best weights of the run in `folder` into `model`."""
+    other = run_dir.load_run(folder)
     if other.vocabulary.words != vocabulary.words:
-        raise UserError(f"--init_from={config.init_from}: has another vocabulary ({other.vocabulary.size} entries, "
+        raise UserError(f"--init_from={folder}: has another vocabulary ({other.vocabulary.size} entries, "
                         f"these records {vocabulary.size}); give a run trained on the same records and "
                         "--vocabulary_size")
     theirs, ours = other.manifest.backbone, manifest.backbone
     if theirs and ours and theirs.weights_sha256 != ours.weights_sha256:
-        raise UserError(f"--init_from={config.init_from}: was trained on features of {theirs.name} with other weights "
+        raise UserError(f"--init_from={folder}: was trained on features of {theirs.name} with other weights "
                         f"than these records' {ours.name}; give a run trained on the same features")
     for mine, source in zip(model.weights, other.model.weights, strict=True):
         mine.value.assign(source.value)

@@ -10,6 +10,8 @@ Sources: Papineni et al. 2002 (BLEU), Lin 2004 (ROUGE-L), Vedantam et al. 2015 (
 COCO evaluation code that pycocoevalcap ports).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
@@ -32,8 +34,21 @@ def caption_scores(predictions: Predictions) -> Scores:
             raise ValueError(f"{image.image} has no reference captions: every evaluated image needs at least one")
     bleu, bleu_per_image = Bleu(4).compute_score(references, captions, verbose=0)
     rouge, rouge_per_image = Rouge().compute_score(references, captions)
-    cider, cider_per_image = Cider().compute_score(references, captions)
+    of_all, cider_per_image = cider([p.words for p in predictions.images], [p.references for p in predictions.images])
     values: dict[str, float | int | None] = {f"bleu_{n + 1}": _POINTS * float(bleu[n]) for n in range(4)}
-    values |= {"rouge_l": _POINTS * float(rouge), "cider": _POINTS * float(cider)}
-    per_image = {"bleu_4": bleu_per_image[3], "rouge_l": rouge_per_image, "cider": cider_per_image}
-    return Scores(values, {name: _POINTS * np.asarray(scores, np.float64) for name, scores in per_image.items()})
+    values |= {"rouge_l": _POINTS * float(rouge), "cider": of_all}
+    per_image = {name: _POINTS * np.asarray(scores, np.float64)
+                 for name, scores in (("bleu_4", bleu_per_image[3]), ("rouge_l", rouge_per_image))}
+    return Scores(values, per_image | {"cider": cider_per_image})
+
+
+def cider(captions: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> tuple[float, np.ndarray]:
+    """CIDEr-D in points, over all images and float64 [images] of each.
+
+    Args:
+      captions: the words predicted for each image. references: each image's reference captions as words.
+    """
+    said = {i: [" ".join(words)] for i, words in enumerate(captions)}
+    wanted = {i: [" ".join(words) for words in several] for i, several in enumerate(references)}
+    of_all, per_image = Cider().compute_score(wanted, said)
+    return _POINTS * float(of_all), _POINTS * np.asarray(per_image, np.float64)

@@ -140,3 +140,16 @@ def test_half_precision_features_decode_like_the_float32_they_stand_for(decoder)
 def test_no_models_is_an_error():
     with pytest.raises(ValueError, match="no models"):
         Decoder([], VOCABULARY, 5)
+
+
+def test_models_trained_to_rank_tags_are_asked_for_them():
+    feature, models = features(3), [network(0), network(1)]
+    captions = decode(Decoder(models, VOCABULARY, max_length=6), feature)
+    for model in models:
+        model.tag_prompt = True
+    decoded = decode(Decoder(models, VOCABULARY, max_length=6), feature)
+    np.testing.assert_array_equal(decoded.tokens, captions.tokens)
+    p = sum(tf.sigmoid(model.tag_logits(model.image(feature))).numpy() for model in models) / 2
+    np.testing.assert_allclose(decoded.word_scores, p * VOCABULARY.is_tag, atol=1e-6)
+    best = np.where(VOCABULARY.is_tag, p, -1).argmax(axis=1)
+    assert decoded.tags.numpy()[:, 0].tolist() == [VOCABULARY.words[i].encode() for i in best]

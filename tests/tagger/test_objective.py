@@ -1,0 +1,77 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tagger.model import MergeModel
+from tagger.objective import CrossEntropy, cross_entropy_value, tag_loss
+
+V, FEATURE = 9, 6
+IS_TAG = np.array([0, 0, 0, 1, 0, 1, 1, 0, 1], bool)
+TARGETS = np.array([[3, 5, 3, 1], [4, 1, 0, 0], [0, 0, 0, 0], [8, 6, 1, 0]], np.int32)  # the third row fills the batch
+
+
+def batch() -> dict[str, tf.Tensor]:
+    inputs = np.where(TARGETS == 1, 0, TARGETS)[:, :-1]
+    feature = np.random.default_rng(0).normal(size=[len(TARGETS), FEATURE]).astype(np.float32)
+    return {"feature": tf.constant(feature), "inputs": tf.constant(inputs), "targets": tf.constant(TARGETS)}
+
+
+def model(**arguments) -> MergeModel:
+    return MergeModel(V, FEATURE, units=16, hidden_size=8, **arguments)
+
+
+def test_tag_loss_is_keras_binary_cross_entropy_over_the_tags_of_real_rows():
+    logits = np.random.default_rng(1).normal(size=[len(TARGETS), V]).astype(np.float32)
+    has = np.array([[0, 0, 0, 1, 0, 1, 0, 0, 0], [0] * V, [0] * V, [0, 0, 0, 0, 0, 0, 1, 0, 1]], np.float32)
+    rows = [0, 1, 3]
+    expected = sum(float(keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")(
+        has[rows][:, [tag]], logits[rows][:, [tag]])) for tag in np.flatnonzero(IS_TAG))
+    assert float(tag_loss(tf.constant(logits), tf.constant(TARGETS), IS_TAG)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_tags_are_added_to_the_cross_entropy_with_their_weight():
+    network, rows = model(dropout=0.0), batch()
+    plain = float(CrossEntropy()(network, rows, None, 0))
+    assert plain == pytest.approx(float(cross_entropy_value(network, rows)), rel=1e-5)
+    tags = float(tag_loss(network.tag_logits(network.image(rows["feature"])), rows["targets"], IS_TAG))
+    assert float(CrossEntropy(0.0, 0.5, IS_TAG)(network, rows, None, 0)) == pytest.approx(plain + 0.5 * tags, rel=1e-5)
+    assert float(CrossEntropy().units(rows)) == 9
+
+
+def test_tags_are_learnt_without_a_weight_of_their_own():
+    network, rows = model(dropout=0.0), batch()
+    optimizer = keras.optimizers.Adam(0.02)
+    objective = CrossEntropy(0.0, 1.0, IS_TAG)
+    for _ in range(150):
+        with tf.GradientTape() as tape:
+            loss = objective(network, rows, None, 0)
+        gradients = tape.gradient(loss, [weight.value for weight in network.weights])
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], network.weights)
+    p = tf.sigmoid(network.tag_logits(network.image(rows["feature"]))).numpy()
+    assert p[0, [3, 5]].min() > 0.8 and p[0, [6, 8]].max() < 0.2
+    assert p[3, [6, 8]].min() > 0.8 and p[3, [3, 5]].max() < 0.2
+
+
+@pytest.mark.parametrize("whole_grid", [False, True])
+def test_input_dropout_is_a_function_of_the_seed_and_the_place_in_the_batch(whole_grid):
+    network = model(dropout=0.0, feature_dropout=0.5, embedding_dropout=0.5, whole_grid=whole_grid)
+    rows, seed = batch(), tf.constant([3, 7])
+    objective = CrossEntropy(0.0, 1.0, IS_TAG)
+    whole = float(objective(network, rows, seed, 0))
+    halves = sum(float(objective(network, {name: value[part] for name, value in rows.items()}, seed, part.start))
+                 for part in (slice(0, 2), slice(2, 4)))
+    assert whole == pytest.approx(halves, rel=1e-5)
+    assert whole == float(objective(network, rows, seed, 0))
+    assert whole != pytest.approx(float(objective(network, rows, tf.constant([3, 8]), 0)), rel=1e-4)
+    assert whole != pytest.approx(float(objective(network, rows, None, 0)), rel=1e-4)
+
+
+def test_feature_dropout_drops_its_share_and_keeps_the_mean():
+    network = model(feature_dropout=0.25)
+    network.image_dense.kernel.assign(np.ones([FEATURE, 16], np.float32))  # so that an image is the sum of its feature
+    images = network.image(tf.ones([4000, FEATURE]), tf.constant([0, 0]))[:, 0].numpy()
+    assert images.mean() == pytest.approx(FEATURE, rel=0.02)
+    kept = images * 0.75
+    np.testing.assert_allclose(kept, kept.round(), atol=1e-4)
+    assert (kept.round() == FEATURE).mean() == pytest.approx(0.75 ** FEATURE, abs=0.03)
