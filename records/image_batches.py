@@ -38,8 +38,8 @@ class ImageBatches:
         if not self._captions.in_memory:
             raise UserError(
                 f"--ram_budget_mb={ram_budget_mb}: training on rewards holds the split {split.name!r} in memory, which "
-                f"takes {-(-memory.bytes_needed(split) // MIB):,}; give at least that")
-        self._batch_size, self._seed = images_per_batch, seed
+                f"takes {-(-memory.bytes_needed(split) // MIB):,} MiB; give at least that")
+        self._batch_size, self._seed, self._images = images_per_batch, seed, split.info.examples
         self.steps_per_epoch = -(-split.info.examples // images_per_batch)
 
     @functools.cached_property
@@ -51,7 +51,7 @@ class ImageBatches:
     def _first(self) -> np.ndarray:
         """Number of the first caption of each image, and of the caption after the last; int64 [n+1]."""
         image = self.held.image.numpy()[:-1]  # ascending: the captions of a record stand together
-        return np.searchsorted(image, np.arange(image.max(initial=-1) + 2))
+        return np.searchsorted(image, np.arange(self._images + 1))
 
     @functools.cached_property
     def references(self) -> int:
@@ -66,11 +66,10 @@ class ImageBatches:
           captions in the form of `targets`. What fills the last batch, and the references of images that have fewer
           than R, is 0 and "".
         """
-        count = len(self._first) - 1
-        plan = batches.pad_plan(batches.permutation(count, self._seed, epoch), self._batch_size)
+        plan = batches.pad_plan(batches.permutation(self._images, self._seed, epoch), self._batch_size)
         captions = np.diff(self._first)
-        chosen = np.random.Philox(np.random.SeedSequence((self._seed, epoch, 1))).random_raw(count) % np.maximum(
-            captions, 1).astype(np.uint64)
+        chosen = np.random.Philox(np.random.SeedSequence((self._seed, epoch, 1))).random_raw(self._images)
+        chosen %= np.maximum(captions, 1).astype(np.uint64)
         return self._captions.finish(self._gather(plan, chosen.astype(np.int64), start_step))
 
     def _gather(self, plan: np.ndarray, chosen: np.ndarray, start_step: int) -> tf.data.Dataset:

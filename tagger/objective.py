@@ -55,7 +55,9 @@ def positions(model: MergeModel, targets: tf.Tensor) -> tuple[Packing, tf.Tensor
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CrossEntropy:
-    """Cross-entropy of every real token, <end> included, and weighted tags.
+    """Cross-entropy of every real token, <end> included; tags add their gradient, but not their value.
+
+    So the losses of runs with and without tags compare, with one another and with the validation loss.
 
     Attributes:
       label_smoothing: share of each target's probability that is spread over the vocabulary.
@@ -80,7 +82,8 @@ class CrossEntropy:
         if not self.tag_weight:
             return loss
         logits = model.tag_logits(image, dropout_seed, first_row)
-        return loss + self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag)
+        tags = self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag)
+        return loss + tags - tf.stop_gradient(tags)
 
 
 def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray) -> tf.Tensor:

@@ -49,7 +49,8 @@ class RunData:
       folder: where it is.
       config: the flags of train.
       manifest: of the records it was trained on.
-      history: a dict per epoch, of history.csv: epoch, loss, val_loss, learning_rate.
+      history: a dict per epoch, of history.csv: epoch, loss, val_loss, learning_rate, and val_cider where it was
+        monitored.
       throughput: a dict per epoch, of throughput.csv: epoch, seconds, tokens_per_s, captions_per_s, …
       evaluations: one per evaluated split, by name.
       changed: when it last changed, seconds since 1970.
@@ -69,8 +70,9 @@ class RunData:
 
     @property
     def best(self) -> dict[str, float] | None:
-        """The epoch with the lowest validation loss, None before the first."""
-        return min(self.history, key=lambda row: row["val_loss"], default=None)
+        """The epoch whose weights were kept (history.best), None before the first."""
+        return min(self.history, key=lambda row: -row["val_cider"] if "val_cider" in row else row["val_loss"],
+                   default=None)
 
 
 def load(folder: epath.PathLike) -> RunData:

@@ -79,6 +79,8 @@ def _header(run: RunData) -> str:
     tiles = []
     if run.best:
         tiles.append((f"{run.best['val_loss']:.3f}", "validation loss"))
+        if "val_cider" in run.best:
+            tiles.append((f"{run.best['val_cider']:.1f}", "validation CIDEr-D"))
         tiles.append((f"{run.best['epoch']:.0f} of {len(run.history)}", "best epoch"))
     if run.throughput:
         tiles.append((duration(sum(row["seconds"] for row in run.throughput)), "training"))
@@ -98,9 +100,17 @@ def _training(run: RunData) -> str:
     def series(name: str, rows: Sequence[Mapping[str, float]], column: str) -> Series:
         return Series(name, [row["epoch"] for row in rows], [row[column] for row in rows])
 
-    charts = [
-        line_chart([series("train", run.history, "loss"), series("validation", run.history, "val_loss")], "epoch",
-                   "loss, nats per word", mark=run.best["epoch"], width=1020),
+    best, losses, scores = run.best["epoch"], [series("validation", run.history, "val_loss")], []
+    if "val_cider" in run.best:
+        scores.append(series("validation", run.history, "val_cider"))
+    if run.config.self_critical_epochs:  # its loss is minus the reward
+        rewards = [{"epoch": row["epoch"], "reward": -100 * row["loss"]} for row in run.history]
+        scores.insert(0, series("sampled captions, train", rewards, "reward"))
+    else:
+        losses.insert(0, series("train", run.history, "loss"))
+    charts = [line_chart(scores, "epoch", "CIDEr-D, points", mark=best, width=1020)] if scores else []
+    charts += [
+        line_chart(losses, "epoch", "loss, nats per word", mark=best, width=1020),
         line_chart([series("learning rate", run.history, "learning_rate")], "epoch", "learning rate", log=True)]
     if run.throughput:
         charts.append(line_chart([series("words per second", run.throughput, "tokens_per_s")], "epoch",

@@ -30,12 +30,17 @@ def test_tag_loss_is_keras_binary_cross_entropy_over_the_tags_of_real_rows():
     assert float(tag_loss(tf.constant(logits), tf.constant(TARGETS), IS_TAG)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_tags_are_added_to_the_cross_entropy_with_their_weight():
+def test_tags_add_their_weighted_gradient_but_not_their_value():
     network, rows = model(dropout=0.0), batch()
-    plain = float(CrossEntropy()(network, rows, None, 0))
-    assert plain == pytest.approx(float(cross_entropy_value(network, rows)), rel=1e-5)
-    tags = float(tag_loss(network.tag_logits(network.image(rows["feature"])), rows["targets"], IS_TAG))
-    assert float(CrossEntropy(0.0, 0.5, IS_TAG)(network, rows, None, 0)) == pytest.approx(plain + 0.5 * tags, rel=1e-5)
+    kernel = network.output_dense.kernel.value
+    with tf.GradientTape(persistent=True) as tape:
+        plain = CrossEntropy()(network, rows, None, 0)
+        both = CrossEntropy(0.0, 0.5, IS_TAG)(network, rows, None, 0)
+        tags = tag_loss(network.tag_logits(network.image(rows["feature"])), rows["targets"], IS_TAG)
+    assert float(plain) == pytest.approx(float(cross_entropy_value(network, rows)), rel=1e-5)
+    assert float(both) == pytest.approx(float(plain), rel=1e-6)
+    expected = tape.gradient(plain, kernel) + 0.5 * tape.gradient(tags, kernel)
+    np.testing.assert_allclose(tape.gradient(both, kernel), expected, atol=1e-5)
     assert float(CrossEntropy().units(rows)) == 9
 
 

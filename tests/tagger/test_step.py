@@ -12,6 +12,7 @@ PLAIN = {"dropout": 0.0}
 EVERYTHING = {"dropout": 0.0, "clip_norm": 0.5, "weight_decay": 0.1, "label_smoothing": 0.1, "warmup_steps": 3,
               "schedule": "cosine", "ema": 0.9, "accumulate_steps": 3}
 DROPOUT = {"dropout": 0.5}
+REWARDS = {"dropout": 0.0, "self_critical_epochs": 2, "supervised_weight": 0.5, "tag_weight": 0.5}
 DEVICES = {"one": ("cpu", 1), "two": ("cpu:2", 1), "three": ("cpu:3", 1), "workers": ("cpu", 2)}
 
 
@@ -20,7 +21,7 @@ def trained(tmp_path_factory):
     """What every set of devices, "two" a second time, made of every training: {(devices, training): arrays}."""
     folder = tmp_path_factory.mktemp("strategies")
     records = write_records(folder / "records")
-    runs = {"plain": PLAIN, "everything": EVERYTHING, "dropout": DROPOUT}
+    runs = {"plain": PLAIN, "everything": EVERYTHING, "dropout": DROPOUT, "rewards": REWARDS}
     found = {}
     for name, (spec, workers) in {**DEVICES, "two again": DEVICES["two"]}.items():
         wanted = ["dropout"] if name == "two again" else list(runs)
@@ -32,13 +33,13 @@ def trained(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("training", ["plain", "everything", "dropout"])
+@pytest.mark.parametrize("training", ["plain", "everything", "dropout", "rewards"])
 @pytest.mark.parametrize("devices", ["two", "three", "workers"])
 def test_same_weights_as_on_one_device(trained, devices, training):
     one, several = trained["one", training], trained[devices, training]
     compared = [name for name in one if name.startswith(("model/", "average/"))]
     assert len(compared) == (20 if training == "everything" else 10)
-    assert int(one["optimizer/adam/iteration"]) == (20 if training == "everything" else 50)
+    assert int(one["optimizer/adam/iteration"]) == {"everything": 20, "rewards": 6}.get(training, 50)
     for name in compared:
         assert np.abs(one[name] - several[name]).max() <= 1e-5, name
 
