@@ -61,6 +61,10 @@ class Train:
                                         "CIDEr-D. The first phase is then a run of its own in RUN_DIR/cross_entropy; "
                                         "--init_from takes its place. --batch_size is photos here.")
     self_critical_learning_rate: float = flag(1e-4, "Adam's step size in that phase.")
+    self_critical_temperature: float = flag(0.5, "Divides the first phase's logits before that phase. A model of "
+                                                 "cross-entropy spreads its samples so widely that rewards would first "
+                                                 "make them alike, for all photos; 0.5 starts where captions are told "
+                                                 "apart. 1 starts from the model as it is.")
     self_critical_samples: int = flag(5, "Captions sampled per photo and step; each is compared with the others.")
     supervised_weight: float = flag(0.0, "Weight, in that phase, of the first phase's loss per caption beside the reward "
                                          "(CIDEr-D / 100 points): keeps captions close to people's.")

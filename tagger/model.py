@@ -209,6 +209,11 @@ class MergeModel(tf.Module):
         kernel, bias = self.output_weights()
         return tf.nn.bias_add(tf.matmul(tf.cast(hidden, tf.float32), kernel), bias)
 
+    def divide_logits(self, temperature: float) -> None:
+        """Changes the output layer so that its logits are divided: below 1, likely words become likelier."""
+        for weight in self.output_dense.weights:
+            weight.assign(weight.value / temperature)
+
     def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Kernel float32 [hidden_size, V] and bias float32 [V] of the output layer."""
         return _value(self.output_dense.kernel), _value(self.output_dense.bias)

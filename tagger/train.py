@@ -63,6 +63,8 @@ def _check(config: Train) -> None:
     for name, least in at_least.items():
         if not getattr(config, name) >= least:
             raise UserError(f"--{name}={getattr(config, name)}: expected at least {least}")
+    if not config.self_critical_temperature > 0:
+        raise UserError(f"--self_critical_temperature={config.self_critical_temperature}: expected more than 0")
     for name in ("dropout", "feature_dropout", "embedding_dropout", "label_smoothing", "ema", "plateau_factor"):
         if not 0 <= getattr(config, name) < 1:
             raise UserError(f"--{name}={getattr(config, name)}: expected a number from 0 to below 1")
@@ -122,6 +124,8 @@ def train_on(config: Train, devices: Devices, start_from: str = "") -> int:
         optimizer.build(model.weights)
         if start_from:
             _start_from(start_from, model, vocabulary, manifest)
+        if config.self_critical_epochs:
+            model.divide_logits(config.self_critical_temperature)
         stepper = Stepper(devices, model, optimizer, objective, config.seed,
                           config.accumulate_steps > 1, config.ema, LossScale() if dtype == "float16" else None,
                           config.xla)
