@@ -37,8 +37,8 @@ def product(batches: Batches) -> Pass:
 def stepper_on(devices: Any, spec: Any) -> Any:
     """The `tagger.step.Stepper` of this project with the published settings, for batches of the given types."""
     from tagger.model import MergeModel
-    from tagger.optimizer import FusedAdam
     from tagger.objective import CrossEntropy
+    from tagger.optimizer import FusedAdam
     from tagger.step import Stepper
 
     model = MergeModel(VOCABULARY)

@@ -52,8 +52,8 @@ class Train:
                            "and kept as best; smooths out the last steps; 0 is off.")
 
     tag_weight: float = flag(0.0, "Weight of learning which tags a caption of the photo has, as a second answer of the "
-                                  "same network, which then ranks the tags; 0 ranks them by the captions it would write. "
-                                  "A caption's tags cost about half as many nats as its words: 0.5 to 2 is sensible.")
+                                  "same network, which then ranks the tags; 0 ranks them by the captions that it would "
+                                  "write. 0.5 to 2 is sensible.")
 
     # A second phase that learns from its own captions.
     self_critical_epochs: int = flag(0, "Passes over the photos of the train split, after the epochs above, in which "
@@ -66,13 +66,15 @@ class Train:
                                                  "make them alike, for all photos; 0.5 starts where captions are told "
                                                  "apart. 1 starts from the model as it is.")
     self_critical_samples: int = flag(5, "Captions sampled per photo and step; each is compared with the others.")
-    supervised_weight: float = flag(0.0, "Weight, in that phase, of the first phase's loss per caption beside the reward "
-                                         "(CIDEr-D / 100 points): keeps captions close to people's.")
+    supervised_weight: float = flag(0.0, "Weight, in that phase, of the cross-entropy of a reference caption per photo "
+                                         "beside the reward (points / 100): keeps captions close to people's.")
+    self_critical_tag_weight: float = flag(0.1, "What --tag_weight is in that phase, beside the reward; without "
+                                                "--tag_weight there is none.")
 
     # What ends or slows the run: the published callbacks.
-    monitor: str = flag("val_loss", "What the best epoch, patience and plateaus go by. val_cider writes captions for the "
-                                    "validation split after every epoch and scores them; the self-critical phase always "
-                                    "does.", choices=("val_loss", "val_cider"))
+    monitor: str = flag("val_loss", "What the best epoch, patience and plateaus go by. val_cider writes captions for "
+                                    "the validation split after every epoch and scores them; the self-critical phase "
+                                    "always does.", choices=("val_loss", "val_cider"))
     patience: int = flag(5, "Epochs without a better validation loss after which the run stops; its best weights are "
                             "the result. 0 never stops early.")
     plateau_patience: int = flag(3, "Epochs without a better validation loss after which the learning rate is "

@@ -11,6 +11,7 @@ from records.image_batches import ImageBatches
 from records.pipeline import TrainBatches
 from tagger.devices import Devices
 
+
 class Feed:
     """One split as (distributed) datasets of what a step reads: all but the keys.
 
@@ -28,6 +29,7 @@ class Feed:
 
     def ordered(self) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         """Every caption once, in a fixed order; of TrainBatches only."""
+        assert isinstance(self._batches, TrainBatches)
         return self._distribute(self._batches.ordered())
 
     def keys(self, epoch: int, step: int) -> list[str]:

@@ -23,7 +23,7 @@ class Epoch:
     Attributes:
       epoch: counted from 1.
       loss: mean over the train split's tokens during the epoch, with dropout, in nats; in self-critical training
-        minus the mean reward of sampled captions, with what --supervised_weight adds to the gradient left out.
+        minus the mean reward of sampled captions.
       val_loss: mean over the validation split's tokens after it.
       learning_rate: of the epoch's last update.
       val_cider: CIDEr-D of the validation split's captions in points, with --monitor=val_cider; else None, and

@@ -107,7 +107,8 @@ class MergeModel(tf.Module):
         feature = tf.cast(feature, self.compute_dtype)
         if dropout_seed is not None and self.feature_dropout:
             width = -(-self.feature_size // 16) * 16
-            noise = dropout_lib.random_bytes(dropout_seed + [_FEATURE_STREAM, 0], first_row, tf.shape(feature)[0], width)
+            seed = dropout_seed + [_FEATURE_STREAM, 0]
+            noise = dropout_lib.random_bytes(seed, first_row, tf.shape(feature)[0], width)
             feature = dropout_lib.drop(feature, noise[:, :self.feature_size], self.feature_dropout)
         return tf.nn.relu(self._linear(self.image_dense, feature))
 
@@ -131,6 +132,7 @@ class MergeModel(tf.Module):
 
         def noise(stream: int, width: int) -> tf.Tensor:
             """Random bytes uint8 [B * T1, width]."""
+            assert dropout_seed is not None
             seed = dropout_seed + [stream, 0]
             return tf.reshape(dropout_lib.random_bytes(seed, first_row, rows, positions * width), [-1, width])
 

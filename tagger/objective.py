@@ -67,7 +67,7 @@ class CrossEntropy:
 
     label_smoothing: float = 0.0
     tag_weight: float = 0.0
-    is_tag: np.ndarray | None = None
+    is_tag: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
 
     def units(self, batch: Batch) -> tf.Tensor:
         return tokens(batch)

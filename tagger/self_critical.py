@@ -21,7 +21,7 @@ from tagger import dropout
 from tagger.cider_reward import CiderReward
 from tagger.loss import softmax_loss
 from tagger.model import MergeModel
-from tagger.objective import Batch, CrossEntropy, positions, rows
+from tagger.objective import Batch, CrossEntropy, positions, rows, tag_loss
 
 # Samples may be as long as all but one in a hundred of the captions: waiting for the rest costs time and wins nothing.
 _SAMPLED_LENGTHS = 0.99
@@ -30,23 +30,25 @@ _NOISE_STREAM = 4 << 28  # of the seed that dropout derives from as well; the mo
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SelfCritical:
-    """Minus the mean reward of sampled captions, by its policy gradient, and weighted supervision.
+    """Minus the mean reward of sampled captions, by its policy gradient; supervision adds its gradient to it.
 
     Attributes:
       reward: (sampled int32 [B, S, T], references int32 [B, R, T']) to float32 [B, S].
       samples: S, captions sampled per image; at least 2.
       max_length: T, words of the longest sampled caption, <end> included.
-      tokens_per_caption: mean of the split's.
-      supervised: cross-entropy and tags of one reference caption, which keep the model from forgetting what the
-        reward does not ask for. supervised_weight: what its mean per token is multiplied by; 0 leaves it out.
+      supervised_weight: weight of the cross-entropy of one reference caption per image; 0 leaves it out.
+      label_smoothing: of that cross-entropy.
+      tag_weight: weight of that caption's tags (`objective.tag_loss`), which the reward does not teach.
+      is_tag: bool [V], which words are tags; needed with tag_weight.
     """
 
     reward: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     samples: int
     max_length: int
-    tokens_per_caption: float
-    supervised: CrossEntropy
     supervised_weight: float = 0.0
+    label_smoothing: float = 0.0
+    tag_weight: float = 0.0
+    is_tag: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
 
     def units(self, batch: Batch) -> tf.Tensor:
         return rows(batch)
@@ -76,21 +78,31 @@ class SelfCritical:
         loss /= self.samples
         # The gradient is that of the weighted log probabilities; the value that people watch is the reward.
         loss += tf.stop_gradient(-tf.reduce_sum(total) / self.samples - loss)
+        supervised = self._supervised(model, batch, dropout_seed, first_row)
+        return loss + supervised - tf.stop_gradient(supervised)
+
+    def _supervised(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
+                    ) -> tf.Tensor:
+        total = tf.constant(0.0)
         if self.supervised_weight:
-            supervised = self.supervised(model, batch, dropout_seed, first_row)
-            supervised *= self.supervised_weight / self.tokens_per_caption
-            loss += supervised - tf.stop_gradient(supervised)
-        return loss
+            cross_entropy = CrossEntropy(self.label_smoothing)(model, batch, dropout_seed, first_row)
+            total += self.supervised_weight * cross_entropy
+        if self.tag_weight:
+            image = model.image(batch["feature"], dropout_seed, first_row)
+            logits = model.tag_logits(image, dropout_seed, first_row)
+            total += self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag)
+        return total
 
 
-def objective(config: Train, batches: ImageBatches, vocabulary: Vocabulary, supervised: CrossEntropy) -> SelfCritical:
+def objective(config: Train, batches: ImageBatches, vocabulary: Vocabulary) -> SelfCritical:
     """What the self-critical phase of `config` minimises on the images of `batches`."""
     held = batches.held
     reward = CiderReward(held.tokens.numpy(), held.start.numpy()[:-1], held.lengths, held.image.numpy()[:-1],
                          vocabulary.size)
     longest = int(np.quantile(held.lengths, _SAMPLED_LENGTHS))
-    return SelfCritical(reward, config.self_critical_samples, longest, float(held.lengths.mean()), supervised,
-                        config.supervised_weight)
+    return SelfCritical(
+        reward, config.self_critical_samples, longest, config.supervised_weight, config.label_smoothing,
+        config.self_critical_tag_weight if config.tag_weight else 0.0, vocabulary.is_tag)
 
 
 def sample_captions(model: MergeModel, image: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:

@@ -18,8 +18,8 @@ from tagger.checkpoints import Checkpoints
 from tagger.devices import Devices, open_devices
 from tagger.feed import Feed
 from tagger.loop import BAD_BATCH_FILE, TENSORBOARD_FOLDER, Loop
-from tagger.optimizer import FusedAdam
 from tagger.objective import CrossEntropy, Objective
+from tagger.optimizer import FusedAdam
 from tagger.precision import LossScale, compute_dtype
 from tagger.step import Stepper
 from tagger.validation_captions import ValidationCaptions
@@ -55,11 +55,11 @@ def run(config: Train) -> int:
 
 def _check(config: Train) -> None:
     """Refuses flag values that mean nothing."""
-    at_least = {"self_critical_epochs": 0, "self_critical_samples": 2, "self_critical_learning_rate": 0,
-                "supervised_weight": 0, "tag_weight": 0, "epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "bucket_batches": 1,
-                "learning_rate": 0, "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "patience": 0,
-                "plateau_patience": 0, "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0,
-                "ram_budget_mb": 0, "pipeline_threads": 0}
+    at_least = {"epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "bucket_batches": 1,
+                "learning_rate": 0, "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "tag_weight": 0,
+                "self_critical_epochs": 0, "self_critical_learning_rate": 0, "self_critical_samples": 2,
+                "supervised_weight": 0, "self_critical_tag_weight": 0, "patience": 0, "plateau_patience": 0,
+                "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0, "ram_budget_mb": 0, "pipeline_threads": 0}
     for name, least in at_least.items():
         if not getattr(config, name) >= least:
             raise UserError(f"--{name}={getattr(config, name)}: expected at least {least}")
@@ -101,12 +101,13 @@ def train_on(config: Train, devices: Devices, start_from: str = "") -> int:
         open_split(config.records_dir, split) for split in (config.train_split, config.validation_split))
     place = config.batch_size, config.seed, config.ram_budget_mb, devices.host, devices.hosts, config.pipeline_threads
     batches: TrainBatches | ImageBatches
-    objective: Objective = CrossEntropy(config.label_smoothing, config.tag_weight, vocabulary.is_tag)
+    objective: Objective
     if config.self_critical_epochs:
         batches = ImageBatches(train_split, *place, vocabulary.size)
-        objective = self_critical.objective(config, batches, vocabulary, objective)
+        objective = self_critical.objective(config, batches, vocabulary)
     else:
         batches = TrainBatches(train_split, *place, vocabulary.size, config.bucket_batches)
+        objective = CrossEntropy(config.label_smoothing, config.tag_weight, vocabulary.is_tag)
     train = Feed(batches, devices)
     validation = Feed(TrainBatches(validation_split, *place, vocabulary.size, config.bucket_batches), devices)
     if devices.is_chief:

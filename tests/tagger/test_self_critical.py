@@ -8,6 +8,7 @@ from tagger.objective import CrossEntropy
 from tagger.self_critical import SelfCritical, sample_captions
 
 V, FEATURE, SAMPLES, LONGEST = 8, 6, 4, 5
+IS_TAG = np.array([0, 0, 0, 1, 0, 1, 1, 0], bool)
 
 
 def batch(rows: int = 3) -> dict[str, tf.Tensor]:
@@ -24,7 +25,7 @@ def model(**arguments) -> MergeModel:
 
 
 def objective(reward, weight: float = 0.0) -> SelfCritical:
-    return SelfCritical(reward, SAMPLES, LONGEST, 3.0, CrossEntropy(), weight)
+    return SelfCritical(reward, SAMPLES, LONGEST, weight, 0.0, weight / 2, IS_TAG)
 
 
 def fours(sampled: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
@@ -115,7 +116,7 @@ def test_supervision_adds_its_gradient_but_not_its_value():
             value = critical(network, rows, seed, 0)
         found.append((float(value), tape.gradient(value, kernel).numpy()))
     with tf.GradientTape() as tape:
-        supervised = CrossEntropy()(network, rows, seed, 0) * 0.5 / 3.0
+        supervised = 0.5 * CrossEntropy(0.0, 0.5, IS_TAG)(network, rows, seed, 0)
     assert found[0][0] == pytest.approx(found[1][0], abs=1e-6)
     np.testing.assert_allclose(found[1][1] - found[0][1], tape.gradient(supervised, kernel), atol=1e-6)
     assert float(objective(fours).units(rows)) == 2
