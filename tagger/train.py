@@ -75,6 +75,8 @@ def _check(config: Train) -> None:
 
 def _two_phases(config: Train, devices: Devices) -> int:
     """Cross-entropy in a run folder of its own, then the self-critical phase from its best weights."""
+    if not config.fresh and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
+        _check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first phase
     folder = str(epath.Path(config.run_dir) / CROSS_ENTROPY_FOLDER)
     code = train_on(dataclasses.replace(config, run_dir=folder, self_critical_epochs=0), devices)
     return code or train_on(config, devices, folder)
