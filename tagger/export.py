@@ -173,4 +173,5 @@ def _facts(config: Export, runs: list[Run], backbone: LoadedBackbone, decoder: D
         "feature_size": backbone.feature_size, "vocabulary_size": runs[0].vocabulary.size,
         "top_tags": config.top_tags, "beam_width": config.beam_width, "length_penalty": config.length_penalty,
         "max_length": decoder.max_length, "block_repeats": config.block_repeats, "tag_samples": config.tag_samples,
-        "precision": config.export_precision, "ensemble": len(runs)}
+        "tag_prompt": all(one.model.tag_prompt for one in runs), "precision": config.export_precision,
+        "ensemble": len(runs)}

@@ -10,7 +10,8 @@ def readme(facts: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
 
     Args:
       facts: version, created_with, run, target, backbone, preprocessing, feature_size, vocabulary_size, top_tags,
-        beam_width, length_penalty, max_length, block_repeats, tag_samples, precision, ensemble (number of models).
+        beam_width, length_penalty, max_length, block_repeats, tag_samples, tag_prompt (whether the models were trained
+        to rank tags), precision, ensemble (number of models).
       answer: what the model said about one photo: caption, tags as [[tag, score], …].
     """
     n = facts["top_tags"]
@@ -65,10 +66,8 @@ signature that it is asked for (in the columnar `inputs` form), which is why the
 
 ## What scores mean
 
-- `tag_scores`: estimated probability that the word occurs in a caption of the photo. For a caption written word by
-  word it is 1 - (1 - p1)(1 - p2)…, with pi the model's probability of that word at place i; averaged over the
-  captions of the beam search and {facts['tag_samples']} sampled ones (the same ones every time). Scores of different
-  tags are no shares of one whole: each lies between 0 and 1.
+- `tag_scores`: estimated probability that the word occurs in a caption of the photo, {_tag_scores(facts)}.
+  Scores of different tags are no shares of one whole: each lies between 0 and 1.
 - `caption_score`: geometric mean of the probabilities of the caption's words and its end.
 
 ## A request and its answer
@@ -91,3 +90,12 @@ answers
 (a photo of the training framework's demo set). `assets.extra/tf_serving_warmup_requests` in each version makes
 TensorFlow Serving compute one image and one feature vector before it sends traffic to the version.
 """
+
+
+def _tag_scores(facts: Mapping[str, Any]) -> str:
+    """Where the scores come from."""
+    if facts["tag_prompt"]:
+        return "which the model was trained to answer\n  (`--tag_weight`)"
+    return (f"""1 - (1 - p1)(1 - p2)…, with pi the
+  model's probability of that word at place i of a caption; averaged over the captions of the beam search and
+  {facts['tag_samples']} sampled ones (the same ones every time)""")
