@@ -31,6 +31,7 @@ from records.vocabulary import END, Vocabulary
 
 DUPLICATES = "duplicates.jsonl"
 _SHARD_BYTES = 150e6
+_MOST_SHARDS = 99_999
 _TEXT_BYTES = 500  # of an example's captions, about
 _PLAN = "plan.json"
 
@@ -152,10 +153,13 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
         if number > counts[split][0]:
             raise UserError(f"--shards: {split}={number} is more than its {counts[split][0]} examples; give "
                             "at most that")
+        if number > _MOST_SHARDS:
+            raise UserError(f"--shards: {split}={number} is more than {_MOST_SHARDS:,}, and five digits number the "
+                            "shards; give at most that")
     per_example = _TEXT_BYTES + (2 * info.feature_size if info else 0)
     size = {split: count * per_example + (stored if config.store_images else 0)
             for split, (count, stored) in counts.items()}
-    return {split: given.get(split) or max(1, round(size[split] / _SHARD_BYTES)) for split in counts}
+    return {split: given.get(split) or min(max(1, round(size[split] / _SHARD_BYTES)), _MOST_SHARDS) for split in counts}
 
 
 def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir: str, prefix: str, split: str,
