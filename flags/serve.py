@@ -17,5 +17,7 @@ class Serve:
                            "which.")
     max_request_mb: int = flag(64, "Larger requests are refused before they are read into memory.")
     max_batch: int = flag(256, "Requests with more images are refused, so that one cannot hold up the others.")
-    threads: int = flag(2, "Requests computed at the same time; the others wait. More raises throughput little and "
-                           "memory much.")
+    together: int = flag(32, "Images of several clients' requests computed as one batch: those that came while the "
+                             "model was busy. 1 computes each request by itself.")
+    threads: int = flag(1, "Batches computed at the same time, each in memory of its own. What clients ask meanwhile "
+                           "waits, and is computed together.")

@@ -20,8 +20,8 @@ def readme(facts: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     return f"""# An image tagger as a TensorFlow SavedModel
 
 Takes encoded photos, answers a caption and ranked tags for each. TensorFlow alone runs it, on CPU or GPU, through
-Python, `saved_model_cli` or TensorFlow Serving. Every sub-folder with a number is a version; the newest,
-{facts['version']}, is described here.
+Python, `saved_model_cli` or TensorFlow Serving, each from version 2.20 on (older ones have no DecodeWebP operation).
+Every sub-folder with a number is a version; the newest, {facts['version']}, is described here.
 
 | | |
 |---|---|
@@ -34,7 +34,8 @@ Python, `saved_model_cli` or TensorFlow Serving. Every sub-folder with a number 
 
 ## Signatures
 
-`serving_default`
+`serving_default`:
+
 | | name | dtype | shape | |
 |---|---|---|---|---|
 | in | `image_bytes` | string | [batch] | encoded JPEG, PNG, GIF (first frame), BMP or still WebP; any size |
@@ -48,10 +49,12 @@ same without `valid`.
 
 `serving_default_with_options` and `features_with_options` take three scalars more, all with defaults, and answer one
 output more, `caption_score`:
+
 | name | dtype | default | |
 |---|---|---|---|
 | `beam_width` | int32 | {facts['beam_width']} | captions kept at every step, 1 to 64; 1 is greedy |
-| `length_penalty` | float32 | {facts['length_penalty']} | captions rank by log probability / words ** length_penalty |
+| `length_penalty` | float32 | {facts['length_penalty']} | captions rank by log probability / \
+(words + 1) ** length_penalty |
 | `max_length` | int32 | {facts['max_length']} | words at the most, 1 to {facts['max_length']} |
 
 gRPC clients and `saved_model_cli` may leave options out. TensorFlow Serving's REST interface wants every input of the
@@ -80,15 +83,26 @@ Python:
 
 TensorFlow Serving (`--model_name=tagger --model_base_path=/path/to/this/folder`), REST:
 
-    curl localhost:8501/v1/models/tagger:predict \\
-        -d "{{\\"instances\\": [{{\\"b64\\": \\"$(base64 -w0 photo.jpg)\\"}}]}}"
+    (printf '{{"instances": [{{"b64": "'; base64 < photo.jpg | tr -d '\\n'; printf '"}}]}}') |
+        curl localhost:8501/v1/models/tagger:predict -d @-
 
 answers
 
     {json.dumps({"predictions": [prediction]})}
 
-(a photo of the training framework's demo set). `assets.extra/tf_serving_warmup_requests` in each version makes
-TensorFlow Serving compute one image and one feature vector before it sends traffic to the version.
+(a photo of the training framework's demo set). With options, which are scalars, the columnar form:
+
+    {{"signature_name": "serving_default_with_options",
+     "inputs": {{"image_bytes": [{{"b64": "…"}}], "beam_width": 5, "length_penalty": 0.7, "max_length": 12}}}}
+
+`saved_model_cli`, which comes with TensorFlow:
+
+    python -c 'import numpy as np; np.save("images.npy", [open("photo.jpg", "rb").read()])'
+    saved_model_cli run --dir {facts['version']} --tag_set serve --signature_def serving_default \\
+        --inputs image_bytes=images.npy
+
+`assets.extra/tf_serving_warmup_requests` in each version makes TensorFlow Serving compute one image and one feature
+vector before it sends traffic to the version.
 """
 
 

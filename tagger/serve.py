@@ -6,21 +6,22 @@
     POST /v1/models/NAME:predict        rows or columns, as in tagger.rest
 
 For trying an export, and for developing clients, on one machine. It serves the version that was newest when it was
-started, computes each request by itself, and knows no encryption and no passwords: in production run TensorFlow Serving
-on the same folder.
+started, computes together what several clients ask at once (tagger.micro_batches), and knows no encryption and no
+passwords: in production run TensorFlow Serving on the same folder.
 """
 
 import asyncio
-import concurrent.futures
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from flags.errors import UserError
 from flags.serve import Serve
 from tagger import rest
+from tagger.micro_batches import Arrays, MicroBatches
 from tagger.saved_model import SavedModel
 from tagger.serve_page import content_security_policy, page
 from tagger.versions import newest
@@ -32,7 +33,7 @@ except ImportError as missing:
                     "(or pip install aiohttp)") from missing
 
 _MAX_WAITING = 64
-"""Requests that may wait for a thread; further ones are told to come back, instead of filling the memory."""
+"""Requests that may be in the server; further ones are told to come back, instead of filling the memory."""
 _PATIENCE_S = 5.0  # for requests that are being answered when Ctrl-C is pressed
 _MB = 1 << 20
 
@@ -40,7 +41,7 @@ _MB = 1 << 20
 def run(config: Serve) -> None:
     """Serves until it is interrupted."""
     for name, value in (("max_request_mb", config.max_request_mb), ("max_batch", config.max_batch),
-                        ("threads", config.threads)):
+                        ("together", config.together), ("threads", config.threads)):
         if value < 1:
             raise UserError(f"--{name}={value}: expected at least 1")
     if not 0 <= config.port < 1 << 16:
@@ -69,7 +70,7 @@ async def _serve(app: web.Application, config: Serve) -> None:
 
 
 class Model:
-    """A SavedModel that answers request bodies, on the threads of its own pool."""
+    """A SavedModel that answers request bodies."""
 
     def __init__(self, config: Serve):
         self.path = newest(config.export_dir)
@@ -78,8 +79,8 @@ class Model:
         self._inputs = {name: signature.structured_input_signature[1]
                         for name, signature in self._loaded.signatures.items()}
         self._max_batch = config.max_batch
-        self._pool = concurrent.futures.ThreadPoolExecutor(config.threads)
-        self._waiting = 0
+        self._batches = MicroBatches(self._compute, config.together, config.threads)
+        self._in_here = 0
         self._loaded.answer([tf.io.encode_jpeg(tf.zeros([8, 8, 3], tf.uint8)).numpy()])  # the first run is slow
 
     async def predict(self, body: bytes) -> bytes:
@@ -89,20 +90,24 @@ class Model:
           rest.BadRequest: it cannot be answered.
           web.HTTPServiceUnavailable: too many requests are waiting.
         """
-        if self._waiting >= _MAX_WAITING:
+        if self._in_here >= _MAX_WAITING:
             raise web.HTTPServiceUnavailable(reason="too many requests are waiting", headers={"Retry-After": "1"})
-        self._waiting += 1
+        self._in_here += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._predict, body)
+            # Megabytes of base64 take a while; other clients are listened to meanwhile.
+            request = await asyncio.to_thread(rest.parse, body, self._inputs, self._max_batch)
+            rows = {name: value for name, value in request.inputs.items() if value.ndim}
+            options = tuple((name, value.item()) for name, value in request.inputs.items() if not value.ndim)
+            return rest.answer(await self._batches.call((request.signature, options), rows), request.by_row)
         finally:
-            self._waiting -= 1
+            self._in_here -= 1
 
-    def _predict(self, body: bytes) -> bytes:
-        request = rest.parse(body, self._inputs, self._max_batch)
-        inputs = {name: tf.constant(value, self._inputs[request.signature][name].dtype)
-                  for name, value in request.inputs.items()}
-        outputs = self._loaded.signatures[request.signature](**inputs)
-        return rest.answer({name: value.numpy() for name, value in outputs.items()}, request.by_row)
+    def _compute(self, kind: tuple[str, tuple[tuple[str, float], ...]], rows: Arrays) -> dict[str, np.ndarray]:
+        """What a signature answers to rows, all with the same options."""
+        signature, options = kind
+        inputs = {name: tf.constant(value, self._inputs[signature][name].dtype)
+                  for name, value in [*rows.items(), *options]}
+        return {name: value.numpy() for name, value in self._loaded.signatures[signature](**inputs).items()}
 
     def metadata(self, name: str) -> dict[str, Any]:
         """What TensorFlow Serving answers about the signatures."""

@@ -7,11 +7,13 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
+from tensorflow.core.protobuf import saved_model_pb2
 
 from flags.errors import UserError
 from flags.export import Export
@@ -191,6 +193,16 @@ def test_what_a_user_sees_has_no_specials_and_no_repeated_tags(model, demo):
         assert scores == sorted(scores, reverse=True) and 0 <= scores[-1] and scores[0] <= 1
 
 
+def test_it_names_no_gpu_and_no_gpu_kernel(version):
+    """So what was exported on a machine with GPUs loads where there are none (CudnnRNNV3 would not)."""
+    saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    assert len(nodes) > 1000
+    assert {node.op for node in nodes if "cudnn" in node.op.lower()} == set()
+    assert {node.device for node in nodes} <= {"", "/device:CPU:0", "/device:CPU:*"}
+
+
 def cli(version: pathlib.Path, tmp_path: pathlib.Path, executable: pathlib.Path, *arguments: str) -> str:
     """saved_model_cli in a folder of its own, with none of this project on its path."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -234,6 +246,27 @@ def test_the_readme_holds_a_request_and_its_real_answer(version, model):
     assert prediction["tags"] == [tag for tag, _ in answer["tags"]]
     for name in ("image_bytes", "caption", "tags", "tag_scores", "valid", "beam_width", "length_penalty", "max_length"):
         assert f"`{name}`" in text
+
+
+def readme_commands(version: pathlib.Path, marker: str) -> str:
+    """The indented block of the export's README that holds `marker`, without its indentation."""
+    blocks = (version.parent / "README.md").read_text().split("\n\n")
+    return textwrap.dedent(next(block for block in blocks if block.startswith("    ") and marker in block))
+
+
+def test_the_readmes_python_and_command_line_work_as_they_stand(version, model, tmp_path, monkeypatch):
+    (tmp_path / "1").symlink_to(version)
+    (tmp_path / "photo.jpg").write_bytes(PHOTOS[0].read_bytes())
+    expected = model.answer([PHOTOS[0].read_bytes()])[0]["caption"]
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(readme_commands(version, "tf.saved_model.load"), names)
+    assert names["answer"]["caption"].numpy()[0].decode() == expected
+    binaries = pathlib.Path(sys.executable).parent
+    result = subprocess.run(["sh", "-ec", readme_commands(version, "saved_model_cli run")], text=True, check=False,
+                            capture_output=True, env=os.environ | {"PATH": f"{binaries}:{os.environ['PATH']}"})
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert expected in result.stdout
 
 
 def test_the_next_export_is_the_next_version_half_the_size_and_says_the_same(demo, model, tmp_path):

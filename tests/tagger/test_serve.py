@@ -1,8 +1,14 @@
 """The server as a process, asked over loopback."""
 
 import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from flags.errors import UserError
 from flags.serve import Serve
@@ -32,6 +38,18 @@ def test_rows(address, expected):
     assert [row["valid"] for row in answer["predictions"]] == [True] * 6 + [False]
     assert set(answer["predictions"][0]) == {"caption", "tags", "tag_scores", "valid"}
     assert answer["predictions"][0]["tags"] == [tag for tag, _ in expected[0]["tags"]]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
+def test_the_exports_readme_asks_with_curl(address, demo, tmp_path):
+    blocks = (demo[0] / "export" / "README.md").read_text().split("\n\n")
+    command = next(block for block in blocks if "curl" in block).replace("localhost:8501", address)
+    noise = np.random.default_rng(0).integers(0, 256, [400, 400, 3], np.uint8)  # 200 KB, more than an argument may have
+    Image.fromarray(noise).save(tmp_path / "photo.jpg", quality=95)
+    result = subprocess.run(["sh", "-c", command.replace("tagger:", "photos:")], cwd=tmp_path, capture_output=True,
+                            env=os.environ | {"no_proxy": "*"}, check=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["predictions"][0]["valid"]
 
 
 def test_columns_with_options_and_a_version_in_the_route(address):
@@ -103,7 +121,8 @@ def test_a_port_in_use_is_one_line(address, demo, main_process):
     assert f"--port={port}: cannot listen there" in result.stderr and "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("wrong", [{"port": 70_000}, {"threads": 0}, {"max_batch": 0}, {"max_request_mb": -1}])
+@pytest.mark.parametrize("wrong", [{"port": 70_000}, {"threads": 0}, {"together": 0}, {"max_batch": 0},
+                                   {"max_request_mb": -1}])
 def test_flags_out_of_range(wrong):
     from tagger.serve import run
 
