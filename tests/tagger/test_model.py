@@ -54,7 +54,7 @@ def test_one_pass_equals_expanded_prefixes(whole_grid):
         packing = every_position(mask) if whole_grid else pack(mask)
         flat = tf.gather(tf.reshape(tf.constant(targets), [-1]), packing.index)
         with tf.GradientTape() as tape:
-            hidden = model.hidden(tf.constant(feature), tf.constant(inputs), packing)
+            hidden = model.hidden(model.image(tf.constant(feature)), tf.constant(inputs), packing)
             weights = tf.cast(flat > 0, tf.float32)
             loss = softmax_loss(hidden, *model.output_weights(), flat, weights) / tf.reduce_sum(weights)
         return loss, tape.gradient(loss, [w.value for w in model.weights])
@@ -95,7 +95,7 @@ def test_no_real_position_at_all():
     @tf.function
     def step(mask):
         with tf.GradientTape() as tape:
-            hidden = model.hidden(tf.constant(feature), tf.constant(inputs), pack(mask))
+            hidden = model.hidden(model.image(tf.constant(feature)), tf.constant(inputs), pack(mask))
             loss = softmax_loss(hidden, *model.output_weights(), tf.zeros([0], tf.int32))
         return loss, tape.gradient(loss, [w.value for w in model.weights])
 
@@ -132,7 +132,7 @@ def test_dropout_drops_as_asked_and_is_a_function_of_the_seed():
     packing = pack(tf.constant(targets != 0))
 
     def hidden(seed):
-        return model.hidden(feature, inputs, packing, seed and tf.constant(seed, tf.int32)).numpy()
+        return model.hidden(model.image(feature), inputs, packing, seed and tf.constant(seed, tf.int32)).numpy()
 
     assert np.array_equal(hidden([1, 2]), hidden([1, 2]))
     assert not np.array_equal(hidden([1, 2]), hidden([1, 3]))

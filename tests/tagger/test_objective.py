@@ -47,12 +47,18 @@ def test_tags_add_their_weighted_gradient_but_not_their_value():
 def test_tags_are_learnt_without_a_weight_of_their_own():
     network, rows = model(dropout=0.0), batch()
     optimizer = keras.optimizers.Adam(0.02)
+    optimizer.build(network.weights)
     objective = CrossEntropy(0.0, 1.0, IS_TAG)
-    for _ in range(150):
+
+    @tf.function
+    def step():
         with tf.GradientTape() as tape:
             loss = objective(network, rows, None, 0)
         gradients = tape.gradient(loss, [weight.value for weight in network.weights])
-        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], network.weights)
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
+
+    for _ in range(150):
+        step()
     p = tf.sigmoid(network.tag_logits(network.image(rows["feature"]))).numpy()
     assert p[0, [3, 5]].min() > 0.8 and p[0, [6, 8]].max() < 0.2
     assert p[3, [6, 8]].min() > 0.8 and p[3, [3, 5]].max() < 0.2
