@@ -35,6 +35,7 @@ class MergeModel(tf.Module):
       dropout: rate of both dropouts, used only where a dropout seed is given. feature_dropout, embedding_dropout: of
         the image's feature and of the words' embeddings, likewise.
       tag_prompt: whether `tag_logits` is trained; see there.
+      logit_scale: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
       compute_dtype: dtype of everything before the logits; weights and logits stay float32.
       whole_grid: run the LSTM through the Keras layer on all B * T1 positions, padding included: that is the path
         with cuDNN kernels, and the one whose shapes XLA knows. Right-padding needs no mask in a causal LSTM.
@@ -42,12 +43,14 @@ class MergeModel(tf.Module):
 
     def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
                  dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", whole_grid: bool = False,
-                 feature_dropout: float = 0.0, embedding_dropout: float = 0.0, tag_prompt: bool = False):
+                 feature_dropout: float = 0.0, embedding_dropout: float = 0.0, tag_prompt: bool = False,
+                 logit_scale: float = 1.0):
         """Builds all weights; initial values are a function of `seed` and the sizes."""
         super().__init__(name="merge_model")
         self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
         self.hidden_size, self.dropout, self.whole_grid = hidden_size, dropout, whole_grid
         self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
+        self.logit_scale = logit_scale
         self.compute_dtype = tf.as_dtype(compute_dtype)
         init = keras.initializers
         glorot = [init.GlorotUniform(seed=seed * 8 + k) for k in range(4)]
@@ -187,7 +190,7 @@ class MergeModel(tf.Module):
         if dropout_seed is not None and self.dropout:
             noise = dropout_lib.random_bytes(dropout_seed + [_TAG_STREAM, 0], first_row, tf.shape(image)[0],
                                              self.units + self.hidden_size)
-        return self.logits(self._merge(h, image, noise))
+        return self.logits(self._merge(h, image, noise)) / self.logit_scale
 
     def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor,
                      dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
@@ -211,10 +214,10 @@ class MergeModel(tf.Module):
         kernel, bias = self.output_weights()
         return tf.nn.bias_add(tf.matmul(tf.cast(hidden, tf.float32), kernel), bias)
 
-    def divide_logits(self, temperature: float) -> None:
-        """Changes the output layer so that its logits are divided: below 1, likely words become likelier."""
+    def scale_output(self, factor: float) -> None:
+        """Multiplies all logits of captions: by more than 1, likely words become likelier."""
         for weight in self.output_dense.weights:
-            weight.assign(weight.value / temperature)
+            weight.assign(weight.value * factor)
 
     def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Kernel float32 [hidden_size, V] and bias float32 [V] of the output layer."""

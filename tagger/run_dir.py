@@ -70,9 +70,10 @@ def feature_size(manifest: Manifest, records_dir: str) -> int:
 
 def new_model(config: Train, manifest: Manifest, vocabulary: Vocabulary, **kwargs: Any) -> MergeModel:
     """The untrained model that `config` describes; further arguments as in MergeModel."""
+    scale = 1 / config.self_critical_temperature if config.self_critical_epochs else 1.0
     return MergeModel(vocabulary.size, feature_size(manifest, config.records_dir), dropout=config.dropout,
                       feature_dropout=config.feature_dropout, embedding_dropout=config.embedding_dropout,
-                      tag_prompt=config.tag_weight > 0, seed=config.seed, **kwargs)
+                      tag_prompt=config.tag_weight > 0, logit_scale=scale, seed=config.seed, **kwargs)
 
 
 def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary) -> None:

@@ -125,10 +125,8 @@ def train_on(config: Train, devices: Devices, start_from: str = "") -> int:
             phase.learning_rate, config.schedule, config.warmup_steps, phase.epochs * updates_per_epoch,
             config.clip_norm, config.weight_decay)
         optimizer.build(model.weights)
-        if start_from:
-            _start_from(start_from, model, vocabulary, manifest)
-        if config.self_critical_epochs:
-            model.divide_logits(config.self_critical_temperature)
+        scale = _start_from(start_from, model, vocabulary, manifest) if start_from else 1.0
+        model.scale_output(model.logit_scale / scale)
         stepper = Stepper(devices, model, optimizer, objective, config.seed,
                           config.accumulate_steps > 1, config.ema, LossScale() if dtype == "float16" else None,
                           config.xla)
@@ -183,8 +181,8 @@ def _check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
 
 
 def _start_from(folder: str, model: run_dir.MergeModel, vocabulary: Vocabulary, manifest: manifest_lib.Manifest
-                ) -> None:
-    """Copies the best weights of the run in `folder` into `model`."""
+                ) -> float:
+    """Copies the best weights of the run in `folder` into `model`; returns that run's logit_scale."""
     other = run_dir.load_run(folder)
     if other.vocabulary.words != vocabulary.words:
         raise UserError(f"--init_from={folder}: has another vocabulary ({other.vocabulary.size} entries, "
@@ -196,6 +194,7 @@ def _start_from(folder: str, model: run_dir.MergeModel, vocabulary: Vocabulary, 
                         f"than these records' {ours.name}; give a run trained on the same features")
     for mine, source in zip(model.weights, other.model.weights, strict=True):
         mine.value.assign(source.value)
+    return other.model.logit_scale
 
 
 def _barrier(devices: Devices) -> None:
