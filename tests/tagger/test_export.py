@@ -65,8 +65,13 @@ def broken_images(count: int) -> list[bytes]:
     return (kinds * (count // len(kinds) + 1))[:count]
 
 
-def check_against_single_answers(model: SavedModel, good: int, bad: int, batch_size: int) -> None:
-    """Broken images among good ones in batches: each answer is what the image alone gets."""
+def check_against_single_answers(model: SavedModel, good: int, bad: int, batch_size: int, sampled: bool = True) -> None:
+    """Broken images among good ones in batches: each answer is what the image alone gets.
+
+    Where captions are sampled for the scores, rounding in a batch of another size may decide which word one of them
+    takes, once in hundreds of photos. It is one of the 4 + 3 captions whose mean a score is, so it moves the score by
+    a seventh at most. Without samples no score moves.
+    """
     batch = photos(good)
     places = np.random.default_rng(0).choice(good, bad, replace=False)
     for place, data in zip(sorted(places, reverse=True), broken_images(bad), strict=True):
@@ -74,20 +79,19 @@ def check_against_single_answers(model: SavedModel, good: int, bad: int, batch_s
     singles = [model.answer([data])[0] for data in batch]
     together = [answer for start in range(0, len(batch), batch_size)
                 for answer in model.answer(batch[start:start + batch_size])]
-    is_bad = [not answer["valid"] for answer in together]
-    assert sum(is_bad) == bad
+    assert sum(not answer["valid"] for answer in together) == bad
+    assert [answer["valid"] for answer in together] == [single["valid"] for single in singles]
+    assert [answer["caption"] for answer in together] == [single["caption"] for single in singles]
+    moved = []
     for single, answer in zip(singles, together, strict=True):
-        assert answer["valid"] == single["valid"]
-        assert answer["caption"] == single["caption"]
         if not answer["valid"]:
             assert (answer["caption"], answer["tags"]) == ("", [])
             continue
         ours, theirs = dict(answer["tags"]), dict(single["tags"])
-        for tag in ours.keys() & theirs.keys():
-            assert ours[tag] == pytest.approx(theirs[tag], abs=SCORE_TOLERANCE)
-        for tag in ours.keys() ^ theirs.keys():  # one that stood last but for rounding
-            last = min([*ours.values(), *theirs.values()])
-            assert {**ours, **theirs}[tag] == pytest.approx(last, abs=SCORE_TOLERANCE)
+        last = min([*ours.values(), *theirs.values()])  # a tag in one list only stood last but for rounding
+        moved.append(max(abs(ours.get(tag, last) - theirs.get(tag, last)) for tag in ours | theirs))
+    assert np.mean(np.array(moved) > SCORE_TOLERANCE) <= (0.01 if sampled else 0)
+    assert max(moved) <= 1 / 7
 
 
 def test_sixty_photos_six_of_them_broken(model):
@@ -97,6 +101,12 @@ def test_sixty_photos_six_of_them_broken(model):
 @pytest.mark.slow
 def test_a_thousand_photos_fifty_of_them_broken(model):
     check_against_single_answers(model, 950, 50, batch_size=64)
+
+
+@pytest.mark.slow
+def test_a_thousand_photos_without_sampled_captions(demo, tmp_path):
+    assert export.run(Export(run_dir=str(demo[0] / "run"), export_dir=str(tmp_path), tag_samples=0)) == 0
+    check_against_single_answers(SavedModel(tmp_path / "1"), 950, 50, batch_size=64, sampled=False)
 
 
 def test_every_kind_of_broken_image_spoils_its_own_row_only(model):
