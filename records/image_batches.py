@@ -8,6 +8,7 @@ once per epoch, and every host takes its rows of the same batches. The split is 
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -83,11 +84,16 @@ class ImageBatches:
         width = lengths[of_image[plan[start_step:]]].max(axis=(1, 2), initial=1).astype(np.int32)
         rows = np.ascontiguousarray(plan[start_step:, self._captions.rows()])
 
-        def gather(references: tf.Tensor, caption: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch = self.held.rows(caption, width)
-            words = tf.reshape(self.held.targets(tf.reshape(references, [-1]), width), [*references.shape, -1])
-            return batch | {"references": words}
-
         dataset = tf.data.Dataset.from_tensor_slices((
             of_image[rows].astype(np.int32), said[rows].astype(np.int32), width))
-        return dataset.map(tf.function(gather), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return dataset.map(self._rows_graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    @functools.cached_property
+    def _rows_graph(self) -> Callable:
+        """The dict of a batch, from its captions by number; made once, not in every epoch."""
+        @tf.function
+        def rows(references: tf.Tensor, caption: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
+            words = self.held.targets(tf.reshape(references, [-1]), width)
+            return self.held.rows(caption, width) | {"references": tf.reshape(words, [*references.shape, -1])}
+
+        return rows

@@ -31,7 +31,7 @@ from records.vocabulary import END, Vocabulary
 
 DUPLICATES = "duplicates.jsonl"
 _SHARD_BYTES = 150e6
-_MOST_SHARDS = 99_999
+_MOST_SHARDS = 99_999  # five digits number them
 _TEXT_BYTES = 500  # of an example's captions, about
 _PLAN = "plan.json"
 
@@ -58,8 +58,8 @@ def shard_counts(config: MakeRecords) -> dict[str, int]:
     """--shards, by split. Raises UserError where it is no such thing."""
     counts = {}
     for split, text in pairs(config.shards, "shards").items():
-        if not text.isdecimal() or not 1 <= int(text) <= 99_999:
-            raise UserError(f"--shards: {split}={text}, expected a number from 1 to 99999")
+        if not text.isdecimal() or not 1 <= int(text) <= _MOST_SHARDS:
+            raise UserError(f"--shards: {split}={text}, expected a number from 1 to {_MOST_SHARDS}")
         counts[split] = int(text)
     return counts
 
@@ -153,9 +153,6 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
         if number > counts[split][0]:
             raise UserError(f"--shards: {split}={number} is more than its {counts[split][0]} examples; give "
                             "at most that")
-        if number > _MOST_SHARDS:
-            raise UserError(f"--shards: {split}={number} is more than {_MOST_SHARDS:,}, and five digits number the "
-                            "shards; give at most that")
     per_example = _TEXT_BYTES + (2 * info.feature_size if info else 0)
     size = {split: count * per_example + (stored if config.store_images else 0)
             for split, (count, stored) in counts.items()}

@@ -36,6 +36,11 @@ class Epoch:
     learning_rate: float
     val_cider: float | None = None
 
+    @property
+    def reward(self) -> float | None:
+        """Mean CIDEr-D of sampled captions in points, where that was trained: a cross-entropy is never below 0."""
+        return None if self.loss > 0 else -100 * self.loss
+
 
 @dataclasses.dataclass(frozen=True)
 class Throughput:

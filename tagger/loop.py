@@ -29,13 +29,13 @@ from tagger.callbacks import get_state, set_state
 from tagger.checkpoints import Checkpoints
 from tagger.devices import Devices
 from tagger.feed import Feed
+from tagger.meter import Meter
 from tagger.optimizer import FusedAdam
 from tagger.step import Stepper, Sums
 
 TENSORBOARD_FOLDER = "tensorboard"
 BAD_BATCH_FILE = "bad_batch.json"
 EXIT_TERMINATED = 128 + signal.SIGTERM
-_LOOK_EVERY_S = 1.0  # how often the device is waited for, to show the loss and to find one that is not finite
 _PLOT_EVERY_S = 20.0
 
 
@@ -45,9 +45,8 @@ class Loop:
     def __init__(self, config: Train, devices: Devices, model: keras.Model, optimizer: FusedAdam, stepper: Stepper,
                  train: Feed, validation: Feed, callbacks: Sequence[keras.callbacks.Callback],
                  score_captions: Callable[[], float] | None = None):
-        """Args other than those of the parts:
-          model: the published Keras model over the weights that are trained; callbacks see it.
-          score_captions: gives the epoch's val_cider, for --monitor=val_cider.
+        """model: the published Keras model over the weights that are trained; callbacks see it. score_captions: gives
+        an epoch's val_cider, with --monitor=val_cider.
         """
         self._score_captions = score_captions
         self._config, self._devices, self._model = config, devices, model
@@ -109,7 +108,7 @@ class Loop:
             self._stepper.trained.reset()
             self._callback_list.on_epoch_begin(self._epoch)
         steps = self._train.steps
-        meter = _Meter(self._stepper.trained.read(), self._step)
+        meter = Meter(self._stepper.trained.read(), self._step)
         batches = iter(self._train.epoch(self._epoch, self._step)) if self._step < steps else iter(())
         progress = self._progress(f"epoch {self._epoch + 1}/{self._config.epochs}", steps, self._step)
         while self._step < steps:
@@ -286,50 +285,6 @@ class Loop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class _Meter:
-    """What the steps of an epoch cost, since its first or since the restart in its middle."""
-
-    def __init__(self, before: Sums, first_step: int):
-        self._before, self._first_step = before, first_step
-        self._start = self._looked = time.monotonic()
-        self._waited = 0.0
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Counts the time inside as waiting for data."""
-        start = time.monotonic()
-        yield
-        self._waited += time.monotonic() - start
-
-    def due(self) -> bool:
-        """Whether it is time to wait for the device and look."""
-        return time.monotonic() - self._looked > _LOOK_EVERY_S
-
-    def steps(self, step: int) -> int:
-        """Steps made since the start."""
-        return step - self._first_step
-
-    def cost(self, epoch: int, sums: Sums, step: int) -> history.Throughput:
-        """Rates since the start; `sums` must have just been read, so that the device is idle."""
-        self._looked = time.monotonic()
-        seconds = max(self._looked - self._start, 1e-9)
-        return history.Throughput(
-            epoch, seconds, (sums.tokens - self._before.tokens) / seconds,
-            (sums.captions - self._before.captions) / seconds, seconds / self.steps(step) * 1e3, self._waited / seconds)
-
-    def scalars(self, sums: Sums, step: int) -> dict[str, float]:
-        """What TensorBoard gets."""
-        cost = self.cost(0, sums, step)
-        return {"loss": sums.mean, "tokens_per_s": cost.tokens_per_s, "captions_per_s": cost.captions_per_s,
-                "step_ms": cost.step_ms, "data_wait": cost.data_wait}
-
-    def note(self, sums: Sums, step: int) -> str:
-        """What the progress line shows."""
-        cost = self.cost(0, sums, step)
-        return (f"loss {sums.mean:.4f}, {cost.tokens_per_s:,.0f} tokens/s, {cost.captions_per_s:,.0f} captions/s, "
-                f"{cost.step_ms:.0f} ms a step, {cost.data_wait:.1%} waiting")
 
 
 def _scalars(row: history.Epoch) -> dict[str, float]:

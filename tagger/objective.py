@@ -61,6 +61,7 @@ class CrossEntropy:
 
     Attributes:
       label_smoothing: share of each target's probability that is spread over the vocabulary.
+      caption_weight: what the cross-entropy is multiplied by; 0 leaves it out.
       tag_weight: what the loss of the caption's tags is multiplied by; see `tag_loss`.
       is_tag: bool [V], which words are tags.
     """
@@ -68,17 +69,20 @@ class CrossEntropy:
     label_smoothing: float = 0.0
     tag_weight: float = 0.0
     is_tag: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
+    caption_weight: float = 1.0
 
     def units(self, batch: Batch) -> tf.Tensor:
         return tokens(batch)
 
     def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
                  ) -> tf.Tensor:
-        packing, targets, weights = positions(model, batch["targets"])
         image = model.image(batch["feature"], dropout_seed, first_row)
-        hidden = model.hidden(image, batch["inputs"], packing, dropout_seed, first_row)
-        loss = softmax_loss(hidden, *model.output_weights(), targets, weights, self.label_smoothing,
-                            chunked=not model.whole_grid)
+        loss = tf.constant(0.0)
+        if self.caption_weight:
+            packing, targets, weights = positions(model, batch["targets"])
+            hidden = model.hidden(image, batch["inputs"], packing, dropout_seed, first_row)
+            loss = self.caption_weight * softmax_loss(
+                hidden, *model.output_weights(), targets, weights, self.label_smoothing, chunked=not model.whole_grid)
         if not self.tag_weight:
             return loss
         logits = model.tag_logits(image, dropout_seed, first_row)

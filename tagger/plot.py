@@ -22,17 +22,17 @@ def plot_loss(run_dir: epath.PathLike, rows: list[history.Epoch]) -> None:
     """
     epochs, best = [row.epoch for row in rows], history.best(rows)
     scored = best.val_cider is not None
-    rewarded = scored and all(row.loss <= 0 for row in rows)
+    rewards = [row.reward for row in rows if row.reward is not None]
     figure = Figure(figsize=(8, 7.5 if scored else 4.5), dpi=120, layout="constrained")
     axes, *more = figure.subplots(2 if scored else 1, squeeze=False)[:, 0]
-    if not rewarded:
+    if not rewards:
         _curve(axes, epochs, [row.loss for row in rows], "tab:blue", "train (with dropout)")
     _curve(axes, epochs, [row.val_loss for row in rows], "tab:orange", "validation")
     axes.set(ylabel="cross-entropy per token (nats)")
     starred, value, label = axes, best.val_loss, f"{best.val_loss:.3f}"
     if best.val_cider is not None:
-        if rewarded:
-            _curve(more[0], epochs, [-100 * row.loss for row in rows], "tab:blue", "train, sampled captions")
+        if rewards:
+            _curve(more[0], epochs, rewards, "tab:blue", "train, sampled captions")
         _curve(more[0], epochs, [row.val_cider or 0.0 for row in rows], "tab:orange", "validation, beam search")
         more[0].set(ylabel="CIDEr-D (points)")
         starred, value, label = more[0], best.val_cider, f"{best.val_cider:.1f}"

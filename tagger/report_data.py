@@ -11,6 +11,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.train import Train
 from records import manifest as manifest_lib
+from tagger import history as history_lib
 from tagger import run_dir as run_dir_lib
 from tagger.evaluate import METRICS_FILE, PREDICTIONS_FILE
 from tagger.history import HISTORY_FILE, THROUGHPUT_FILE
@@ -49,8 +50,7 @@ class RunData:
       folder: where it is.
       config: the flags of train.
       manifest: of the records it was trained on.
-      history: a dict per epoch, of history.csv: epoch, loss, val_loss, learning_rate, and val_cider where it was
-        monitored.
+      history: the lines of history.csv.
       throughput: a dict per epoch, of throughput.csv: epoch, seconds, tokens_per_s, captions_per_s, …
       evaluations: one per evaluated split, by name.
       changed: when it last changed, seconds since 1970.
@@ -59,7 +59,7 @@ class RunData:
     folder: epath.Path
     config: Train
     manifest: manifest_lib.Manifest
-    history: list[dict[str, float]]
+    history: list[history_lib.Epoch]
     throughput: list[dict[str, float]]
     evaluations: list[Evaluation]
     changed: float
@@ -69,10 +69,9 @@ class RunData:
         return self.folder.name
 
     @property
-    def best(self) -> dict[str, float] | None:
-        """The epoch whose weights were kept (history.best), None before the first."""
-        return min(self.history, key=lambda row: -row["val_cider"] if "val_cider" in row else row["val_loss"],
-                   default=None)
+    def best(self) -> history_lib.Epoch | None:
+        """The epoch whose weights were kept, None before the first."""
+        return history_lib.best(self.history) if self.history else None
 
 
 def load(folder: epath.PathLike) -> RunData:
@@ -88,10 +87,10 @@ def load(folder: epath.PathLike) -> RunData:
                         "run --mode=train first")
     try:
         manifest = manifest_lib.from_json((path / manifest_lib.FILE).read_bytes())
-        history, throughput = _table(path / HISTORY_FILE), _table(path / THROUGHPUT_FILE)
+        history, throughput = history_lib.read(path), _table(path / THROUGHPUT_FILE)
         evaluations = [Evaluation(one.parent.name.removeprefix("eval-"), json.loads(one.read_text()), one.parent)
                        for one in sorted(path.glob(f"eval-*/{METRICS_FILE}"))]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(f"--run_dir={folder}: cannot be read as a run ({error}); run eval again for a damaged "
                         "evaluation, or train again") from error
     changed = max(one.stat().mtime for one in (path / run_dir_lib.CONFIG_FILE, path / HISTORY_FILE,

@@ -78,10 +78,10 @@ def _header(run: RunData) -> str:
             f"{run.config.vocabulary_size or manifest.vocabulary_size:,} words")
     tiles = []
     if run.best:
-        tiles.append((f"{run.best['val_loss']:.3f}", "validation loss"))
-        if "val_cider" in run.best:
-            tiles.append((f"{run.best['val_cider']:.1f}", "validation CIDEr-D"))
-        tiles.append((f"{run.best['epoch']:.0f} of {len(run.history)}", "best epoch"))
+        tiles.append((f"{run.best.val_loss:.3f}", "validation loss"))
+        if run.best.val_cider is not None:
+            tiles.append((f"{run.best.val_cider:.1f}", "validation CIDEr-D"))
+        tiles.append((f"{run.best.epoch} of {len(run.history)}", "best epoch"))
     if run.throughput:
         tiles.append((duration(sum(row["seconds"] for row in run.throughput)), "training"))
     if run.evaluations:
@@ -97,24 +97,26 @@ def _training(run: RunData) -> str:
     if not run.best:
         return '<h2>Training</h2><p class="quiet">No epoch has finished yet.</p>'
 
-    def series(name: str, rows: Sequence[Mapping[str, float]], column: str) -> Series:
-        return Series(name, [row["epoch"] for row in rows], [row[column] for row in rows])
+    epochs, best = [row.epoch for row in run.history], run.best.epoch
 
-    best, losses, scores = run.best["epoch"], [series("validation", run.history, "val_loss")], []
-    if "val_cider" in run.best:
-        scores.append(series("validation", run.history, "val_cider"))
-    if run.config.self_critical_epochs:  # its loss is minus the reward
-        rewards = [{"epoch": row["epoch"], "reward": -100 * row["loss"]} for row in run.history]
-        scores.insert(0, series("sampled captions, train", rewards, "reward"))
+    def series(name: str, attribute: str) -> Series:
+        return Series(name, epochs, [getattr(row, attribute) for row in run.history])
+
+    losses, scores = [series("validation", "val_loss")], []
+    if run.best.val_cider is not None:
+        scores.append(series("validation", "val_cider"))
+    if run.best.reward is None:
+        losses.insert(0, series("train", "loss"))
     else:
-        losses.insert(0, series("train", run.history, "loss"))
+        scores.insert(0, series("sampled captions, train", "reward"))
     charts = [line_chart(scores, "epoch", "CIDEr-D, points", mark=best, width=1020)] if scores else []
     charts += [
         line_chart(losses, "epoch", "loss, nats per word", mark=best, width=1020),
-        line_chart([series("learning rate", run.history, "learning_rate")], "epoch", "learning rate", log=True)]
+        line_chart([series("learning rate", "learning_rate")], "epoch", "learning rate", log=True)]
     if run.throughput:
-        charts.append(line_chart([series("words per second", run.throughput, "tokens_per_s")], "epoch",
-                                 "words per second", from_zero=True))
+        rates = Series("words per second", [row["epoch"] for row in run.throughput],
+                       [row["tokens_per_s"] for row in run.throughput])
+        charts.append(line_chart([rates], "epoch", "words per second", from_zero=True))
     return f'<h2>Training</h2><div class="charts">{"".join(charts)}</div>'
 
 

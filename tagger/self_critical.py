@@ -3,6 +3,8 @@
 Cross-entropy asks for every word of the reference as it is; scores ask for captions that agree with people as a whole.
 Here each image gets S sampled captions; one that scores better than the other samples of its image becomes more
 probable, one that scores worse less. It starts from a model trained with cross-entropy (--self_critical_epochs).
+Samples depend on the seed, the step and the place in the global batch only; rounding, which differs between numbers of
+devices, can still decide one of them otherwise.
 
 Rennie et al., "Self-critical sequence training for image captioning", 2017; the mean of the other samples as baseline:
 Luo, "A better variant of self-critical sequence training", 2020 (https://arxiv.org/abs/2003.09971).
@@ -21,7 +23,7 @@ from tagger import dropout
 from tagger.cider_reward import CiderReward
 from tagger.loss import softmax_loss
 from tagger.model import MergeModel
-from tagger.objective import Batch, CrossEntropy, positions, rows, tag_loss
+from tagger.objective import Batch, CrossEntropy, positions, rows
 
 # Samples may be as long as all but one in a hundred of the captions: waiting for the rest costs time and wins nothing.
 _SAMPLED_LENGTHS = 0.99
@@ -36,19 +38,14 @@ class SelfCritical:
       reward: (sampled int32 [B, S, T], references int32 [B, R, T']) to float32 [B, S].
       samples: S, captions sampled per image; at least 2.
       max_length: T, words of the longest sampled caption, <end> included.
-      supervised_weight: weight of the cross-entropy of one reference caption per image; 0 leaves it out.
-      label_smoothing: of that cross-entropy.
-      tag_weight: weight of that caption's tags (`objective.tag_loss`), which the reward does not teach.
-      is_tag: bool [V], which words are tags; needed with tag_weight.
+      supervised: what one reference caption per image adds to the gradient: its words and its tags, each with its
+        weight. The reward does not teach tags.
     """
 
     reward: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     samples: int
     max_length: int
-    supervised_weight: float = 0.0
-    label_smoothing: float = 0.0
-    tag_weight: float = 0.0
-    is_tag: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
+    supervised: CrossEntropy
 
     def units(self, batch: Batch) -> tf.Tensor:
         return rows(batch)
@@ -78,20 +75,8 @@ class SelfCritical:
         loss /= self.samples
         # The gradient is that of the weighted log probabilities; the value that people watch is the reward.
         loss += tf.stop_gradient(-tf.reduce_sum(total) / self.samples - loss)
-        supervised = self._supervised(model, batch, dropout_seed, first_row)
+        supervised = self.supervised(model, batch, dropout_seed, first_row)
         return loss + supervised - tf.stop_gradient(supervised)
-
-    def _supervised(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
-                    ) -> tf.Tensor:
-        total = tf.constant(0.0)
-        if self.supervised_weight:
-            cross_entropy = CrossEntropy(self.label_smoothing)(model, batch, dropout_seed, first_row)
-            total += self.supervised_weight * cross_entropy
-        if self.tag_weight:
-            image = model.image(batch["feature"], dropout_seed, first_row)
-            logits = model.tag_logits(image, dropout_seed, first_row)
-            total += self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag)
-        return total
 
 
 def objective(config: Train, batches: ImageBatches, vocabulary: Vocabulary) -> SelfCritical:
@@ -100,9 +85,9 @@ def objective(config: Train, batches: ImageBatches, vocabulary: Vocabulary) -> S
     reward = CiderReward(held.tokens.numpy(), held.start.numpy()[:-1], held.lengths, held.image.numpy()[:-1],
                          vocabulary.size)
     longest = int(np.quantile(held.lengths, _SAMPLED_LENGTHS))
-    return SelfCritical(
-        reward, config.self_critical_samples, longest, config.supervised_weight, config.label_smoothing,
-        config.self_critical_tag_weight if config.tag_weight else 0.0, vocabulary.is_tag)
+    tag_weight = config.self_critical_tag_weight if config.tag_weight else 0.0
+    supervised = CrossEntropy(config.label_smoothing, tag_weight, vocabulary.is_tag, config.supervised_weight)
+    return SelfCritical(reward, config.self_critical_samples, longest, supervised)
 
 
 def sample_captions(model: MergeModel, image: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:

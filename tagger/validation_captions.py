@@ -17,10 +17,7 @@ _BEAM_WIDTH = 3
 
 
 class ValidationCaptions:
-    """The split's features and references, held in memory, and the search with the defaults of --mode=eval.
-
-    Calling it costs about as much as a twentieth of an epoch on Flickr8k.
-    """
+    """The split's features and references, held in memory, and the search with the defaults of --mode=eval."""
 
     def __init__(self, model: MergeModel, vocabulary: Vocabulary, split: pipeline.Split, max_length: int):
         """model: its weights at the time of a call are scored.

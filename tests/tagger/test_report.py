@@ -70,7 +70,7 @@ def test_it_shows_training_metrics_examples_and_configuration(runs, page):
     text = Page(page).text
     run = report_data.load(runs / "first")
     metrics = run.evaluations[0].metrics
-    for expected in (f"{run.best['val_loss']:.3f}", f"{metrics['bleu_4']:.1f}", f"{metrics['f1_at_5']:.3f}",
+    for expected in (f"{run.best.val_loss:.3f}", f"{metrics['bleu_4']:.1f}", f"{metrics['f1_at_5']:.3f}",
                      "Worst by CIDEr-D", "Best by CIDEr-D", "--mode=train", f"--records_dir={run.config.records_dir}",
                      "mobilenet_v2", "tensorflow", "learning rate", "words per second", "best, epoch"):
         assert expected in text, expected

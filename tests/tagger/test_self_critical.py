@@ -26,7 +26,7 @@ def model(**arguments) -> MergeModel:
 
 
 def objective(reward, weight: float = 0.0) -> SelfCritical:
-    return SelfCritical(reward, SAMPLES, LONGEST, weight, 0.0, weight / 2, IS_TAG)
+    return SelfCritical(reward, SAMPLES, LONGEST, CrossEntropy(0.0, weight / 2, IS_TAG, weight))
 
 
 def fours(sampled: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
