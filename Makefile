@@ -1,6 +1,8 @@
 # Both commands need only Python 3.11 or newer, make and git; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# Building graphs keeps one core busy: two processes are nearly twice as fast on two cores.
+SUITE := -m pytest --numprocesses=2 --dist=loadfile
 
 .PHONY: demo test slow beam lowest lint wheel clean
 
@@ -13,7 +15,7 @@ demo: .venv/installed  ## the whole job on the embedded photos: records, trainin
 	$(BIN)/python main.py --mode=demo
 
 test: .venv/installed  ## the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python $(SUITE)
 
 slow: .venv/installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
@@ -28,7 +30,7 @@ lowest:  ## the test suite with the lower end of every dependency's range, on Py
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/constraints-lowest.txt \
 		--editable '.[test]'
-	.venv-lowest/bin/python -m pytest
+	.venv-lowest/bin/python $(SUITE)
 
 .venv/lint-installed: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'

@@ -22,8 +22,8 @@ class Eval:
     length_penalty: float = flag(0.7, "Exponent of the caption's length by which its log probability is divided: "
                                       "0 prefers short captions, 1 long ones.")
     max_length: int = flag(0, "Longest caption in words; 0 takes the longest of the training captions.")
-    block_repeats: str = flag("content_words", "Words that may not come again in a caption; content_words are nouns, "
-                              "verbs and adjectives. none shows what the model says by itself.",
+    block_repeats: str = flag("content_words", "Words that may not come again in a caption, as in export. none shows "
+                              "what the model says by itself.",
                               choices=("none", "adjacent", "content_words", "all"))
     tag_samples: int = flag(4, "Captions sampled per image to score its tags, beside the beams. More is steadier "
                                "and slower; 0 leaves the beams alone. The default is that of export. Not used where "

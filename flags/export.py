@@ -30,7 +30,8 @@ class Export:
                               "training captions. A request may ask for less, not for more.")
     block_repeats: str = flag("content_words", "Words that may not occur twice in a caption. none: all may. adjacent: "
                                                "no word follows itself. content_words: nor does a noun, verb or "
-                                               "adjective come again. all: every word once.",
+                                               "adjective come again, and another word only after one of them. all: "
+                                               "every word once.",
                               choices=("none", "adjacent", "content_words", "all"))
     top_tags: int = flag(10, "n: tags answered for every photo, best first.")
     tag_samples: int = flag(4, "Sampled captions per photo, beside the beams, that tag scores average over. More "

@@ -55,6 +55,12 @@ class Train:
                                   "same network, which then ranks the tags; 0 ranks them by the captions that it would "
                                   "write. At 1 captions suffer; 0.5 is a start.")
 
+    teachers: int = flag(0, "Models like this one, of other seeds, that are trained before it, in RUN_DIR/teacher_1 "
+                            "and so on: it then learns their mean answer beside the captions. Each costs a training, "
+                            "and helps where photos are few.")
+    teacher_weight: float = flag(0.5, "Share of every target that is the teachers' answer; the rest is the caption's. "
+                                      "The reported loss then includes it for train, not for validation.")
+
     # A second phase that learns from its own captions.
     self_critical_epochs: int = flag(0, "Passes over the photos of the train split, after the epochs above, in which "
                                         "captions that the model samples are made more or less probable by their "

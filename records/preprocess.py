@@ -81,18 +81,32 @@ def decode_batch(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       valid: bool [B], False for an image that `decode_and_resize` refuses.
     """
     image_bytes = tf.convert_to_tensor(image_bytes, tf.string)
-    count = tf.size(image_bytes, out_type=tf.int64)
-    rows = tf.data.Dataset.from_tensor_slices((tf.range(count), image_bytes))
-    decoded = rows.map(lambda row, data: (row, decode_and_resize(data)), num_parallel_calls=_PARALLEL_IMAGES)
-    decoded = decoded.ignore_errors(log_warning=False)
+    count, plain = tf.size(image_bytes, out_type=tf.int64), _is_jpeg_without_exif(image_bytes)
+
+    def decoded(of: tf.Tensor, decode: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
+        row = tf.where(of)[:, 0]
+        rows = tf.data.Dataset.from_tensor_slices((row, tf.gather(image_bytes, row)))
+        images = rows.map(lambda row, data: (row, decode(data)), num_parallel_calls=_PARALLEL_IMAGES)
+        return images.ignore_errors(log_warning=False)
+
     # One more row keeps the dataset from being empty, which get_single_element would take for an error.
     extra = tf.data.Dataset.from_tensors((count, tf.zeros([IMAGE_SIZE, IMAGE_SIZE, 3])))
-    rows, images = decoded.concatenate(extra).batch(count + 1).get_single_element()
+    parts = decoded(plain, decode_upright_jpeg).concatenate(decoded(~plain, decode_and_resize)).concatenate(extra)
+    rows, images = parts.batch(count + 1).get_single_element()
     shape = tf.stack([count + 1, IMAGE_SIZE, IMAGE_SIZE, 3])
     valid = tf.scatter_nd(rows[:, None], tf.ones_like(rows, tf.bool), [count + 1])[:-1]
-    images = tf.cond(tf.reduce_all(valid), lambda: images, lambda: tf.scatter_nd(rows[:, None], images, shape))[:-1]
+    in_order = tf.reduce_all(valid) & tf.reduce_all(plain)
+    images = tf.cond(in_order, lambda: images, lambda: tf.scatter_nd(rows[:, None], images, shape))[:-1]
     static = image_bytes.shape[0]
     return tf.ensure_shape(images, [static, IMAGE_SIZE, IMAGE_SIZE, 3]), tf.ensure_shape(valid, [static])
+
+
+def _is_jpeg_without_exif(image_bytes: tf.Tensor) -> tf.Tensor:
+    """bool [B], whether `decode_upright_jpeg` does for each of string [B] what `decode_and_resize` does."""
+    begin = tf.strings.substr(image_bytes, 0, _EXIF_SEARCH_BYTES)
+    # \C is any byte; RE2's dot would stop at one that is no UTF-8.
+    return ((tf.strings.substr(begin, 0, 3) == b"\xff\xd8\xff")
+            & ~tf.strings.regex_full_match(begin, r"\C*Exif\x00\x00\C*"))
 
 
 def _kind(header: tf.Tensor) -> tf.Tensor:

@@ -20,8 +20,11 @@ _TINY, _HUGE = 1e-30, 1e30  # of float32's range, with room for sums and for the
 
 
 def softmax_loss(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor,
-                 weights: tf.Tensor | None = None, label_smoothing: float = 0.0, chunked: bool = True) -> tf.Tensor:
+                 weights: tf.Tensor | None = None, label_smoothing: float = 0.0, chunked: bool = True,
+                 soft: tf.Tensor | None = None, soft_share: float = 0.0) -> tf.Tensor:
     """Sum over positions of weight times cross-entropy between softmax(hidden @ kernel + bias) and the target.
+
+    The target of a position is 1 - label_smoothing - soft_share at the true class, and the two shares as below.
 
     Args:
       hidden: [N, H], any float dtype; the arithmetic is float32.
@@ -29,22 +32,26 @@ def softmax_loss(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets:
       targets: int32 [N], the true classes.
       weights: float32 [N], or None for ones. Negative ones are allowed: a policy gradient needs them.
       label_smoothing: share of each target's probability that is spread evenly over all V classes.
+      soft: float32 [N, V], distributions such as a teacher's; they get `soft_share` of the target.
       chunked: the form for CPUs; False is one chunk without a loop or a condition, for GPUs and XLA.
 
     Returns:
       float32 scalar. Differentiable by hidden, kernel and bias, once.
     """
     weights = tf.ones_like(targets, tf.float32) if weights is None else weights
+    shares = label_smoothing, soft_share
+    # Without, an empty tensor keeps the slices of every chunk alike.
+    soft = tf.zeros([tf.shape(targets)[0], 0]) if soft is None else soft
 
     @tf.custom_gradient
     def fused(hidden, kernel, bias):
         if chunked:
-            *plain, in_range = _in_chunks(hidden, kernel, bias, targets, weights, label_smoothing, False)
+            *plain, in_range = _in_chunks(hidden, kernel, bias, targets, weights, soft, shares, False)
             loss, d_hidden, d_weights = tf.cond(
                 in_range, lambda: tuple(plain),
-                lambda: _in_chunks(hidden, kernel, bias, targets, weights, label_smoothing, True)[:3])
+                lambda: _in_chunks(hidden, kernel, bias, targets, weights, soft, shares, True)[:3])
         else:
-            loss, d_hidden, d_weights, _ = _part(hidden, kernel, bias, targets, weights, label_smoothing, True)
+            loss, d_hidden, d_weights, _ = _part(hidden, kernel, bias, targets, weights, soft, shares, True)
 
         def gradient(upstream):
             return upstream * d_hidden, upstream * d_weights[:-1], upstream * d_weights[-1]
@@ -62,12 +69,17 @@ def softmax_loss_value(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, ta
     return tf.reduce_sum(losses if weights is None else losses * weights)
 
 
-def _part(hidden, kernel, bias, targets, weights, label_smoothing, relative):
+def _part(hidden, kernel, bias, targets, weights, soft, shares, relative):
     """Of some positions: loss, its gradients by hidden [n, H] and by kernel and bias [H + 1, V], all in range."""
-    classes = kernel.shape[1]
+    classes, (smoothing, soft_share) = kernel.shape[1], shares
+    hard_share = 1 - smoothing - soft_share
     logits = tf.nn.bias_add(tf.matmul(hidden, kernel), bias)
     shift = tf.reduce_max(logits, axis=1, keepdims=True) if relative else 0.0
-    mean = tf.reduce_mean(logits - shift, axis=1) if label_smoothing else 0.0
+    expected = 0.0  # of the logits, under the part of the target that is no single class
+    if smoothing:
+        expected += smoothing * tf.reduce_mean(logits - shift, axis=1)
+    if soft_share:
+        expected += soft_share * tf.reduce_sum(soft * (logits - shift), axis=1)
     at_target = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
     target_logits = tf.gather_nd(logits - shift, at_target) if relative else None
     exponentials = tf.exp(logits - shift) if relative else tf.exp(logits)
@@ -78,19 +90,21 @@ def _part(hidden, kernel, bias, targets, weights, label_smoothing, relative):
         in_range = tf.reduce_all((sums < _HUGE) & (of_target[:, tf.newaxis] > _TINY))
     else:
         in_range = tf.constant(True)
-    losses = tf.math.log(sums[:, 0]) - ((1 - label_smoothing) * target_logits + label_smoothing * mean)
+    losses = tf.math.log(sums[:, 0]) - (hard_share * target_logits + expected)
 
     # d_logits = weight * (exp / sum - target probability) = weight / sum * (exp - sum * target probability)
     scale = weights[:, tf.newaxis] / sums
-    d = tf.tensor_scatter_nd_sub(exponentials, at_target, (1 - label_smoothing) * sums[:, 0])
-    if label_smoothing:
-        d -= sums * (label_smoothing / classes)
+    d = tf.tensor_scatter_nd_sub(exponentials, at_target, hard_share * sums[:, 0])
+    if smoothing:
+        d -= sums * (smoothing / classes)
+    if soft_share:
+        d -= sums * (soft_share * soft)
     scaled = tf.concat([hidden, tf.ones_like(scale)], axis=1) * scale
     d_weights = tf.matmul(scaled, d, transpose_a=True)
     return tf.tensordot(losses, weights, 1), tf.matmul(d, kernel, transpose_b=True) * scale, d_weights, in_range
 
 
-def _in_chunks(hidden, kernel, bias, targets, weights, label_smoothing, relative):
+def _in_chunks(hidden, kernel, bias, targets, weights, soft, shares, relative):
     """`_part` of all positions, added up over chunks of about equal size."""
     count, classes = tf.shape(hidden)[0], kernel.shape[1]
     most = max(_CHUNK_ELEMENTS // classes, _LEAST_ROWS)
@@ -99,7 +113,7 @@ def _in_chunks(hidden, kernel, bias, targets, weights, label_smoothing, relative
 
     def body(i, loss, d_hidden, d_weights, in_range):
         rows = slice(i * size, (i + 1) * size)
-        more = _part(hidden[rows], kernel, bias, targets[rows], weights[rows], label_smoothing, relative)
+        more = _part(hidden[rows], kernel, bias, targets[rows], weights[rows], soft[rows], shares, relative)
         return i + 1, loss + more[0], d_hidden.write(i, more[1]), d_weights + more[2], in_range & more[3]
 
     start = (0, tf.constant(0.0), tf.TensorArray(

@@ -1,4 +1,4 @@
-"""What a training step minimises: the published cross-entropy, and what --tag_weight adds to it.
+"""What a training step minimises: the published cross-entropy, and what --tag_weight and --teachers add to it.
 
 An objective is called on one replica's rows and returns a sum; the step divides by the number of units (real tokens,
 images) of the global batch, so the mean does not depend on which replica a row falls on.
@@ -13,6 +13,7 @@ import tensorflow as tf
 from tagger.loss import softmax_loss, softmax_loss_value
 from tagger.model import MergeModel
 from tagger.packing import Packing, every_position, pack
+from tagger.teachers import Teachers
 
 Batch = dict[str, tf.Tensor]
 
@@ -64,12 +65,14 @@ class CrossEntropy:
       caption_weight: what the cross-entropy is multiplied by; 0 leaves it out.
       tag_weight: what the loss of the caption's tags is multiplied by; see `tag_loss`.
       is_tag: bool [V], which words are tags.
+      teachers: whose mean answer is part of the targets, of words and of tags; None for the captions alone.
     """
 
     label_smoothing: float = 0.0
     tag_weight: float = 0.0
     is_tag: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
     caption_weight: float = 1.0
+    teachers: Teachers | None = None
 
     def units(self, batch: Batch) -> tf.Tensor:
         return tokens(batch)
@@ -77,20 +80,23 @@ class CrossEntropy:
     def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
                  ) -> tf.Tensor:
         image = model.image(batch["feature"], dropout_seed, first_row)
-        loss = tf.constant(0.0)
+        teachers, loss = self.teachers, tf.constant(0.0)
         if self.caption_weight:
             packing, targets, weights = positions(model, batch["targets"])
             hidden = model.hidden(image, batch["inputs"], packing, dropout_seed, first_row)
+            soft = (teachers.words(batch["feature"], batch["inputs"], packing), teachers.share) if teachers else ()
             loss = self.caption_weight * softmax_loss(
-                hidden, *model.output_weights(), targets, weights, self.label_smoothing, chunked=not model.whole_grid)
+                hidden, *model.output_weights(), targets, weights, self.label_smoothing, not model.whole_grid, *soft)
         if not self.tag_weight:
             return loss
         logits = model.tag_logits(image, dropout_seed, first_row)
-        tags = self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag)
+        soft = (teachers.tags(batch["feature"]), teachers.share) if teachers else ()
+        tags = self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag, *soft)
         return loss + tags - tf.stop_gradient(tags)
 
 
-def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray) -> tf.Tensor:
+def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray, soft: tf.Tensor | float = 0.0,
+             soft_share: float = 0.0) -> tf.Tensor:
     """Binary cross-entropy of which tags the row's own caption has, summed over tags and rows.
 
     Over the captions of an image it is least where sigmoid(logit) is the share of them that have the tag.
@@ -98,10 +104,12 @@ def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray) -> tf.Te
     Args:
       logits: float32 [B, V]. targets: int32 [B, T+1] words of a caption; a row without any is left out.
       is_tag: bool [V].
+      soft: float32 [B, V], probabilities such as a teacher's that get `soft_share` of the target.
     """
     classes, count = len(is_tag), tf.shape(targets)[0]
     places = tf.stack([tf.repeat(tf.range(count), tf.shape(targets)[1]), tf.reshape(targets, [-1])], axis=1)
     has = tf.tensor_scatter_nd_update(tf.zeros([count, classes]), places, tf.ones([tf.shape(places)[0]]))
+    has = (1 - soft_share) * has + soft_share * soft
     losses = tf.nn.sigmoid_cross_entropy_with_logits(has, logits) * tf.cast(is_tag, tf.float32)
     return tf.reduce_sum(tf.where(targets[:, :1] > 0, losses, 0.0))
 

@@ -15,9 +15,10 @@ class Blocker:
 
     - none: nothing;
     - adjacent: the word just written ("a a dog");
-    - content_words: the word just written, and every noun, verb and adjective anywhere before ("a dog chases a
-      dog"), while "a", "in" or "the" may come again as captions need them to. A content word is one that the
-      records' tagger called a tag in at least half of its occurrences (`Vocabulary.is_tag`);
+    - content_words: every noun, verb and adjective anywhere before ("a dog chases a dog"), and every other word
+      since the last of them ("on a on a"): captions need "a", "in" or "the" again, but not before something new is
+      said. A content word is one that the records' tagger called a tag in at least half of its occurrences
+      (`Vocabulary.is_tag`);
     - all: every word anywhere before.
     """
 
@@ -44,9 +45,9 @@ class Blocker:
         if self._mode == "adjacent":
             words = words[:, -1:]
         elif self._mode == "content_words":
-            everywhere = tf.gather(tf.constant(self._is_content), words)
-            just_now = tf.range(tf.shape(words)[1]) == position - 1
-            words = tf.where(everywhere | just_now, words, PAD)  # <pad> is forbidden anyway
+            content = tf.gather(tf.constant(self._is_content), words)
+            said_after = tf.cumsum(tf.cast(content, tf.int32), axis=1, reverse=True)  # content words, from here on
+            words = tf.where(content | (said_after == 0), words, PAD)  # <pad> is forbidden anyway
         rows = tf.repeat(tf.range(tf.shape(words)[0]), tf.shape(words)[1])
         index = tf.stack([rows, tf.reshape(words, [-1])], axis=1)
         return tf.tensor_scatter_nd_update(p, index, tf.zeros(tf.shape(rows)))

@@ -35,7 +35,7 @@ class Run:
 
     Attributes:
       config: the flags it was trained with.
-      model: holds the weights asked for; computes in float32.
+      model: holds the weights asked for; computes in float32, unless asked otherwise.
       vocabulary: meaning of the model's output classes.
       manifest: of the records folder it was trained on; says which backbone made the features.
     """
@@ -113,11 +113,12 @@ def _config(values: Mapping[str, Any]) -> Train:
     return Train(**known)
 
 
-def load_run(run_dir: epath.PathLike, weights: str = "best") -> Run:
+def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> Run:
     """Loads a trained model.
 
     Args:
       weights: "best" for the weights of the best epoch, or the path of another weights file of this model.
+      kwargs: how the model computes, as in MergeModel.
 
     Raises:
       UserError: the folder is no run folder, has no weights yet, or the weights do not fit the model.
@@ -133,7 +134,7 @@ def load_run(run_dir: epath.PathLike, weights: str = "best") -> Run:
         raise UserError(f"{folder / manifest_lib.FILE}: is missing or damaged ({error}); restore it by copying the "
                         "records folder's") from error
     vocabulary = Vocabulary.load(folder)
-    model = new_model(config, manifest, vocabulary)
+    model = new_model(config, manifest, vocabulary, **kwargs)
     load_weights(model, folder / WEIGHTS_FILE if weights == "best" else epath.Path(weights))
     return Run(config, model, vocabulary, manifest)
 

@@ -1,6 +1,7 @@
 """--mode=train: builds what a run consists of and hands it to the loop."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -22,9 +23,12 @@ from tagger.objective import CrossEntropy, Objective
 from tagger.optimizer import FusedAdam
 from tagger.precision import LossScale, compute_dtype
 from tagger.step import Stepper
+from tagger.teachers import Teachers
 from tagger.validation_captions import ValidationCaptions
 
-CROSS_ENTROPY_FOLDER = "cross_entropy"  # of a run folder with a self-critical phase: the run of the first phase
+# Of a run folder: the runs of the phases before.
+CROSS_ENTROPY_FOLDER, TEACHER_FOLDER = "cross_entropy", "teacher_{}"
+_SEED_STEP = 1000  # from one teacher to the next, so that runs of seeds 0, 1, 2 … share none
 
 
 def run(config: Train) -> int:
@@ -44,8 +48,7 @@ def run(config: Train) -> int:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        return train_on(config, devices) if config.init_from or not config.self_critical_epochs else \
-            _two_phases(config, devices)
+        return _in_phases(config, devices)
     except tf.errors.OpError as error:
         if devices.hosts == 1:
             raise
@@ -58,8 +61,9 @@ def _check(config: Train) -> None:
     at_least = {"epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "bucket_batches": 1,
                 "learning_rate": 0, "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "tag_weight": 0,
                 "self_critical_epochs": 0, "self_critical_learning_rate": 0, "self_critical_samples": 2,
-                "supervised_weight": 0, "self_critical_tag_weight": 0, "patience": 0, "plateau_patience": 0,
-                "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0, "ram_budget_mb": 0, "pipeline_threads": 0}
+                "supervised_weight": 0, "self_critical_tag_weight": 0, "teachers": 0, "patience": 0,
+                "plateau_patience": 0, "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0,
+                "ram_budget_mb": 0, "pipeline_threads": 0}
     for name, least in at_least.items():
         if not getattr(config, name) >= least:
             raise UserError(f"--{name}={getattr(config, name)}: expected at least {least}")
@@ -68,28 +72,42 @@ def _check(config: Train) -> None:
     for name in ("dropout", "feature_dropout", "embedding_dropout", "label_smoothing", "ema", "plateau_factor"):
         if not 0 <= getattr(config, name) < 1:
             raise UserError(f"--{name}={getattr(config, name)}: expected a number from 0 to below 1")
+    if config.teachers and not 0 <= config.teacher_weight <= 1 - config.label_smoothing:
+        raise UserError(f"--teacher_weight={config.teacher_weight}: expected a number from 0 to "
+                        f"{1 - config.label_smoothing:g}, which is what --label_smoothing leaves of a target")
     if config.vocabulary_size and config.vocabulary_size < 4:
         raise UserError(f"--vocabulary_size={config.vocabulary_size}: expected 0 for all, or at least 4: three special "
                         "entries and a word")
 
 
-def _two_phases(config: Train, devices: Devices) -> int:
-    """Cross-entropy in a run folder of its own, then the self-critical phase from its best weights."""
+def _in_phases(config: Train, devices: Devices) -> int:
+    """Teachers, cross-entropy, self-critical: what `config` asks for; the last writes the run folder itself."""
+    below = epath.Path(config.run_dir)
     if not config.fresh and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
-        _check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first phase
-    folder = str(epath.Path(config.run_dir) / CROSS_ENTROPY_FOLDER)
-    code = train_on(dataclasses.replace(config, run_dir=folder, self_critical_epochs=0), devices)
-    return code or train_on(config, devices, folder)
+        _check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first phases
+    if config.self_critical_epochs and config.init_from:
+        return train_on(config, devices, config.init_from)
+    teachers = []
+    for number in range(1, config.teachers + 1):
+        teachers.append(str(below / TEACHER_FOLDER.format(number)))
+        teacher = dataclasses.replace(config, run_dir=teachers[-1], seed=config.seed + number * _SEED_STEP, teachers=0,
+                                      self_critical_epochs=0, init_from="")
+        if code := train_on(teacher, devices):
+            return code
+    if not config.self_critical_epochs:
+        return train_on(config, devices, config.init_from, teachers)
+    first = dataclasses.replace(config, run_dir=str(below / CROSS_ENTROPY_FOLDER), self_critical_epochs=0)
+    return train_on(first, devices, "", teachers) or train_on(config, devices, first.run_dir)
 
 
-def train_on(config: Train, devices: Devices, start_from: str = "") -> int:
+def train_on(config: Train, devices: Devices, start_from: str = "", teachers: Sequence[str] = ()) -> int:
     """One phase of `run`, on devices that are open already.
 
     Args:
       config: what is run, and what is written into config.json. With self_critical_epochs, that phase.
-      start_from: run folder whose best weights are the start; by default --init_from.
+      start_from: run folder whose best weights are the start; "" for new weights.
+      teachers: run folders of models to learn from as well.
     """
-    start_from = start_from or config.init_from
     phase = config
     if config.self_critical_epochs:
         phase = dataclasses.replace(
@@ -103,13 +121,10 @@ def train_on(config: Train, devices: Devices, start_from: str = "") -> int:
         open_split(config.records_dir, split) for split in (config.train_split, config.validation_split))
     place = config.batch_size, config.seed, config.ram_budget_mb, devices.host, devices.hosts, config.pipeline_threads
     batches: TrainBatches | ImageBatches
-    objective: Objective
     if config.self_critical_epochs:
         batches = ImageBatches(train_split, *place, vocabulary.size)
-        objective = self_critical.objective(config, batches, vocabulary)
     else:
         batches = TrainBatches(train_split, *place, vocabulary.size, config.bucket_batches)
-        objective = CrossEntropy(config.label_smoothing, config.tag_weight, vocabulary.is_tag)
     train = Feed(batches, devices)
     validation = Feed(TrainBatches(validation_split, *place, vocabulary.size, config.bucket_batches), devices)
     if devices.is_chief:
@@ -127,6 +142,12 @@ def train_on(config: Train, devices: Devices, start_from: str = "") -> int:
         optimizer.build(model.weights)
         scale = _start_from(start_from, model, vocabulary, manifest) if start_from else 1.0
         model.scale_output(model.logit_scale / scale)
+        objective: Objective
+        if isinstance(batches, ImageBatches):
+            objective = self_critical.objective(config, batches, vocabulary)
+        else:
+            objective = CrossEntropy(config.label_smoothing, config.tag_weight, vocabulary.is_tag,
+                                     teachers=_teachers(teachers, model, config.teacher_weight))
         stepper = Stepper(devices, model, optimizer, objective, config.seed,
                           config.accumulate_steps > 1, config.ema, LossScale() if dtype == "float16" else None,
                           config.xla)
@@ -195,6 +216,12 @@ def _start_from(folder: str, model: run_dir.MergeModel, vocabulary: Vocabulary, 
     for mine, source in zip(model.weights, other.model.weights, strict=True):
         mine.value.assign(source.value)
     return other.model.logit_scale
+
+
+def _teachers(folders: Sequence[str], student: run_dir.MergeModel, share: float) -> Teachers | None:
+    computing = {"compute_dtype": student.compute_dtype, "whole_grid": student.whole_grid}
+    models = [run_dir.load_run(folder, **computing).model for folder in folders]
+    return Teachers(models, share) if models else None
 
 
 def _barrier(devices: Devices) -> None:

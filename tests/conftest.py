@@ -1,5 +1,6 @@
 """What many tests share: the command line as a user runs it, and one whole demo run."""
 
+import fcntl
 import os
 import pathlib
 import signal
@@ -30,7 +31,13 @@ def main_process():
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> tuple[pathlib.Path, str]:
     """The folder and the output of one finished `--mode=demo`: records/, run/ and export/ of the embedded photos."""
-    folder = tmp_path_factory.mktemp("demo")
-    result = run_main("--mode=demo", f"--run_dir={folder}")
-    assert result.returncode == 0, result.stdout + result.stderr
-    return folder, result.stdout
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # one demo for all processes of the suite
+    folder, log = base / "demo", base / "demo.log"
+    with open(base / "demo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not log.exists():
+            result = run_main("--mode=demo", f"--run_dir={folder}")
+            assert result.returncode == 0, result.stdout + result.stderr
+            log.write_text(result.stdout)
+    return folder, log.read_text()

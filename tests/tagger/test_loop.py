@@ -65,28 +65,29 @@ def test_killed_and_terminated_in_the_middle(uninterrupted, records, tmp_path):
     assert_same_run(run_dir, uninterrupted)
 
 
-def test_killed_in_the_self_critical_phase(records, tmp_path):
-    flags = (*FLAGS, "--epochs=1", "--self_critical_epochs=3", "--tag_weight=0.5")
+def test_killed_in_each_of_three_phases(records, tmp_path):
+    flags = (*FLAGS, "--epochs=1", "--teachers=1", "--self_critical_epochs=3", "--tag_weight=0.5")
     whole, run_dir = tmp_path / "whole", tmp_path / "run"
     [(status, output)] = train(records, whole, *flags)
     assert status == 0, output
     assert (whole / "history.csv").read_text().startswith("epoch,loss,val_loss,learning_rate,val_cider\n1,-")
-    # Each phase has callbacks of its own: the first interruption falls into the first phase, the others cannot.
-    for number, step, first_phase_is_done in ((signal.SIGTERM, 4, False), (signal.SIGKILL, 2, True)):
+    phases = ["teacher_1", "cross_entropy", "."]
+    # Each phase counts its own steps: those of a phase that an earlier interruption left behind do not come again.
+    for number, step, done in ((signal.SIGTERM, 7, 0), (signal.SIGKILL, 4, 1), (signal.SIGKILL, 2, 2)):
         [(status, output)] = train(records, run_dir, *flags, INTERRUPT=f"{int(number)}:batch:{step}")
         assert status in (KILLED, TERMINATED), output
-        assert (run_dir / "cross_entropy" / "best.weights.h5").exists() == first_phase_is_done
+        assert [(run_dir / phase / "best.weights.h5").exists() for phase in phases] == [i < done for i in range(3)]
     [(status, output)] = train(records, run_dir, *flags)
     assert status == 0, output
-    assert_same_run(run_dir, whole)
-    assert_same_run(run_dir / "cross_entropy", whole / "cross_entropy")
+    for phase in phases:
+        assert_same_run(run_dir / phase, whole / phase)
 
 
 @pytest.mark.slow
 def test_twenty_interruptions(uninterrupted, records, tmp_path):
-    run_dir, chosen = tmp_path / "run", random.Random(0)
+    run_dir, chosen, steps = tmp_path / "run", random.Random(0), STEPS * len(history.read(uninterrupted))
     moments = [(chosen.choice([signal.SIGKILL, signal.SIGTERM]), "batch", step)
-               for step in sorted(chosen.sample(range(1, 2 * STEPS + 1), 20))]
+               for step in sorted(chosen.sample(range(1, steps + 1), 20))]
     interrupt(records, run_dir, moments)
     assert_same_run(run_dir, uninterrupted)
 

@@ -16,30 +16,34 @@ def layer(scale: float = 1.0):
             tf.constant(rng.integers(0, V, N), tf.int32), tf.constant(rng.normal(size=N), tf.float32))
 
 
-def reference(hidden, kernel, bias, targets, weights, smoothing):
+SOFT = tf.nn.softmax(tf.constant(np.random.default_rng(1).normal(size=[N, V]) * 3, tf.float32))
+
+
+def reference(hidden, kernel, bias, targets, weights, smoothing, soft_share):
     logits = tf.cast(hidden, tf.float64) @ tf.cast(kernel, tf.float64) + tf.cast(bias, tf.float64)
-    wanted = (1 - smoothing) * tf.one_hot(targets, V, dtype=tf.float64) + smoothing / V
+    wanted = (1 - smoothing - soft_share) * tf.one_hot(targets, V, dtype=tf.float64) + smoothing / V
+    wanted += soft_share * tf.cast(SOFT, tf.float64)
     losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
     return tf.reduce_sum(losses * tf.cast(weights, tf.float64))
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("smoothing", "soft_share"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.6), (0.1, 0.6)])
 @pytest.mark.parametrize("scale", [1.0, 100.0])  # 100: exponentials leave float32's range
 @pytest.mark.parametrize("form", ["one chunk", "chunks", "whole"])
-def test_value_and_gradients(smoothing, scale, form, monkeypatch):
+def test_value_and_gradients(smoothing, soft_share, scale, form, monkeypatch):
     if form == "chunks":
         monkeypatch.setattr(loss_lib, "_CHUNK_ELEMENTS", 7 * V)
         monkeypatch.setattr(loss_lib, "_LEAST_ROWS", 1)
     *variables, targets, weights = layer(scale)
     with tf.GradientTape() as tape:
-        expected = reference(*variables, targets, weights, smoothing)
+        expected = reference(*variables, targets, weights, smoothing, soft_share)
     expected_gradients = tape.gradient(expected, variables)
 
     @tf.function
     def fused():
         with tf.GradientTape() as tape:
             loss = softmax_loss(*[tf.convert_to_tensor(v) for v in variables], targets, weights, smoothing,
-                                chunked=form != "whole")
+                                form != "whole", *((SOFT, soft_share) if soft_share else ()))
         return loss, tape.gradient(loss, variables)
 
     loss, found = fused()

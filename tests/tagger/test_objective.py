@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tagger.model import MergeModel
 from tagger.objective import CrossEntropy, cross_entropy_value, tag_loss
+from tagger.teachers import Teachers
 
 V, FEATURE = 9, 6
 IS_TAG = np.array([0, 0, 0, 1, 0, 1, 1, 0, 1], bool)
@@ -62,6 +63,41 @@ def test_tags_are_learnt_without_a_weight_of_their_own():
     p = tf.sigmoid(network.tag_logits(network.image(rows["feature"]))).numpy()
     assert p[0, [3, 5]].min() > 0.8 and p[0, [6, 8]].max() < 0.2
     assert p[3, [6, 8]].min() > 0.8 and p[3, [3, 5]].max() < 0.2
+
+
+@pytest.mark.parametrize("whole_grid", [False, True])
+def test_a_student_of_teachers_alone_becomes_their_mean(whole_grid):
+    rows = batch()
+    teachers = [model(dropout=0.5, seed=seed, whole_grid=whole_grid) for seed in (1, 2)]
+    for teacher in teachers:
+        teacher.scale_output(20.0)  # fresh weights have next to nothing to teach
+    student = model(dropout=0.0, seed=3, whole_grid=whole_grid)
+    optimizer = keras.optimizers.Adam(0.01)
+    optimizer.build(student.weights)
+    objective = CrossEntropy(0.0, 1.0, IS_TAG, teachers=Teachers(teachers, 1.0))
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = objective(student, rows, tf.constant([3, 7]), 0)
+        gradients = tape.gradient(loss, [weight.value for weight in student.weights])
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
+
+    def words(network):
+        return tf.nn.softmax(network.token_logits(rows["feature"], rows["inputs"], rows["targets"] != 0))
+
+    def tags(network):
+        return tf.sigmoid(network.tag_logits(network.image(rows["feature"]))).numpy()[[0, 1, 3]][:, IS_TAG]
+
+    before = [[weight.numpy() for weight in teacher.weights] for teacher in teachers]
+    wanted = [sum(map(words, teachers)) / 2, sum(map(tags, teachers)) / 2]
+    far = [np.abs(wanted[0] - words(student)).max(), np.abs(wanted[1] - tags(student)).max()]
+    for _ in range(600):
+        step()
+    assert np.abs(wanted[0] - words(student)).max() < far[0] / 10
+    assert np.abs(wanted[1] - tags(student)).max() < far[1] / 10
+    for teacher, weights in zip(teachers, before, strict=True):
+        assert all(np.array_equal(one.numpy(), other) for one, other in zip(teacher.weights, weights, strict=True))
 
 
 @pytest.mark.parametrize("whole_grid", [False, True])

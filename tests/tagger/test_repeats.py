@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from records.vocabulary import SPECIALS, Vocabulary
 from tagger.repeats import Blocker
 from tests.tagger.markov import vocabulary
 
@@ -29,6 +30,16 @@ def test_function_words_may_come_again_content_words_may_not():
 @pytest.mark.parametrize("mode", ["none", "adjacent", "content_words", "all"])
 def test_at_the_start_only_specials_are_forbidden(mode):
     assert allowed(mode, [], 0) == {"<end>", "a", "dog", "runs"}
+
+
+def test_no_function_word_comes_again_before_a_content_word():
+    words = Vocabulary((*SPECIALS, "a", "on", "dog"), (1,) * 6, (0, 0, 0, 0, 0, 1))
+    blocker = Blocker(words, "content_words")
+    tokens = tf.constant([words.ids(["dog", "on", "a"]), words.ids(["on", "a", "dog"])], tf.int32)
+    p = blocker(tf.fill([2, words.size], 0.1), tokens, tf.constant(3)).numpy()
+    assert p[0, 3:].tolist() == [0, 0, 0]  # "dog on a" asks for another content word or an end
+    assert (p[1, 3:] > 0).tolist() == [True, True, False]
+    assert (p[:, 1] > 0).all()
 
 
 def test_others_keep_their_probability():

@@ -96,6 +96,13 @@ def test_bad_flags(first, tmp_path, flag, value, message):
         run(dataclasses.replace(first, **{"run_dir": str(tmp_path / "r"), flag: value}))
 
 
+def test_teachers_get_no_more_than_label_smoothing_leaves(first, tmp_path):
+    config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), teachers=1, teacher_weight=0.95,
+                                 label_smoothing=0.1)
+    with pytest.raises(UserError, match=r"--teacher_weight=0.95: expected a number from 0 to 0.9"):
+        run(config)
+
+
 def test_resumable_flags_exist():
     assert {field.name for field in dataclasses.fields(Train)} > RESUMABLE
 
