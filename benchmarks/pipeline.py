@@ -134,11 +134,11 @@ def memory(folder: Path, batch_size: int, large: int) -> None:
             pipeline_data.write_records(
                 records, pipeline_data.synthetic_captions(captions // pipeline_data.CAPTIONS_PER_IMAGE))
         here, there = context.Pipe()
-        process = context.Process(target=_stream, args=(records, batch_size, min(large, 200_000), there))
+        process = context.Process(target=_stream, args=(records, batch_size, large, there))
         process.start()
         peaks.append(here.recv())
         process.join()
-        print(f"| {captions:,} | {min(large, 200_000):,} | {peaks[-1]:,.0f} |")
+        print(f"| {captions:,} | {large:,} | {peaks[-1]:,.0f} |")
     print(f"\nlarge over small: {peaks[1] / peaks[0]:.3f}")
 
 

@@ -1,7 +1,7 @@
-"""A training step next to its peers, and where its time goes.
+"""A training step next to its peers, where its time goes, and what the input pipeline adds to it.
 
     python -m benchmarks.training --captions=flickr30k_captions.token.gz     real caption lengths; synthetic without
-    python -m benchmarks.training --only=peers                               or --only=pieces
+    python -m benchmarks.training --only=peers                               or --only=pieces, or --only=feed
 
 The PyTorch peer, which the product does not need: pip install torch==2.13.0
 
@@ -17,7 +17,7 @@ import statistics
 import time
 from multiprocessing.connection import Connection
 
-from benchmarks import training_data
+from benchmarks import training_data, training_feed
 
 _WARM = 1  # passes of each contender before anything is timed
 
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--captions", default="", help="Flickr token file, may be gzipped; synthetic captions without")
     parser.add_argument("--batch_sizes", default="64,512")
     parser.add_argument("--rounds", type=int, default=5, help="passes of each contender over its four batches")
-    parser.add_argument("--only", choices=("peers", "pieces"))
+    parser.add_argument("--only", choices=("peers", "pieces", "feed"))
     parser.add_argument("--contenders", default="|".join(CONTENDERS), help="some of them, with | between")
     arguments = parser.parse_args()
     names = arguments.contenders.split("|")
@@ -111,6 +111,8 @@ def main() -> None:
             peers(arguments.captions, batch_size, arguments.rounds, chosen)
         if arguments.only in (None, "pieces"):
             parts(arguments.captions, batch_size)
+        if arguments.only in (None, "feed"):
+            training_feed.waits(arguments.captions, batch_size, arguments.rounds)
 
 
 if __name__ == "__main__":

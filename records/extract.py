@@ -38,8 +38,8 @@ class Extractor:
         self.backbone, self.batch_size = backbone, batch_size
         self._compute = backbone.frozen(batch_size)
         signature = [tf.TensorSpec([], tf.string)]
-        self._decode_any = tf.function(decode_and_resize, input_signature=signature)
-        self._decode_upright_jpeg = tf.function(decode_upright_jpeg, input_signature=signature)
+        self._decode_any = tf.function(decode_and_resize, signature, autograph=False)
+        self._decode_upright_jpeg = tf.function(decode_upright_jpeg, signature, autograph=False)
 
     def features(self, images: Iterable[bytes]) -> Iterator[np.ndarray | None]:
         """Yields one float16 [F] array per image, in order; None for one that `decode_and_resize` refuses.

@@ -91,7 +91,7 @@ class ImageBatches:
     @functools.cached_property
     def _rows_graph(self) -> Callable:
         """The dict of a batch, from its captions by number; made once, not in every epoch."""
-        @tf.function
+        @tf.function(autograph=False)
         def rows(references: tf.Tensor, caption: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
             words = self.held.targets(tf.reshape(references, [-1]), width)
             return self.held.rows(caption, width) | {"references": tf.reshape(words, [*references.shape, -1])}

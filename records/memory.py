@@ -59,7 +59,7 @@ class Held:
             self.feature = tf.convert_to_tensor(feature)
             self.key = tf.constant(np.concatenate([*keys, np.array([b""], object)]), tf.string)
             self.tokens = tf.constant(tokens)
-            self._rows_graph = tf.function(self.rows)  # made once, not in every epoch
+            self._rows_graph = tf.function(self.rows, autograph=False)  # made once, not in every epoch
             self.start, self.length, self.image = tf.constant(start), tf.constant(length), tf.constant(image)
 
     def batches(self, plan: np.ndarray, rows: slice, first_step: int) -> tf.data.Dataset:

@@ -86,6 +86,7 @@ def decode_batch(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     def decoded(of: tf.Tensor, decode: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
         row = tf.where(of)[:, 0]
         rows = tf.data.Dataset.from_tensor_slices((row, tf.gather(image_bytes, row)))
+        decode = tf.autograph.experimental.do_not_convert(decode)  # nothing to convert, and looking takes seconds
         images = rows.map(lambda row, data: (row, decode(data)), num_parallel_calls=_PARALLEL_IMAGES)
         return images.ignore_errors(log_warning=False)
 

@@ -121,6 +121,10 @@ def reading_errors(records_dir: epath.PathLike) -> Iterator[None]:
                         "names it; restore it from a copy, or run make_records again with --overwrite") from error
 
 
+# Nothing to convert in these functions, and looking for it takes longer than reading a small split.
+_as_it_is = tf.autograph.experimental.do_not_convert
+
+
 def _require(condition: tf.Tensor, *parts: str | tf.Tensor) -> tf.Operation:
     """An assertion whose message `reading_errors` can find again; strings and integer tensors are joined."""
     texts = [part if isinstance(part, str) else part if part.dtype == tf.string else tf.strings.as_string(part)
@@ -138,6 +142,7 @@ def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
     examples_of = tf.constant([shard.examples for shard in split.info.shards], tf.int64)
     nothing = tf.data.Dataset.from_tensors(tf.constant([], tf.string)).repeat()
 
+    @_as_it_is
     def read(shard: tf.Tensor) -> tf.data.Dataset:
         path, examples = paths[shard], examples_of[shard]
         blocks = (examples + size - 1) // size
@@ -195,6 +200,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
     captions = tf.constant([s.captions for s in split.info.shards], tf.int64)
     tokens = tf.constant([s.tokens for s in split.info.shards], tf.int64)
 
+    @_as_it_is
     def parse(serialized: tf.Tensor, shard: tf.Tensor, block: tf.Tensor, blocks: tf.Tensor) -> tuple:
         example = tf.io.parse_example(serialized, spec)
         ragged = example["tokens"]
@@ -212,6 +218,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
         }
         return block_of, shard, block, block == blocks
 
+    @_as_it_is
     def add(counts: tuple, element: tuple) -> tuple:
         block, shard, number, last = element
         total = (counts[0] + tf.size(block["start"], tf.int64), counts[1] + tf.size(block["tokens"], tf.int64))
@@ -256,6 +263,7 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
     if size:
         spec["feature"] = tf.io.FixedLenFeature([], tf.string)
 
+    @_as_it_is
     def parse(serialized: tf.Tensor, *_: tf.Tensor) -> dict[str, tf.Tensor]:
         example = tf.io.parse_example(serialized, spec)
         count = tf.size(serialized)

@@ -118,8 +118,9 @@ class Lanes:
         if (lanes, mix) not in self._graphs:
             totals = [self._totals[lane] for lane in lanes]
             self._graphs[lanes, mix] = (
-                tf.function(lambda start: self._lane(start, mix)),
-                tf.function(lambda chunk, rows, seed: self._steps(chunk, rows, totals, seed if mix else None)))
+                tf.function(lambda start: self._lane(start, mix), autograph=False),
+                tf.function(lambda chunk, rows, seed: self._steps(chunk, rows, totals, seed if mix else None),
+                            autograph=False))
         return self._graphs[lanes, mix]
 
     def _steps(self, chunk: tf.Tensor, rows: dict[str, tf.Tensor], totals: list[int], seed: tf.Tensor | None

@@ -80,7 +80,7 @@ def predict_split(decoder: Decoder, split: pipeline.Split, vocabulary: Vocabular
     Raises:
       UserError: the split cannot be read.
     """
-    @tf.function(input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
     def decode(feature: tf.Tensor) -> tuple[tf.Tensor, ...]:
         decoded = decoder.decode(feature, beam_width=beam_width, length_penalty=length_penalty)
         known = tf.gather(decoded.word_scores, vocabulary.ids(frequent), axis=1)

@@ -43,7 +43,6 @@ class ServingModel(tf.Module):
         self.weights = WeightsStore(variables, precision)
         self._feature_size, self._longest = backbone.feature_size, decoder.max_length
         network = backbone.__call__.python_function  # inlined below, where its weights are those of the store
-        decode = tf.autograph.experimental.do_not_convert(decode_batch)  # has no Python ifs; converting takes seconds
         options = [tf.TensorSpec([], tf.int32, "beam_width"), tf.TensorSpec([], tf.float32, "length_penalty"),
                    tf.TensorSpec([], tf.int32, "max_length")]
         outputs = {"caption": tf.TensorSpec([None], tf.string), "caption_score": tf.TensorSpec([None], tf.float32),
@@ -62,7 +61,7 @@ class ServingModel(tf.Module):
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string), *options])
         def from_images(image_bytes, *options):
             def answer(rows: tf.Tensor) -> Answer:
-                pixels, valid = decode(rows)
+                pixels, valid = decode_batch(rows)
                 result = chunk_of_features(network(pixels), *options)
                 return {name: _blank(output, valid) for name, output in result.items()} | {"valid": valid}
 

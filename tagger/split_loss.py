@@ -33,7 +33,7 @@ def split_loss(models: Sequence[MergeModel], split: pipeline.Split, batch_size: 
 
     words = tf.TensorSpec([None, None], tf.int32)  # one trace for all widths
 
-    @tf.function(input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16), words, words])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16), words, words])
     def step(feature: tf.Tensor, inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         mask = targets > 0
         answers = tf.boolean_mask(targets, mask)

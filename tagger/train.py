@@ -227,7 +227,7 @@ def _teachers(folders: Sequence[str], student: run_dir.MergeModel, share: float)
 def _barrier(devices: Devices) -> None:
     """Waits until every host is here: the chief has prepared the run folder."""
     if devices.hosts > 1:
-        @tf.function
+        @tf.function(autograph=False)
         def meet():
             return devices.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("sum", tf.constant(1.0)))
 

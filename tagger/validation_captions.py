@@ -33,7 +33,7 @@ class ValidationCaptions:
         name = "tags" if split.manifest.target == "tags" else "captions"
         self._references = [[words(text.decode()) for text in example[name]] for example in examples]
 
-        @tf.function(input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
         def decode(feature: tf.Tensor) -> tf.Tensor:
             return decoder.search(feature, _BEAM_WIDTH).tokens[:, 0]
 

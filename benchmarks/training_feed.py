@@ -1,0 +1,79 @@
+"""What the input pipeline costs a training step: the same batches from the pipeline, and held in memory."""
+
+import itertools
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import pipeline_data, training_data
+
+_CAPTIONS = 20_000
+_WARM = 3  # steps of each block that are not timed; the pipeline's buffers are full when timing starts
+
+
+def records(folder: Path, captions: str) -> None:
+    """A records folder with the captions that the other contenders train on."""
+    texts = training_data.captions(captions, _CAPTIONS)
+    tokens = np.array([word for text in texts for word in [*text, 1]], np.int32)
+    lengths = np.array([len(text) + 1 for text in texts], np.int32)
+    pipeline_data.write_records(folder, pipeline_data.Captions(tokens, lengths))
+
+
+def serve(folder: Path, batch_size: int, in_memory: bool, steps: int, pipe: Connection) -> None:
+    """In a process of its own: (seconds a step from the pipeline, seconds a step on held batches) for each request."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from benchmarks.training_contenders import stepper_on
+    from records.pipeline import TrainBatches, open_split
+    from tagger.devices import open_devices
+    from tagger.feed import Feed
+
+    devices = open_devices("cpu")
+    feed = Feed(TrainBatches(open_split(folder, "train"), batch_size, 0, 1 << 20 if in_memory else 0), devices)
+    stepper = stepper_on(devices, feed.epoch(0).element_spec)
+
+    def seconds(batches: Iterable) -> float:
+        """Of a step, the wait for its batch included."""
+        source: Iterator = iter(batches)
+        for step in range(_WARM):
+            stepper.train(next(source), step)
+        start = time.perf_counter()
+        for step in range(steps):
+            stepper.train(next(source), step)
+        return (time.perf_counter() - start) / steps
+
+    held = list(itertools.islice(feed.epoch(0), _WARM + steps))
+    pipe.send("")
+    while pipe.recv():
+        pipe.send((seconds(feed.epoch(0)), seconds(held)))
+
+
+def waits(captions: str, batch_size: int, rounds: int) -> None:
+    """Prints a step's time with the pipeline, and its ratio to the step on the same batches held in memory."""
+    context, steps = multiprocessing.get_context("spawn"), max(1024 // batch_size, 3)
+    print(f"\n| batch {batch_size}, {steps} steps a block | ms from the pipeline | ms from held batches | ratio |\n"
+          "|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        records(Path(folder) / "records", captions)
+        for name, in_memory in (("in memory", True), ("streaming", False)):
+            here, there = context.Pipe()
+            process = context.Process(target=serve,
+                                      args=(Path(folder) / "records", batch_size, in_memory, steps, there))
+            process.start()
+            there.close()
+            here.recv()
+            found = []
+            for _ in range(rounds):
+                here.send(True)
+                found.append(here.recv())
+            here.send(False)
+            process.join()
+            piped, held = (statistics.median(times) for times in zip(*found, strict=True))
+            ratio = statistics.median(one / other for one, other in found)
+            print(f"| {name} | {piped * 1e3:,.1f} | {held * 1e3:,.1f} | {ratio:.3f} |")
