@@ -137,7 +137,7 @@ def check(config: Export, backbone: LoadedBackbone, decoder: Decoder, saved_mode
     served = [json.loads(line) for line in fresh.stdout.splitlines() if line.startswith("{")]
     with tf.device("/CPU:0"):
         pixels, valid = decode_batch(tf.constant([photo.read_bytes() for photo in photos]))
-        features = tf.cast(tf.cast(backbone(pixels), tf.float16), tf.float32)
+        features = backbone(pixels)
         decoded = tf.function(decoder.decode, autograph=False)(features, config.beam_width, config.length_penalty)
     for row, (photo, theirs) in enumerate(zip(photos, served, strict=True)):
         ours: dict[str, Any] = {"caption": "", "tags": [], "valid": bool(valid[row])}

@@ -53,7 +53,8 @@ class ServingModel(tf.Module):
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
         def chunk_of_features(features, beam_width, length_penalty, max_length):
             with self.weights.in_place():
-                features = tf.cast(tf.cast(features, tf.float16), tf.float32)  # what records store and training saw
+                # Not rounded to float16 as in records: the last bit of a feature depends on the size of the batch, and
+                # rounding would now and then make a thousand times more of it, enough for another caption.
                 decoded = decoder.decode(features, beam_width, length_penalty, max_length)
                 return {"caption": decoder.text(decoded.tokens), "caption_score": decoded.score,
                         "tags": decoded.tags, "tag_scores": decoded.tag_scores}

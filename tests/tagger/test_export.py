@@ -29,7 +29,7 @@ from tests.records.inputs import DEMO, PHOTOS
 WEIGHTS = DEMO / "mobilenet_v2_notop_float16.weights.h5"
 # In these, TensorFlow finds a whole picture: make_records refuses them for what Pillow says of their other bytes.
 PICTURE_ALL_THE_SAME = {"larger_than_its_data.jpg", "ends_in_the_middle.jpg", "damaged_text_chunk.png"}
-SCORE_TOLERANCE = 2e-3  # a feature may round to another float16 in another batch, and a sampled path with it
+SCORE_TOLERANCE = 2e-3  # records round features to float16, and a sampled path may turn with the last bit
 
 
 @pytest.fixture(scope="module")
