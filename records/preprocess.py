@@ -3,8 +3,8 @@
     images, valid = decode_batch(tf.constant([jpeg_bytes, b"broken"]))   # [2, 224, 224, 3], [True, False]
 
 The same operations run inside make_records (`decode_and_resize`, or `decode_upright_jpeg` where it does the same) and
-inside the exported SavedModel (`decode_batch`), so a served photo gets the features that a
-recorded one got, before those were rounded to float16.
+inside the exported SavedModel (`decode_batch`), so a served photo gets the features that a recorded one got, before
+those were rounded to float16.
 
 Whatever TensorFlow's own decoders cannot be trusted with is turned away by looking at the header first: images
 whose size would exhaust memory, and animated WebP, on which TensorFlow 2.21 corrupts its heap.
