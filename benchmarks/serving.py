@@ -56,9 +56,11 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
     from tagger.saved_model import SavedModel
     from tagger.versions import newest
 
-    info = load_run(arguments.run_dir).manifest.backbone
+    manifest = load_run(arguments.run_dir).manifest
+    info = manifest.backbone
     assert info, "the run's records have no backbone"
-    backbone = load_backbone(info.name, arguments.backbone_weights or info.weights)
+    backbone = load_backbone(info.name, arguments.backbone_weights or info.weights, info.precision,
+                             str(manifest.flags.get("feature_views", "one")))
     model = SavedModel(newest(arguments.export_dir))
     batch = list(itertools.islice(itertools.cycle(photos), 32))
     data, pixels = tf.constant(batch), decode_batch(tf.constant(batch))[0]
