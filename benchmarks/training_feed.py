@@ -56,7 +56,7 @@ def serve(folder: Path, batch_size: int, in_memory: bool, steps: int, pipe: Conn
 
 def waits(captions: str, batch_size: int, rounds: int) -> None:
     """Prints a step's time with the pipeline, and its ratio to the step on the same batches held in memory."""
-    context, steps = multiprocessing.get_context("spawn"), max(1024 // batch_size, 3)
+    context, steps = multiprocessing.get_context("spawn"), max(1024 // batch_size, 8)
     print(f"\n| batch {batch_size}, {steps} steps a block | ms from the pipeline | ms from held batches | ratio |\n"
           "|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
