@@ -50,17 +50,15 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
     """Prints images/s end to end and of the bare backbone."""
     import tensorflow as tf
 
-    from records.backbones import load_backbone
+    from flags.export import Export
     from records.preprocess import decode_batch
+    from tagger.export import backbone_of
     from tagger.run_dir import load_run
     from tagger.saved_model import SavedModel
     from tagger.versions import newest
 
-    manifest = load_run(arguments.run_dir).manifest
-    info = manifest.backbone
-    assert info, "the run's records have no backbone"
-    backbone = load_backbone(info.name, arguments.backbone_weights or info.weights, info.precision,
-                             str(manifest.flags.get("feature_views", "one")))
+    config = Export(arguments.run_dir, arguments.export_dir, backbone_weights=arguments.backbone_weights)
+    backbone = backbone_of(config, load_run(arguments.run_dir))
     model = SavedModel(newest(arguments.export_dir))
     batch = list(itertools.islice(itertools.cycle(photos), 32))
     data, pixels = tf.constant(batch), decode_batch(tf.constant(batch))[0]
@@ -74,7 +72,7 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
         return 32
 
     rates = alternating({"backbone alone": bare, "end to end": whole}, arguments.rounds)
-    print(f"\n| {info.name}, batch 32 | images/s | share of the bare backbone |\n|---|---|---|")
+    print(f"\n| {backbone.spec.name}, batch 32 | images/s | share of the bare backbone |\n|---|---|---|")
     for name, rate in rates.items():
         print(f"| {name} | {rate:.1f} | {rate / rates['backbone alone']:.2f} |")
 

@@ -112,7 +112,7 @@ def main() -> None:
         if arguments.only in (None, "pieces"):
             parts(arguments.captions, batch_size)
         if arguments.only in (None, "feed"):
-            training_feed.waits(arguments.captions, batch_size, arguments.rounds)
+            training_feed.cost(arguments.captions, batch_size, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ _CAPTIONS = 20_000
 _WARM = 3  # steps of each block that are not timed; the pipeline's buffers are full when timing starts
 
 
-def records(folder: Path, captions: str) -> None:
+def _write_records(folder: Path, captions: str) -> None:
     """A records folder with the captions that the other contenders train on."""
     texts = training_data.captions(captions, _CAPTIONS)
     tokens = np.array([word for text in texts for word in [*text, 1]], np.int32)
@@ -26,7 +26,7 @@ def records(folder: Path, captions: str) -> None:
     pipeline_data.write_records(folder, pipeline_data.Captions(tokens, lengths))
 
 
-def serve(folder: Path, batch_size: int, in_memory: bool, steps: int, pipe: Connection) -> None:
+def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, pipe: Connection) -> None:
     """In a process of its own: (seconds a step from the pipeline, seconds a step on held batches) for each request."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from benchmarks.training_contenders import stepper_on
@@ -54,16 +54,16 @@ def serve(folder: Path, batch_size: int, in_memory: bool, steps: int, pipe: Conn
         pipe.send((seconds(feed.epoch(0)), seconds(held)))
 
 
-def waits(captions: str, batch_size: int, rounds: int) -> None:
+def cost(captions: str, batch_size: int, rounds: int) -> None:
     """Prints a step's time with the pipeline, and its ratio to the step on the same batches held in memory."""
     context, steps = multiprocessing.get_context("spawn"), max(1024 // batch_size, 8)
     print(f"\n| batch {batch_size}, {steps} steps a block | ms from the pipeline | ms from held batches | ratio |\n"
           "|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        records(Path(folder) / "records", captions)
+        _write_records(Path(folder) / "records", captions)
         for name, in_memory in (("in memory", True), ("streaming", False)):
             here, there = context.Pipe()
-            process = context.Process(target=serve,
+            process = context.Process(target=_serve,
                                       args=(Path(folder) / "records", batch_size, in_memory, steps, there))
             process.start()
             there.close()

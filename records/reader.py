@@ -122,7 +122,7 @@ def reading_errors(records_dir: epath.PathLike) -> Iterator[None]:
 
 
 # Nothing to convert in these functions, and looking for it takes longer than reading a small split.
-_as_it_is = tf.autograph.experimental.do_not_convert
+_without_autograph = tf.autograph.experimental.do_not_convert
 
 
 def _require(condition: tf.Tensor, *parts: str | tf.Tensor) -> tf.Operation:
@@ -142,7 +142,7 @@ def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
     examples_of = tf.constant([shard.examples for shard in split.info.shards], tf.int64)
     nothing = tf.data.Dataset.from_tensors(tf.constant([], tf.string)).repeat()
 
-    @_as_it_is
+    @_without_autograph
     def read(shard: tf.Tensor) -> tf.data.Dataset:
         path, examples = paths[shard], examples_of[shard]
         blocks = (examples + size - 1) // size
@@ -200,7 +200,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
     captions = tf.constant([s.captions for s in split.info.shards], tf.int64)
     tokens = tf.constant([s.tokens for s in split.info.shards], tf.int64)
 
-    @_as_it_is
+    @_without_autograph
     def parse(serialized: tf.Tensor, shard: tf.Tensor, block: tf.Tensor, blocks: tf.Tensor) -> tuple:
         example = tf.io.parse_example(serialized, spec)
         ragged = example["tokens"]
@@ -218,7 +218,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
         }
         return block_of, shard, block, block == blocks
 
-    @_as_it_is
+    @_without_autograph
     def add(counts: tuple, element: tuple) -> tuple:
         block, shard, number, last = element
         total = (counts[0] + tf.size(block["start"], tf.int64), counts[1] + tf.size(block["tokens"], tf.int64))
@@ -263,7 +263,7 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
     if size:
         spec["feature"] = tf.io.FixedLenFeature([], tf.string)
 
-    @_as_it_is
+    @_without_autograph
     def parse(serialized: tf.Tensor, *_: tf.Tensor) -> dict[str, tf.Tensor]:
         example = tf.io.parse_example(serialized, spec)
         count = tf.size(serialized)

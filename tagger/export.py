@@ -35,7 +35,7 @@ def run(config: Export) -> int:
     """Writes EXPORT_DIR/N and EXPORT_DIR/README.md."""
     _check_ranges(config)
     runs = load_ensemble(config)
-    backbone = _load_backbone(config, runs[0])
+    backbone = backbone_of(config, runs[0])
     decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
                       tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats)
     model = ServingModel(backbone, decoder, config.export_precision)
@@ -101,7 +101,12 @@ def _backbone_info(one: Run) -> BackboneInfo:
     return info
 
 
-def _load_backbone(config: Export, one: Run) -> LoadedBackbone:
+def backbone_of(config: Export, one: Run) -> LoadedBackbone:
+    """The network that made the features of the run's records, with the weights that it had then.
+
+    Raises:
+      UserError: the records have no features, or the weights are gone or others.
+    """
     info = _backbone_info(one)
     given = config.backbone_weights or info.weights
     if given != "imagenet" and not epath.Path(given).exists():

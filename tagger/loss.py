@@ -32,16 +32,14 @@ def softmax_loss(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets:
       targets: int32 [N], the true classes.
       weights: float32 [N], or None for ones. Negative ones are allowed: a policy gradient needs them.
       label_smoothing: share of each target's probability that is spread evenly over all V classes.
-      soft: float32 [N, V], distributions such as a teacher's; they get `soft_share` of the target.
       chunked: the form for CPUs; False is one chunk without a loop or a condition, for GPUs and XLA.
+      soft: float32 [N, V], distributions such as a teacher's, which get `soft_share` of the target.
 
     Returns:
       float32 scalar. Differentiable by hidden, kernel and bias, once.
     """
     weights = tf.ones_like(targets, tf.float32) if weights is None else weights
-    shares = label_smoothing, soft_share
-    # Without, an empty tensor keeps the slices of every chunk alike.
-    soft = tf.zeros([tf.shape(targets)[0], 0]) if soft is None else soft
+    shares = label_smoothing, 0.0 if soft is None else soft_share
 
     @tf.custom_gradient
     def fused(hidden, kernel, bias):
@@ -78,7 +76,7 @@ def _part(hidden, kernel, bias, targets, weights, soft, shares, relative):
     expected = 0.0  # of the logits, under the part of the target that is no single class
     if smoothing:
         expected += smoothing * tf.reduce_mean(logits - shift, axis=1)
-    if soft_share:
+    if soft is not None:
         expected += soft_share * tf.reduce_sum(soft * (logits - shift), axis=1)
     at_target = tf.stack([tf.range(tf.shape(targets)[0]), targets], axis=1)
     target_logits = tf.gather_nd(logits - shift, at_target) if relative else None
@@ -97,7 +95,7 @@ def _part(hidden, kernel, bias, targets, weights, soft, shares, relative):
     d = tf.tensor_scatter_nd_sub(exponentials, at_target, hard_share * sums[:, 0])
     if smoothing:
         d -= sums * (smoothing / classes)
-    if soft_share:
+    if soft is not None:
         d -= sums * (soft_share * soft)
     scaled = tf.concat([hidden, tf.ones_like(scale)], axis=1) * scale
     d_weights = tf.matmul(scaled, d, transpose_a=True)
@@ -113,7 +111,8 @@ def _in_chunks(hidden, kernel, bias, targets, weights, soft, shares, relative):
 
     def body(i, loss, d_hidden, d_weights, in_range):
         rows = slice(i * size, (i + 1) * size)
-        more = _part(hidden[rows], kernel, bias, targets[rows], weights[rows], soft[rows], shares, relative)
+        more = _part(hidden[rows], kernel, bias, targets[rows], weights[rows],
+                     None if soft is None else soft[rows], shares, relative)
         return i + 1, loss + more[0], d_hidden.write(i, more[1]), d_weights + more[2], in_range & more[3]
 
     start = (0, tf.constant(0.0), tf.TensorArray(

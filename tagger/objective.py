@@ -95,7 +95,7 @@ class CrossEntropy:
         return loss + tags - tf.stop_gradient(tags)
 
 
-def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray, soft: tf.Tensor | float = 0.0,
+def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray, soft: tf.Tensor | None = None,
              soft_share: float = 0.0) -> tf.Tensor:
     """Binary cross-entropy of which tags the row's own caption has, summed over tags and rows.
 
@@ -104,12 +104,13 @@ def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray, soft: tf
     Args:
       logits: float32 [B, V]. targets: int32 [B, T+1] words of a caption; a row without any is left out.
       is_tag: bool [V].
-      soft: float32 [B, V], probabilities such as a teacher's that get `soft_share` of the target.
+      soft: float32 [B, V], probabilities such as a teacher's, which get `soft_share` of the target.
     """
     classes, count = len(is_tag), tf.shape(targets)[0]
     places = tf.stack([tf.repeat(tf.range(count), tf.shape(targets)[1]), tf.reshape(targets, [-1])], axis=1)
     has = tf.tensor_scatter_nd_update(tf.zeros([count, classes]), places, tf.ones([tf.shape(places)[0]]))
-    has = (1 - soft_share) * has + soft_share * soft
+    if soft is not None:
+        has = (1 - soft_share) * has + soft_share * soft
     losses = tf.nn.sigmoid_cross_entropy_with_logits(has, logits) * tf.cast(is_tag, tf.float32)
     return tf.reduce_sum(tf.where(targets[:, :1] > 0, losses, 0.0))
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from flags.train import Train
 from tagger.devices import open_devices
-from tagger.train import train_on
+from tagger.phase import train_on
 
 devices = open_devices(sys.argv[1])
 tf.config.experimental.enable_op_determinism()
