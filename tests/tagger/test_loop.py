@@ -65,6 +65,7 @@ def test_killed_and_terminated_in_the_middle(uninterrupted, records, tmp_path):
     assert_same_run(run_dir, uninterrupted)
 
 
+@pytest.mark.slow
 def test_killed_in_each_of_three_phases(records, tmp_path):
     flags = (*FLAGS, "--epochs=1", "--teachers=1", "--self_critical_epochs=3", "--tag_weight=0.5")
     whole, run_dir = tmp_path / "whole", tmp_path / "run"
