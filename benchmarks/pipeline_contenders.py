@@ -22,7 +22,7 @@ def ours(folder: Path, batch_size: int, ram_budget_mb: int) -> Epoch:
 
     split = pipeline.open_split(folder / "records", "train")
     batches = pipeline.TrainBatches(split, batch_size, 0, ram_budget_mb)
-    return batches.epoch
+    return lambda epoch: batches.epoch(epoch, keys=False)  # as training asks for them
 
 
 def ours_in_memory(folder: Path, batch_size: int) -> Epoch:

@@ -51,15 +51,14 @@ class ImageBatches:
     @functools.cached_property
     def _first(self) -> np.ndarray:
         """Number of the first caption of each image, and of the caption after the last; int64 [n+1]."""
-        image = self.held.image.numpy()[:-1]  # ascending: the captions of a record stand together
-        return np.searchsorted(image, np.arange(self._images + 1))
+        return np.searchsorted(self.held.image[:-1], np.arange(self._images + 1))  # ascending
 
     @functools.cached_property
     def references(self) -> int:
         return int(np.diff(self._first).max(initial=1))
 
-    def epoch(self, epoch: int, start_step: int = 0) -> tf.data.Dataset:
-        """The batches of an epoch in random order, from `start_step` on.
+    def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
+        """The batches of an epoch in random order, from `start_step` on, without `key` where `keys` is False.
 
         Returns:
           Dataset of dicts, b rows each, an image a row: `feature`, `key`, and `inputs` and `targets` of one of its
@@ -71,29 +70,29 @@ class ImageBatches:
         captions = np.diff(self._first)
         chosen = np.random.Philox(np.random.SeedSequence((self._seed, epoch, 1))).random_raw(self._images)
         chosen %= np.maximum(captions, 1).astype(np.uint64)
-        return self._captions.finish(self._gather(plan, chosen.astype(np.int64), start_step))
+        return self._captions.finish(self._gather(plan, chosen.astype(np.int64), start_step, keys))
 
-    def _gather(self, plan: np.ndarray, chosen: np.ndarray, start_step: int) -> tf.data.Dataset:
+    def _gather(self, plan: np.ndarray, chosen: np.ndarray, start_step: int, keys: bool) -> tf.data.Dataset:
         """Batches of the plan (int32 [steps, B], n for nothing) from `start_step` on, of each this host's rows."""
-        nothing = len(self.held.lengths)  # the caption that memory.Held keeps for places that nothing fills
+        nothing = len(self.held.lengths) - 1  # the caption that memory.Held keeps for places that nothing fills
         of_image = self._first[:-1, None] + np.arange(self.references)                       # [n, R]
         of_image = np.where(of_image < self._first[1:, None], of_image, nothing)
         of_image = np.concatenate([of_image, np.full([1, self.references], nothing)])
         said = np.append(self._first[:-1] + chosen, nothing)
-        lengths = np.append(self.held.lengths, 0)
-        width = lengths[of_image[plan[start_step:]]].max(axis=(1, 2), initial=1).astype(np.int32)
+        width = self.held.lengths[of_image[plan[start_step:]]].max(axis=(1, 2), initial=1)
         rows = np.ascontiguousarray(plan[start_step:, self._captions.rows()])
 
         dataset = tf.data.Dataset.from_tensor_slices((
-            of_image[rows].astype(np.int32), said[rows].astype(np.int32), width))
-        return dataset.map(self._rows_graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            of_image[rows].astype(np.int32), said[rows].astype(np.int32), rows, width))
+        return dataset.map(self._graphs[keys], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     @functools.cached_property
-    def _rows_graph(self) -> Callable:
-        """The dict of a batch, from its captions by number; made once, not in every epoch."""
-        @tf.function(autograph=False)
-        def rows(references: tf.Tensor, caption: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
-            words = self.held.targets(tf.reshape(references, [-1]), width)
-            return self.held.rows(caption, width) | {"references": tf.reshape(words, [*references.shape, -1])}
+    def _graphs(self) -> dict[bool, Callable]:
+        """The dict of a batch, from its captions by number, without keys and with them; made once, not in every epoch.
+        """
+        def rows(keys: bool, references: tf.Tensor, caption: tf.Tensor, image: tf.Tensor, width: tf.Tensor
+                 ) -> dict[str, tf.Tensor]:
+            words = tf.gather(self.held.targets, references)[:, :, :width]
+            return self.held.rows(caption, image, width, keys) | {"references": words}
 
-        return rows
+        return {keys: tf.function(functools.partial(rows, keys), autograph=False) for keys in (False, True)}

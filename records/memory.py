@@ -1,8 +1,11 @@
-"""A split held in memory: features, tokens and keys as tensors, batches as gathers from them.
+"""A split held in memory: features, captions and keys as tensors, batches as gathers from them.
 
-One image's feature is stored once, however many captions it has; tokens are one flat array. The last image and the
-last caption are empty: places of a batch that no caption fills point at them and become all-zero rows.
+One image's feature is stored once, however many captions it has; captions are held padded, so that a batch takes few
+operations. The last image and the last caption are empty: places of a batch that no caption fills point at them and
+become all-zero rows.
 """
+
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -17,83 +20,74 @@ def bytes_needed(split: Split) -> int:
     """Memory that `Held` takes, in bytes, from the manifest alone."""
     info = split.info
     per_image = 2 * split.feature_size + 64  # the feature and about that much for the key
-    per_caption = 8 + 4 + 4 + 4  # start, length, image, and its place in the epoch's plan
-    return info.examples * per_image + info.captions * per_caption + info.tokens * 4
+    per_caption = 4 * info.max_tokens + 4 + 4 + 4  # targets, length, image, and its place in the epoch's plan
+    return info.examples * per_image + info.captions * per_caption
 
 
 class Held:
-    """Reads a whole split, n images with c captions of t tokens.
+    """Reads a whole split, n images with c captions of at most m tokens.
 
     Attributes:
       feature: float16 [n+1, F].
       key: string [n+1].
-      tokens: int32 [t].
-      start, length, image: [c+1]; caption i is tokens[start[i]:start[i] + length[i]] of image[i].
-      lengths: `length` without its last place as a NumPy array, int32 [c].
+      targets: int32 [c+1, m], the words and <end> of each caption, right-padded with 0.
+      image, lengths: NumPy int32 [c+1], the image that each caption is of, ascending, and its number of tokens.
     """
 
     def __init__(self, split: Split, vocabulary_size: int):
         info = split.info
         feature = _aligned_zeros((info.examples + 1, split.feature_size), np.float16)
-        tokens = np.zeros(max(info.tokens, 1), np.int32)
-        start = np.zeros(info.captions + 1, np.int64)
-        length = np.zeros(info.captions + 1, np.int32)
+        targets = np.zeros((info.captions + 1, max(info.max_tokens, 1)), np.int32)
+        lengths = np.zeros(info.captions + 1, np.int32)
         image = np.full(info.captions + 1, info.examples, np.int32)
         keys: list[np.ndarray] = []
-        n = c = t = 0
+        n = c = 0
         shards = tf.range(len(info.shards), dtype=tf.int64)
         blocks = parsed_blocks(split, shards, vocabulary_size, parallel_calls=tf.data.AUTOTUNE)
         with Progress(f"reading {split.name}", info.examples, "images") as progress, reading_errors(split.records_dir):
             for _, _, block in blocks.prefetch(2).as_numpy_iterator():
-                images, captions, ids = len(block["key"]), len(block["start"]), len(block["tokens"])
+                images, captions = len(block["key"]), len(block["start"])
+                of_block = slice(c, c + captions)
                 feature[n:n + images] = block["feature"]
-                tokens[t:t + ids] = block["tokens"]
-                start[c:c + captions] = block["start"] + t
-                length[c:c + captions] = block["length"]
-                image[c:c + captions] = block["image"] + n
+                lengths[of_block] = block["length"]
+                targets[of_block][np.arange(targets.shape[1]) < lengths[of_block, None]] = block["tokens"]
+                image[of_block] = block["image"] + n
                 keys.append(block["key"])
-                n, c, t = n + images, c + captions, t + ids
+                n, c = n + images, c + captions
                 progress.add(images)
-        self.lengths = length[:-1]
+        self.image, self.lengths = image, lengths
         with tf.device("cpu:0"):
             self.feature = tf.convert_to_tensor(feature)
             self.key = tf.constant(np.concatenate([*keys, np.array([b""], object)]), tf.string)
-            self.tokens = tf.constant(tokens)
-            self._rows_graph = tf.function(self.rows, autograph=False)  # made once, not in every epoch
-            self.start, self.length, self.image = tf.constant(start), tf.constant(length), tf.constant(image)
+            self.targets = tf.constant(targets)
+        # Made once, not in every epoch.
+        self._graphs = {keys: tf.function(functools.partial(self.rows, keys=keys), autograph=False)
+                        for keys in (False, True)}
 
-    def batches(self, plan: np.ndarray, rows: slice, first_step: int) -> tf.data.Dataset:
+    def batches(self, plan: np.ndarray, rows: slice, first_step: int, keys: bool) -> tf.data.Dataset:
         """Batches of the plan (int32 [steps, B]) from `first_step` on, of each only the given rows.
 
         Every batch is as wide as the longest caption of the whole plan row, so that hosts agree on shapes.
         """
         plan = plan[first_step:]
-        lengths = np.append(self.lengths, 0).astype(np.int32)
-        width = np.max(lengths[plan], axis=1, initial=1).astype(np.int32)
-        return tf.data.Dataset.from_tensor_slices((np.ascontiguousarray(plan[:, rows]), width)).map(
-            self._rows_graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        width = np.max(self.lengths[plan], axis=1, initial=1)
+        captions = np.ascontiguousarray(plan[:, rows])
+        return tf.data.Dataset.from_tensor_slices((captions, self.image[captions], width)).map(
+            self._graphs[keys], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
-    def rows(self, captions: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The dict that training gets of captions int32 [b], `width` targets wide."""
-        image = tf.gather(self.image, captions)
-        return batch(tf.gather(self.key, image), tf.gather(self.feature, image), self.targets(captions, width))
-
-    def targets(self, captions: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-        """Words and <end> of captions int32 [b]: int32 [b, width], right-padded with 0."""
-        start, length = tf.gather(self.start, captions), tf.gather(self.length, captions)
-        column = tf.range(width)
-        real = column < length[:, None]  # [b, width]
-        place = tf.where(real, start[:, None] + tf.cast(column, tf.int64), 0)
-        return tf.where(real, tf.gather(self.tokens, place), 0)
+    def rows(self, captions: tf.Tensor, images: tf.Tensor, width: tf.Tensor, keys: bool) -> dict[str, tf.Tensor]:
+        """The dict that training gets of captions int32 [b] of images int32 [b], `width` targets wide."""
+        rows = batch(tf.gather(self.feature, images), tf.gather(self.targets, captions)[:, :width])
+        return rows | {"key": tf.gather(self.key, images)} if keys else rows
 
 
-def batch(key: tf.Tensor, feature: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The dict that training gets, from key [b], feature [b, F] and targets [b, T+1], right-padded with 0.
+def batch(feature: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The dict that training gets, from feature [b, F] and targets [b, T+1], right-padded with 0.
 
     `inputs` int32 [b, T] is targets without <end> and the last column: the words that the model has seen.
     """
     inputs = targets[:, :-1]
-    return {"feature": feature, "inputs": tf.where(inputs == END, 0, inputs), "targets": targets, "key": key}
+    return {"feature": feature, "inputs": tf.where(inputs == END, 0, inputs), "targets": targets}
 
 
 def _aligned_zeros(shape: tuple[int, int], dtype: type) -> np.ndarray:

@@ -74,8 +74,13 @@ class TrainBatches:
             self._own = self._lanes.of_host(host, hosts)
             self.steps_per_epoch = self._lanes.steps
 
-    def epoch(self, epoch: int, start_step: int = 0) -> tf.data.Dataset:
+    def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
         """The batches of an epoch in random order, from `start_step` on.
+
+        Args:
+          epoch: its number, from 0.
+          start_step: batches to leave out.
+          keys: False leaves `key` out, which training does not need and which takes a third of the time.
 
         Returns:
           Dataset of dicts, b rows each: `feature` float16 [b, F]; `inputs` int32 [b, T], words right-padded with 0;
@@ -84,17 +89,17 @@ class TrainBatches:
         """
         if self.in_memory:
             held = self.hold()
-            plan = batches.epoch_plan(held.lengths, self._batch_size, self._bucket_batches, self._seed, epoch)
-            return self.finish(held.batches(plan, self.rows(), start_step))
-        return self.finish(self._lanes.batches(self._own, start_step, (self._seed, epoch)))
+            plan = batches.epoch_plan(held.lengths[:-1], self._batch_size, self._bucket_batches, self._seed, epoch)
+            return self.finish(held.batches(plan, self.rows(), start_step, keys))
+        return self.finish(self._lanes.batches(self._own, start_step, (self._seed, epoch), keys))
 
-    def ordered(self) -> tf.data.Dataset:
+    def ordered(self, keys: bool = True) -> tf.data.Dataset:
         """The same dicts in a fixed order, for validation: every caption once."""
         if self.in_memory:
             held = self.hold()
             plan = batches.pad_plan(np.arange(self.captions), self._batch_size)
-            return self.finish(held.batches(plan, self.rows(), 0))
-        return self.finish(self._lanes.batches(self._own, 0, None))
+            return self.finish(held.batches(plan, self.rows(), 0, keys))
+        return self.finish(self._lanes.batches(self._own, 0, None, keys))
 
     def hold(self) -> memory.Held:
         if self._held is None:

@@ -207,8 +207,13 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
         start, length, image = _split_captions(ragged)
         whole = tf.reduce_all(tf.gather(ragged.values, tf.boolean_mask(
             ragged.row_splits[1:], ragged.row_lengths() > 0) - 1) == END)
-        with tf.control_dependencies([_require(whole, paths[shard], ": a record's tokens do not end with <end>; run "
-                                               "make_records again with --overwrite")]):
+        longest = tf.reduce_max(length)
+        with tf.control_dependencies([
+                _require(whole, paths[shard], ": a record's tokens do not end with <end>; run make_records again with "
+                         "--overwrite"),
+                _require(longest <= split.info.max_tokens, paths[shard], ": a caption has ", longest,
+                         f" tokens, {manifest_lib.FILE} says at most {split.info.max_tokens}; run make_records again "
+                         "with --overwrite")]):
             ids = tf.cast(ragged.values, tf.int32)
         block_of = {
             "key": example["key"],

@@ -71,7 +71,7 @@ class Lanes:
         self.steps = batches.lane_steps(self._totals, batch_size)
         self._chunk = max(_CHUNK_ROWS // batch_size, _CHUNK_STEPS)
         record_bytes = sum(shard.bytes for shard in split.info.shards) / split.info.examples
-        self._graphs: dict[tuple[range, bool], tuple[Callable, Callable]] = {}
+        self._graphs: dict[tuple[range, bool, bool], tuple[Callable, Callable]] = {}
         self._block = max(int(min(_BLOCK_RECORDS, _BLOCK_BYTES / record_bytes)) // self.count, 1)
 
     def of_host(self, host: int, hosts: int) -> range:
@@ -90,13 +90,14 @@ class Lanes:
         each = self.count // hosts
         return range(host * each, (host + 1) * each)
 
-    def batches(self, lanes: range, first_step: int, key: tuple[int, int] | None) -> tf.data.Dataset:
+    def batches(self, lanes: range, first_step: int, key: tuple[int, int] | None, keys: bool) -> tf.data.Dataset:
         """The rows that the given lanes fill in each batch from `first_step` on.
 
         Args:
           lanes: numbers of lanes.
           first_step: batches of the epoch to leave out.
           key: (seed, epoch), or None for stored order.
+          keys: whether batches have the images' keys.
         """
         first_chunk = min(first_step, self.steps - 1) // self._chunk
         starts = [self._start(lane, first_chunk, key) for lane in lanes]
@@ -105,7 +106,7 @@ class Lanes:
             "sizes": tf.ragged.constant([start.sizes for start in starts], tf.int64, row_splits_dtype=tf.int64),
             "seed": tf.constant([start.seed for start in starts], tf.int64),
             "skip": tf.constant([start.skip for start in starts], tf.int64)})
-        read, cut = self._traced(lanes, key is not None)
+        read, cut = self._traced(lanes, key is not None, keys)
         # Each lane gives one element a chunk, so that a chunk is the next len(lanes) elements.
         chunks = numbers.interleave(read, len(lanes), 1, num_parallel_calls=len(lanes), deterministic=True)
         seed = tf.constant(batches.word(*key, self.count) if key else 0, tf.int64)
@@ -113,15 +114,15 @@ class Lanes:
             lambda chunk, rows: cut(chunk, rows, seed))
         return steps.skip(first_step - first_chunk * self._chunk)
 
-    def _traced(self, lanes: range, mix: bool) -> tuple[Callable, Callable]:
+    def _traced(self, lanes: range, mix: bool, keys: bool) -> tuple[Callable, Callable]:
         """`_lane` and `_steps` as graphs that are made once, because that takes longer than a short epoch."""
-        if (lanes, mix) not in self._graphs:
+        if (lanes, mix, keys) not in self._graphs:
             totals = [self._totals[lane] for lane in lanes]
-            self._graphs[lanes, mix] = (
-                tf.function(lambda start: self._lane(start, mix), autograph=False),
+            self._graphs[lanes, mix, keys] = (
+                tf.function(lambda start: self._lane(start, mix, keys), autograph=False),
                 tf.function(lambda chunk, rows, seed: self._steps(chunk, rows, totals, seed if mix else None),
                             autograph=False))
-        return self._graphs[lanes, mix]
+        return self._graphs[lanes, mix, keys]
 
     def _steps(self, chunk: tf.Tensor, rows: dict[str, tf.Tensor], totals: list[int], seed: tf.Tensor | None
                ) -> tf.data.Dataset:
@@ -170,13 +171,14 @@ class Lanes:
         given = [batches.lane_rows(self._totals[lane], self.steps) for lane in lanes]
         return np.array([[rows[step:step + self._chunk].sum() for step in steps] for rows in given], np.int64)
 
-    def _lane(self, start: dict[str, tf.Tensor], mix: bool) -> tf.data.Dataset:
-        """A lane's rows of each chunk: dicts of key [n], feature [n, F], tokens [n, max_tokens]."""
+    def _lane(self, start: dict[str, tf.Tensor], mix: bool, keys: bool) -> tf.data.Dataset:
+        """A lane's rows of each chunk: dicts of feature [n, F], tokens [n, max_tokens] and, if asked for, key [n]."""
         blocks = parsed_blocks(self._split, start["shards"], self._vocabulary_size, self._block)
-        return blocks.map(lambda shard, number, block: self._rows(
-            block, [start["seed"], shard * _FAR + number] if mix else None)).rebatch(start["sizes"]).skip(start["skip"])
+        rows = blocks.map(lambda shard, number, block: self._rows(
+            block, [start["seed"], shard * _FAR + number] if mix else None, keys))
+        return rows.rebatch(start["sizes"]).skip(start["skip"])
 
-    def _rows(self, block: dict[str, tf.Tensor], seed: list[tf.Tensor] | None) -> dict[str, tf.Tensor]:
+    def _rows(self, block: dict[str, tf.Tensor], seed: list[tf.Tensor] | None, keys: bool) -> dict[str, tf.Tensor]:
         """One row per caption of a parsed block."""
         ragged = tf.RaggedTensor.from_row_lengths(block["tokens"], block["length"], validate=False)
         image, tokens = block["image"], ragged.to_tensor(0, shape=[None, self._split.info.max_tokens])
@@ -184,7 +186,8 @@ class Lanes:
             bits = tf.random.stateless_uniform(tf.shape(image), seed, None, None, tf.int64, alg="philox")
             order = tf.argsort(bits, stable=True)
             image, tokens = tf.gather(image, order), tf.gather(tokens, order)
-        return {"key": tf.gather(block["key"], image), "feature": tf.gather(block["feature"], image), "tokens": tokens}
+        rows = {"feature": tf.gather(block["feature"], image), "tokens": tokens}
+        return rows | {"key": tf.gather(block["key"], image)} if keys else rows
 
 
 def _choose(rows: dict[str, tf.Tensor], length: tf.Tensor, chosen: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -194,4 +197,5 @@ def _choose(rows: dict[str, tf.Tensor], length: tf.Tensor, chosen: tf.Tensor) ->
     targets = tf.where(real[:, None], tf.gather(rows["tokens"], at)[:, :width], 0)
     feature = tf.gather(rows["feature"], at)
     feature = tf.cond(tf.reduce_all(real), lambda: feature, lambda: tf.where(real[:, None], feature, 0))
-    return batch(tf.where(real, tf.gather(rows["key"], at), ""), feature, targets)
+    chosen_rows = batch(feature, targets)
+    return chosen_rows | {"key": tf.where(real, tf.gather(rows["key"], at), "")} if "key" in rows else chosen_rows

@@ -25,12 +25,12 @@ class Feed:
 
     def epoch(self, epoch: int, start_step: int = 0) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         """The shuffled batches of an epoch, from `start_step` on."""
-        return self._distribute(self._batches.epoch(epoch, start_step))
+        return self._distribute(self._batches.epoch(epoch, start_step, keys=False))
 
     def ordered(self) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         """Every caption once, in a fixed order; of TrainBatches only."""
         assert isinstance(self._batches, TrainBatches)
-        return self._distribute(self._batches.ordered())
+        return self._distribute(self._batches.ordered(keys=False))
 
     def keys(self, epoch: int, step: int) -> list[str]:
         """Names of the images in one batch of an epoch, sorted, each once: the pipeline is asked for it again."""
@@ -39,7 +39,6 @@ class Feed:
 
     def _distribute(self, dataset: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         replicas, strategy = self._devices.local_replicas, self._devices.strategy
-        dataset = dataset.map(lambda batch: {name: value for name, value in batch.items() if name != "key"})
         if replicas > 1:
             dataset = dataset.flat_map(lambda batch: tf.data.Dataset.from_tensor_slices(divide(batch, replicas)))
         if self._devices.replicas == 1:

@@ -82,9 +82,10 @@ class SelfCritical:
 def objective(config: Train, batches: ImageBatches, vocabulary: Vocabulary) -> SelfCritical:
     """What the self-critical phase of `config` minimises on the images of `batches`."""
     held = batches.held
-    reward = CiderReward(held.tokens.numpy(), held.start.numpy()[:-1], held.lengths, held.image.numpy()[:-1],
-                         vocabulary.size)
-    longest = int(np.quantile(held.lengths, _SAMPLED_LENGTHS))
+    lengths, padded = held.lengths[:-1], held.targets.numpy()
+    starts = np.arange(len(lengths)) * padded.shape[1]
+    reward = CiderReward(padded.reshape(-1), starts, lengths, held.image[:-1], vocabulary.size)
+    longest = int(np.quantile(lengths, _SAMPLED_LENGTHS))
     tag_weight = config.self_critical_tag_weight if config.tag_weight else 0.0
     supervised = CrossEntropy(config.label_smoothing, tag_weight, vocabulary.is_tag, config.supervised_weight)
     return SelfCritical(reward, config.self_critical_samples, longest, supervised)

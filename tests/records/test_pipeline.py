@@ -64,6 +64,16 @@ def test_every_caption_once_per_epoch_with_its_feature(split, ram_budget_mb):
             np.testing.assert_array_equal(feature, expected)
 
 
+def test_keys_can_be_left_out(split, ram_budget_mb):
+    batches = make(split, ram_budget_mb)
+    for with_keys, without in ((batches.epoch(2, 3), batches.epoch(2, 3, keys=False)),
+                               (batches.ordered(), batches.ordered(keys=False))):
+        named = read(with_keys)
+        for batch in named:
+            del batch["key"]
+        assert_same(read(without), named)
+
+
 def test_form_of_a_batch(split, ram_budget_mb):
     dataset = make(split, ram_budget_mb).epoch(0)
     assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in dataset.element_spec.items()} == {

@@ -107,13 +107,30 @@ def test_a_shard_with_too_many_records_fails(folder, monkeypatch):
         blocks(reader.open_split(folder, "train"))
 
 
-def test_a_shard_with_other_captions_fails(folder):
+def rewrite(folder, change):
+    """The manifest changed, with a hash that fits."""
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["sha256"], manifest["format"]
-    manifest["splits"]["train"]["shards"][1]["captions"] += 1
+    change(manifest["splits"]["train"])
     changed = reader.manifest_lib._read(reader.manifest_lib.Manifest, manifest, "manifest")
     reader.manifest_lib.save(folder, changed)
+
+
+def test_a_shard_with_other_captions_fails(folder):
+    def one_more(train):
+        train["shards"][1]["captions"] += 1
+
+    rewrite(folder, one_more)
     with pytest.raises(UserError, match=r"00001-of-00003: holds \d+ captions with \d+ tokens, manifest.json says"):
+        blocks(reader.open_split(folder, "train"))
+
+
+def test_a_caption_longer_than_the_longest_fails(folder):
+    def shorter(train):
+        train["max_tokens"] -= 1
+
+    rewrite(folder, shorter)
+    with pytest.raises(UserError, match=r"-of-00003: a caption has (\d+) tokens, manifest.json says at most"):
         blocks(reader.open_split(folder, "train"))
 
 
