@@ -9,11 +9,11 @@ rotated upright, the first frame of an animation, transparency over white.
 """
 
 import dataclasses
+import enum
 import hashlib
 import io
 import threading
 import warnings
-from collections.abc import Callable
 from typing import cast
 
 import google_crc32c
@@ -38,14 +38,28 @@ _TRANSPOSE = {
 Image.init()  # registers every format; the first Image.open alone would look for the most common only
 
 
+class PixelHash(enum.Enum):
+    """A hash of an image's size and RGB pixels, from the cheapest to the surest.
+
+    EIGHTH: CRC-32C of a JPEG file's picture at an eighth of its size. It compares JPEG files with each other only.
+    CRC32C: equal for the same picture in two formats, and by chance for others.
+    SHA256: equal for the same picture in two formats only; takes a dozen times as long.
+    """
+
+    EIGHTH = "eighth"
+    CRC32C = "crc32c"
+    SHA256 = "sha256"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class CheckedImage:
     """An image that decodes.
 
     Attributes:
       height, width: of the upright image, in pixels.
-      pixel_hash: of its size and RGB pixels: CRC-32C (4 bytes), or SHA-256 (32 bytes) where an exact one was asked for.
-        Equal for the same picture in two lossless formats.
+      pixel_hash: of its size and RGB pixels; 4 bytes, or 32 of SHA-256.
+      hashed: which hash that is: the one asked for, but for EIGHTH, which only a JPEG file stored as it is has, and
+        in whose place others have CRC32C.
       storable: bytes to store, `data` itself where that is a plain JPEG or PNG.
       reencoded: whether `storable` differs from the file's bytes.
     """
@@ -53,22 +67,18 @@ class CheckedImage:
     height: int
     width: int
     pixel_hash: bytes
+    hashed: PixelHash
     storable: bytes
     reencoded: bool
 
 
-_Digest = Callable[[int, int, np.ndarray], bytes]  # width, height, uint8 [height, width, 3]
-
-
-def _crc32c(width: int, height: int, rgb: np.ndarray) -> bytes:
-    size = google_crc32c.value(f"{width}x{height}:".encode())
-    return google_crc32c.extend(size, np.ascontiguousarray(rgb).reshape(-1)).to_bytes(4, "big")
-
-
-def _sha256(width: int, height: int, rgb: np.ndarray) -> bytes:
-    digest = hashlib.sha256(f"{width}x{height}:".encode())
-    digest.update(np.ascontiguousarray(rgb).data)
-    return digest.digest()
+def _digest(hashed: PixelHash, width: int, height: int, rgb: np.ndarray) -> bytes:
+    size, pixels = f"{width}x{height}:".encode(), np.ascontiguousarray(rgb).reshape(-1)
+    if hashed is PixelHash.SHA256:
+        digest = hashlib.sha256(size)
+        digest.update(pixels.data)
+        return digest.digest()
+    return google_crc32c.extend(google_crc32c.value(size), pixels).to_bytes(4, "big")
 
 
 class _Scratch(threading.local):
@@ -89,25 +99,24 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-def check_image(data: bytes, reencode: bool = False, exact_hash: bool = False) -> CheckedImage:
-    """Decodes every pixel of an encoded image.
+def check_image(data: bytes, reencode: bool = False, hashed: PixelHash = PixelHash.EIGHTH) -> CheckedImage:
+    """Decodes an encoded image to its last byte.
 
     Args:
       reencode: store a PNG of the pixels even where the file could be stored as it is.
-      exact_hash: SHA-256 of the pixels, equal for the same picture only, takes a dozen times as long as CRC-32C.
+      hashed: which hash of the pixels is wanted.
 
     Raises:
       BadImage: it is no image of a known format, is damaged, cut short, or too large to decode.
     """
     if not data:
         raise BadImage("image file is empty")
-    digest = _sha256 if exact_hash else _crc32c
-    if not reencode and (checked := _check_plain_jpeg(data, digest)):
+    if not reencode and (checked := _check_plain_jpeg(data, hashed)):
         return checked
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata
         try:
-            return _check(data, reencode, digest)
+            return _check(data, reencode, hashed)
         except (BadImage, MemoryError):
             raise
         except Image.DecompressionBombError:
@@ -121,22 +130,32 @@ def check_image(data: bytes, reencode: bool = False, exact_hash: bool = False) -
             raise BadImage(f"image cannot be decoded: {text}") from error
 
 
-def _check_plain_jpeg(data: bytes, digest: _Digest) -> CheckedImage | None:
+def _check_plain_jpeg(data: bytes, hashed: PixelHash) -> CheckedImage | None:
     """Most photos, without the time that Pillow takes to open them; None: look closer."""
     frame = jpeg.read_frame(data) if data.startswith(b"\xff\xd8") else None
-    if (frame is None or frame.has_app1 or not frame.is_huffman or frame.bits != 8 or frame.components not in (1, 3)
+    if (frame is None or frame.has_app1 or frame.bits != 8 or frame.components not in (1, 3)
             or not 0 < frame.height * frame.width <= MAX_PIXELS):
         return None
     try:
-        rgb = jpeg.decode(data, _scratch.of_size(3 * frame.height * frame.width))
+        return _check_jpeg(data, frame, hashed)
     except BadImage:
         return None
-    if rgb is None or rgb.shape != (frame.height, frame.width, 3):
+
+
+def _check_jpeg(data: bytes, frame: jpeg.Frame, hashed: PixelHash) -> CheckedImage | None:
+    """A grey or RGB JPEG file that can be stored as it is; None where it cannot."""
+    if not frame.is_huffman:
         return None
-    return CheckedImage(frame.height, frame.width, digest(frame.width, frame.height, rgb), data, False)
+    decode, scale = (jpeg.decode_eighth, 8) if hashed is PixelHash.EIGHTH else (jpeg.decode, 1)
+    height, width = -(-frame.height // scale), -(-frame.width // scale)
+    rgb = decode(data, _scratch.of_size(3 * height * width))
+    if rgb is None or rgb.shape != (height, width, 3):
+        return None
+    digest = _digest(hashed, frame.width, frame.height, rgb)
+    return CheckedImage(frame.height, frame.width, digest, hashed, data, False)
 
 
-def _check(data: bytes, reencode: bool, digest: _Digest) -> CheckedImage:
+def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
     image = Image.open(io.BytesIO(data), formats=_FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -145,13 +164,12 @@ def _check(data: bytes, reencode: bool, digest: _Digest) -> CheckedImage:
     decoded = None
     if image.format in ("JPEG", "MPO"):
         if image.mode in ("L", "RGB"):
+            frame = jpeg.read_frame(data) if orientation == 1 and not reencode else None
+            if frame and (checked := _check_jpeg(data, frame, hashed)):
+                return checked
             decoded = jpeg.decode(data)
         else:
             jpeg.check_cmyk(data)
-    if decoded is not None and orientation == 1 and not reencode:
-        frame = jpeg.read_frame(data)
-        if frame and frame.is_huffman:
-            return CheckedImage(height, width, digest(width, height, decoded), data, False)
     is_plain = image.format == "PNG" and _is_plain_png(image, data) and orientation == 1 and not reencode
     pixels = _displayed(image) if decoded is None else Image.fromarray(decoded)
     if image.mode == "L" and decoded is not None:
@@ -160,7 +178,9 @@ def _check(data: bytes, reencode: bool, digest: _Digest) -> CheckedImage:
         pixels = pixels.transpose(_TRANSPOSE[orientation])
     width, height = pixels.size
     rgb = np.asarray(pixels if pixels.mode == "RGB" else pixels.convert("RGB"))
-    return CheckedImage(height, width, digest(width, height, rgb), data if is_plain else _png(pixels), not is_plain)
+    hashed = PixelHash.CRC32C if hashed is PixelHash.EIGHTH else hashed
+    return CheckedImage(height, width, _digest(hashed, width, height, rgb), hashed,
+                        data if is_plain else _png(pixels), not is_plain)
 
 
 def _orientation(image: Image.Image) -> int:

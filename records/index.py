@@ -10,7 +10,6 @@ It is filled in steps. A restarted run finds the table read and the photos check
     index.examples(split)              examples in the order of a seeded hash of their keys
 """
 
-import dataclasses
 import hashlib
 import itertools
 import sqlite3
@@ -19,92 +18,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from records import rejected
+from records.index_tables import ALIKE, SCHEMA, ImageResult, ImageTask, LookAlike, Planned
 from records.sources import BadRow, Row
 from records.splits import Splitter
 
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE bad_rows (seq INTEGER PRIMARY KEY, image TEXT, place TEXT, reason TEXT);
-CREATE TABLE rows (
-  seq INTEGER PRIMARY KEY,      -- position in the caption table
-  image INTEGER NOT NULL,
-  caption TEXT, place TEXT, split TEXT,
-  words TEXT, tags TEXT,        -- joined by spaces
-  reason TEXT,                  -- why it cannot be used, found by looking at it alone
-  example INTEGER,              -- the image whose example holds this caption
-  left_out TEXT);               -- why it has none, found by looking at all rows
-CREATE TABLE images (
-  id INTEGER PRIMARY KEY,       -- in order of first appearance
-  key TEXT UNIQUE NOT NULL,
-  checked INTEGER NOT NULL DEFAULT 0,
-  reason TEXT, height INTEGER, width INTEGER, file_crc32c INTEGER, reencode INTEGER, stored_bytes INTEGER,
-  pixel_crc32c BLOB,            -- equal for one picture, and by chance for others
-  pixel_sha256 BLOB,            -- of images whose pixel_crc32c others have too
-  split TEXT,                   -- set on the image that stands for its picture
-  position BLOB);               -- seeded hash of the key
-CREATE INDEX rows_of_image ON rows (image);
-CREATE INDEX rows_of_example ON rows (example, seq);
-CREATE INDEX images_by_pixels ON images (pixel_crc32c, pixel_sha256, id);
-CREATE INDEX images_in_order ON images (split, position);
-"""# A version of this program with other tables leaves this one's file alone.
-FILE = f"index-{hashlib.sha256(_SCHEMA.encode()).hexdigest()[:8]}.sqlite"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ImageTask:
-    """One photo to check, with its captions: (row number, caption) pairs."""
-
-    image: int
-    key: str
-    captions: tuple[tuple[int, str], ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ImageResult:
-    """What a photo turned out to be.
-
-    Attributes:
-      reason: why it cannot be used; None when it can, and then the fields after it are set.
-      texts: (row number, words, tags, reason) of each caption; words and tags joined by spaces.
-    """
-
-    image: int
-    reason: str | None
-    height: int = 0
-    width: int = 0
-    file_crc32c: int = 0
-    pixel_crc32c: bytes = b""
-    reencode: bool = False
-    stored_bytes: int = 0
-    texts: tuple[tuple[int, str, str, str | None], ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LookAlike:
-    """One photo whose pixels may be those of another; file_crc32c is its file's checksum when it was checked."""
-
-    image: int
-    key: str
-    file_crc32c: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Planned:
-    """One example before its image is read again.
-
-    Attributes:
-      file_crc32c: checksum of the image file when it was checked.
-      reencode: whether the pixels are stored as PNG rather than the file's own bytes.
-      captions: (caption, words, tags) each; words and tags joined by spaces.
-    """
-
-    key: str
-    height: int
-    width: int
-    file_crc32c: int
-    reencode: bool
-    stored_bytes: int
-    captions: tuple[tuple[str, str, str], ...]
+# A version of this program with other tables leaves this one's file alone.
+FILE = f"index-{hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]}.sqlite"
 
 
 def position(key: str, seed: int) -> bytes:
@@ -129,7 +48,7 @@ class Index:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         if not self._one("SELECT count(*) FROM sqlite_master WHERE name = 'facts'"):
-            self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
         if self._fact("inputs") != inputs:
             self._db.execute("BEGIN")
             for table in ("facts", "rows", "bad_rows", "images"):
@@ -195,31 +114,36 @@ class Index:
         """Stores what was found, in one transaction."""
         self._db.execute("BEGIN")
         self._db.executemany(
-            "UPDATE images SET checked = 1, reason = ?, height = ?, width = ?, file_crc32c = ?, pixel_crc32c = ?, "
-            "reencode = ?, stored_bytes = ? WHERE id = ?",
-            [(r.reason, r.height, r.width, r.file_crc32c, r.pixel_crc32c, r.reencode, r.stored_bytes, r.image)
-             for r in results])
+            "UPDATE images SET checked = 1, reason = ?, height = ?, width = ?, file_crc32c = ?, eighth_crc32c = ?, "
+            "pixel_crc32c = ?, reencode = ?, stored_bytes = ? WHERE id = ?",
+            [(r.reason, r.height, r.width, r.file_crc32c, r.eighth_crc32c, r.pixel_crc32c, r.reencode, r.stored_bytes,
+              r.image) for r in results])
         self._db.executemany("UPDATE rows SET reason = ? WHERE image = ?",
                              [(r.reason, r.image) for r in results if r.reason is not None])
         self._db.executemany("UPDATE rows SET words = ?, tags = ?, reason = ? WHERE seq = ?",
                              [(words, tags, reason, seq) for r in results for seq, words, tags, reason in r.texts])
         self._db.execute("COMMIT")
 
-    def look_alikes(self, chunk: int) -> Iterator[list[LookAlike]]:
-        """Images that share their pixel_crc32c with others and have no pixel_sha256, `chunk` at a time."""
+    def look_alikes(self, wanted: str, chunk: int) -> Iterator[list[LookAlike]]:
+        """Images that cheaper hashes do not tell from all others, and whose `wanted` one is not known.
+
+        Args:
+          wanted: "pixel_crc32c": JPEG files that have their size and eighth_crc32c in common with another, or their
+            size with an image that has no eighth_crc32c. "pixel_sha256": images whose pixel_crc32c others have too.
+          chunk: how many to give at a time.
+        """
         last = 0
         while found := self._db.execute(
-                "SELECT id, key, file_crc32c FROM images WHERE id > ? AND reason IS NULL AND pixel_sha256 IS NULL AND "
-                "EXISTS (SELECT 1 FROM images other WHERE other.pixel_crc32c = images.pixel_crc32c "
-                "AND other.id != images.id AND other.reason IS NULL) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
+                f"SELECT id, key, file_crc32c FROM images WHERE id > ? AND checked AND reason IS NULL "
+                f"AND {wanted} IS NULL AND ({ALIKE[wanted]}) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
             yield [LookAlike(*row) for row in found]
             last = found[-1][0]
 
-    def tell_apart(self, sha256s: Sequence[tuple[int, bytes]]) -> None:
-        """Stores (image, pixel_sha256) pairs, in one transaction."""
+    def tell_apart(self, wanted: str, hashes: Sequence[tuple[int, bytes]]) -> None:
+        """Stores (image, hash) pairs, in one transaction."""
         self._db.execute("BEGIN")
-        self._db.executemany("UPDATE images SET pixel_sha256 = ? WHERE id = ?",
-                             [(sha256, image) for image, sha256 in sha256s])
+        self._db.executemany(f"UPDATE images SET {wanted} = ? WHERE id = ?",
+                             [(digest, image) for image, digest in hashes])
         self._db.execute("COMMIT")
 
     def has_image(self, key: str) -> bool:
@@ -237,8 +161,8 @@ class Index:
         db.execute("BEGIN")
         db.execute("UPDATE rows SET example = NULL, left_out = NULL WHERE example IS NOT NULL OR left_out IS NOT NULL")
         db.execute("UPDATE images SET split = NULL WHERE split IS NOT NULL")
-        cursor = db.execute("SELECT pixel_crc32c, pixel_sha256, id, key FROM images WHERE reason IS NULL "
-                            "ORDER BY pixel_crc32c, pixel_sha256, id")
+        cursor = db.execute("SELECT coalesce(pixel_crc32c, id) AS picture, pixel_sha256, id, key FROM images "
+                            "WHERE reason IS NULL ORDER BY picture, pixel_sha256, id")
         for _, group in itertools.groupby(cursor, key=lambda row: row[:2]):
             self._resolve_picture([(image, key) for _, _, image, key in group], splitter, seed)
         db.execute("COMMIT")

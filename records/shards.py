@@ -21,7 +21,7 @@ from records.example import Example, encode
 from records.files import write_atomic
 from records.image_files import read_unchanged
 from records.images import check_image
-from records.index import Planned
+from records.index_tables import Planned
 from records.manifest import STATE_DIR, ShardInfo
 from records.output import AtomicOutput
 from records.start_up import tensorflow_starts

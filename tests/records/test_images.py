@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from records import manifest as manifests
 from records.image_files import BadImage, read_image
-from records.images import check_image
+from records.images import PixelHash, check_image
 from tests.records.bad_images import broken, chunk, encoded, photo, png_header, usable
 from tests.records.inputs import make, write_table
 
@@ -60,10 +60,12 @@ def test_a_bomb_is_refused_by_its_header():
         check_image(png_header(10_001, 10_000) + chunk(b"IDAT", b"never read"))
 
 
-@pytest.mark.parametrize("exact", [False, True])
-def test_the_same_picture_in_lossless_formats_has_one_hash_and_other_pictures_have_others(exact):
+@pytest.mark.parametrize("hashed", [PixelHash.CRC32C, PixelHash.SHA256])
+def test_the_same_picture_in_lossless_formats_has_one_hash_and_other_pictures_have_others(hashed):
     def pixel_hash(data):
-        return check_image(data, exact_hash=exact).pixel_hash
+        checked = check_image(data, hashed=hashed)
+        assert checked.hashed is hashed
+        return checked.pixel_hash
 
     image = photo()
     same = [encoded(image, "PNG"), encoded(image, "BMP"), encoded(image, "TIFF"), encoded(image, "PPM"),
@@ -77,6 +79,20 @@ def test_the_same_picture_in_lossless_formats_has_one_hash_and_other_pictures_ha
     grey = image.convert("L")
     assert (pixel_hash(encoded(grey, "PNG"))
             == pixel_hash(encoded(grey.convert("RGB"), "PNG")))
+
+
+def test_jpeg_files_of_the_same_picture_have_one_hash_at_an_eighth_of_their_size():
+    image = photo((67, 45))
+    for mode in ("RGB", "L"):
+        same = [check_image(encoded(image.convert(mode), "JPEG", **options))
+                for options in ({}, {"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 1},
+                                {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"})]
+        assert {checked.hashed for checked in same} == {PixelHash.EIGHTH}
+        assert {(checked.height, checked.width) for checked in same} == {(45, 67)}
+        assert len({checked.pixel_hash for checked in same}) == 1
+        others = [photo((67, 45), 1), image.transpose(Image.Transpose.ROTATE_180), image.crop((0, 0, 66, 45))]
+        hashes = {check_image(encoded(other.convert(mode), "JPEG")).pixel_hash for other in others}
+        assert len(hashes | {same[0].pixel_hash}) == 4
 
 
 def test_whatever_is_accepted_tensorflow_decodes():
@@ -95,7 +111,10 @@ def test_whatever_is_accepted_tensorflow_decodes():
             checked = check_image(bytes(data))
         except BadImage:
             refused += 1
+            with pytest.raises(BadImage):
+                check_image(bytes(data), hashed=PixelHash.CRC32C)
             continue
+        assert check_image(bytes(data), hashed=PixelHash.CRC32C).storable == checked.storable
         accepted += 1
         decoded = tf.io.decode_image(checked.storable, channels=3, expand_animations=False)
         assert decoded.shape == (checked.height, checked.width, 3)

@@ -3,14 +3,16 @@
 import pytest
 
 from records import rejected
-from records.index import ImageResult, Index
+from records.index import Index
+from records.index_tables import ImageResult
 from records.sources import BadRow, Row
 from records.splits import Splitter
 
 
-def checked(task, picture):
+def checked(task, picture, jpeg=False):
     """A usable image whose pixels are named `picture`."""
-    return ImageResult(task.image, None, 3, 4, 7, picture, False, 100,
+    eighth, pixels = (picture, None) if jpeg else (None, picture)
+    return ImageResult(task.image, None, 3, 4, 7, eighth, pixels, False, 100,
                        tuple((seq, caption, caption.split()[0], None) for seq, caption in task.captions))
 
 
@@ -19,8 +21,8 @@ def resolved(path, rows, pictures, splitter, inputs="inputs", seed=0):
     index.ingest(rows)
     for tasks in index.unchecked(2):
         index.check([checked(task, pictures.get(task.key, task.key.encode())) for task in tasks])
-    for photos in index.look_alikes(2):
-        index.tell_apart([(photo.image, pictures[photo.key] + b", exactly") for photo in photos])
+    for photos in index.look_alikes("pixel_sha256", 2):
+        index.tell_apart("pixel_sha256", [(photo.image, pictures[photo.key] + b", exactly") for photo in photos])
     index.resolve(splitter, seed)
     return index
 
@@ -59,13 +61,34 @@ def test_photos_whose_checksums_agree_by_chance_are_told_apart(tmp_path):
     (tasks,) = index.unchecked(5)
     index.check([checked(task, b"alone" if task.key == "e" else b"same") for task in tasks])
     exact = dict(zip("abcd", (b"one", b"two", b"one", b"two"), strict=True))
-    photos = [photo for chunk in index.look_alikes(3) for photo in chunk]
+    photos = [photo for chunk in index.look_alikes("pixel_sha256", 3) for photo in chunk]
     assert [photo.key for photo in photos] == list("abcd")
-    index.tell_apart([(photo.image, exact[photo.key]) for photo in photos])
-    assert list(index.look_alikes(3)) == []
+    index.tell_apart("pixel_sha256", [(photo.image, exact[photo.key]) for photo in photos])
+    assert list(index.look_alikes("pixel_sha256", 3)) == []
     index.resolve(Splitter(), 0)
     assert found(index) == {"train": [("a", ["a says", "c says"]), ("b", ["b says", "d says"]), ("e", ["e says"])]}
     assert list(index.duplicates()) == [("c", "a", "train"), ("d", "b", "train")]
+
+
+def test_jpeg_files_are_decoded_in_full_only_where_another_image_may_be_the_same(tmp_path):
+    def tell_apart(wanted):
+        photos = [photo for chunk in index.look_alikes(wanted, 2) for photo in chunk]
+        index.tell_apart(wanted, [(photo.image, pictures[photo.key]) for photo in photos])
+        assert list(index.look_alikes(wanted, 2)) == []
+        return "".join(photo.key for photo in photos)
+
+    pictures = dict(zip("abcde", (b"one", b"one", b"two", b"three", b"two"), strict=True))
+    eighths = {"a": b"light", "b": b"light", "c": b"dark", "d": b"light"}
+    for images, in_full, exactly in (("abcd", "abd", "ab"), ("abcde", "abcd", "abce"), ("cd", "", "")):
+        (tmp_path / images).mkdir()
+        index = Index(str(tmp_path / images / "index"), "inputs")
+        index.ingest([Row(name, f"{name} says", f"t:{name}", "train") for name in images])
+        index.check([checked(task, eighths.get(task.key, pictures[task.key]), jpeg=task.key in eighths)
+                     for tasks in index.unchecked(5) for task in tasks])
+        assert (tell_apart("pixel_crc32c"), tell_apart("pixel_sha256")) == (in_full, exactly)
+        index.resolve(Splitter(), 0)
+        merged = {name: pictures[name] for name in images}
+        assert len(found(index)["train"]) == len(set(merged.values()))
 
 
 def test_a_row_that_is_in_no_list_does_not_come_in_by_its_twin(tmp_path):
