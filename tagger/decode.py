@@ -7,6 +7,7 @@
 Every row of the answer depends on its own feature alone, never on the rest of the batch.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,8 +46,9 @@ class Decoded(NamedTuple):
 class Decoder(tf.Module):
     """Beam search and tag ranking over one model or over the mean of the probabilities of several.
 
-    Tags are ranked by the models' own answer (`MergeModel.tag_logits`) where all of them were trained for it with
-    --tag_weight, else by the captions that they would write (tagger.tag_scores).
+    Tags are ranked by the captions that the models would write (tagger.tag_scores), with the probabilities that they
+    had before a self-critical phase sharpened them; where all models were trained with --tag_weight, by the geometric
+    mean of that and of their own answer (`MergeModel.tag_logits`), which errs elsewhere.
 
     Args:
       models: models over the same vocabulary and features.
@@ -106,10 +108,12 @@ class Decoder(tf.Module):
         return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
 
     def _word_scores(self, feature: tf.Tensor, beams: Beams, limit: tf.Tensor) -> tf.Tensor:
+        start, step = (functools.partial(method, sharpened=False) for method in (self._start, self._step))
+        marginals = word_marginals(start, step, feature, self._noise, beams, limit)
         if not all(model.tag_prompt for model in self.models):
-            return word_marginals(self._start, self._step, feature, self._noise, beams, limit)
+            return marginals
         p = [tf.sigmoid(model.tag_logits(model.image(feature))) for model in self.models]
-        return tf.add_n(p) / len(p) * self._is_tag
+        return tf.sqrt(tf.add_n(p) / len(p) * marginals) * self._is_tag
 
     def _rank(self, word_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The n most probable tags string [B, n] with their scores; equal scores in order of the vocabulary."""
@@ -119,15 +123,18 @@ class Decoder(tf.Module):
         missing = [[0, 0], [0, self.tags - found]]
         return tf.pad(tags, missing, constant_values=""), tf.pad(scores, missing)
 
-    def _start(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
-        return self._combine([model.start(feature) for model in self.models])
+    def _start(self, feature: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
+        return self._combine([model.start(feature) for model in self.models], sharpened)
 
-    def _step(self, state: State, word: tf.Tensor) -> tuple[tf.Tensor, State]:
+    def _step(self, state: State, word: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
         share = len(state) // len(self.models)
         parts = [state[i * share:(i + 1) * share] for i in range(len(self.models))]
-        return self._combine([model.step(part, word) for model, part in zip(self.models, parts, strict=True)])
+        return self._combine([model.step(part, word) for model, part in zip(self.models, parts, strict=True)],
+                             sharpened)
 
-    def _combine(self, answers: list[tuple[tf.Tensor, State]]) -> tuple[tf.Tensor, State]:
+    def _combine(self, answers: list[tuple[tf.Tensor, State]], sharpened: bool) -> tuple[tf.Tensor, State]:
         """Mean probabilities float32 [N, V], and the models' states one after the other."""
-        p = [tf.nn.softmax(tf.cast(logits, tf.float32)) for logits, _ in answers]
+        scales = [1.0 if sharpened else model.logit_scale for model in self.models]
+        p = [tf.nn.softmax(tf.cast(logits, tf.float32) / scale)
+             for (logits, _), scale in zip(answers, scales, strict=True)]
         return tf.add_n(p) / len(p) if len(p) > 1 else p[0], tuple(part for _, state in answers for part in state)

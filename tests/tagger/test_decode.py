@@ -142,6 +142,18 @@ def test_no_models_is_an_error():
         Decoder([], VOCABULARY, 5)
 
 
+def test_tag_scores_are_of_the_probabilities_before_they_were_sharpened():
+    feature, model, sharpened = features(4), network(0), network(0)
+    for weight in sharpened.weights[-2:]:
+        weight.assign(3 * weight)
+    sharpened.logit_scale = 3.0
+    plain = Decoder([model], VOCABULARY, 12, tag_samples=6)
+    beams = plain.search(feature)
+    before, after = (one._word_scores(feature, beams, tf.constant(12)).numpy()
+                     for one in (plain, Decoder([sharpened], VOCABULARY, 12, tag_samples=6)))
+    np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-6)
+
+
 def test_models_trained_to_rank_tags_are_asked_for_them():
     feature, models = features(3), [network(0), network(1)]
     captions = decode(Decoder(models, VOCABULARY, max_length=6), feature)
@@ -150,6 +162,7 @@ def test_models_trained_to_rank_tags_are_asked_for_them():
     decoded = decode(Decoder(models, VOCABULARY, max_length=6), feature)
     np.testing.assert_array_equal(decoded.tokens, captions.tokens)
     p = sum(tf.sigmoid(model.tag_logits(model.image(feature))).numpy() for model in models) / 2
+    p = np.sqrt(p * captions.word_scores.numpy())
     np.testing.assert_allclose(decoded.word_scores, p * VOCABULARY.is_tag, atol=1e-6)
     best = np.where(VOCABULARY.is_tag, p, -1).argmax(axis=1)
     assert decoded.tags.numpy()[:, 0].tolist() == [VOCABULARY.words[i].encode() for i in best]
