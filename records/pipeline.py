@@ -116,6 +116,8 @@ class TrainBatches:
         options.autotune.ram_budget = max(self._ram_budget, _LEAST_BUFFERS)
         # The rows are this host's already: nothing may be divided again when a strategy distributes them.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        # Three small operations gain nothing from having their graph rewritten at the start of every epoch.
+        options.experimental_optimization.apply_default_optimizations = not self.in_memory
         if self._threads:
             options.threading.private_threadpool_size = self._threads
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
