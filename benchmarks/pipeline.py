@@ -70,14 +70,14 @@ def _serve(name: str, folder: Path, batch_size: int, pipe: Connection) -> None:
         pipe.send(time.perf_counter() - start)
 
 
-def speed(folder: Path, captions: pipeline_data.Captions, batch_size: int, rounds: int) -> None:
-    """Prints the table for one batch size."""
+def speed(folder: Path, captions: pipeline_data.Captions, batch_size: int, rounds: int, without: str) -> None:
+    """Prints the table for one batch size; contenders that have `without` in their name are left out."""
     from benchmarks.pipeline_contenders import CONTENDERS
 
     context = multiprocessing.get_context("spawn")
     servers: dict[str, tuple[multiprocessing.process.BaseProcess, Connection]] = {}
     padding: dict[str, float] = {}
-    for name in CONTENDERS:
+    for name in (name for name in CONTENDERS if not without or without not in name):
         here, there = context.Pipe()
         process = context.Process(target=_serve, args=(name, folder, batch_size, there))
         process.start()
@@ -151,6 +151,8 @@ def main() -> None:
     parser.add_argument("--batch_sizes", type=int, nargs="+", default=[64, 512])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--large", type=int, default=1_000_000, help="captions of the large set")
+    parser.add_argument("--without", default="", help="leave out contenders with this in their name; those with "
+                        "'workers' take most of the time")
     parser.add_argument("--only", choices=("speed", "memory"))
     parser.add_argument("--folder", type=Path, help="where the data is written, and kept for the next run")
     options = parser.parse_args()
@@ -162,7 +164,7 @@ def main() -> None:
                         else pipeline_data.synthetic_captions(options.images))
             pipeline_data.write_all(folder / "speed", captions)
             for batch_size in options.batch_sizes:
-                speed(folder / "speed", captions, batch_size, options.rounds)
+                speed(folder / "speed", captions, batch_size, options.rounds, options.without)
         if options.only != "speed":
             memory(folder, options.batch_sizes[0], options.large)
     finally:
