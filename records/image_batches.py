@@ -51,7 +51,7 @@ class ImageBatches:
     @functools.cached_property
     def _first(self) -> np.ndarray:
         """Number of the first caption of each image, and of the caption after the last; int64 [n+1]."""
-        return np.searchsorted(self.held.image[:-1], np.arange(self._images + 1))  # ascending
+        return np.searchsorted(self.held.image[:-1], np.arange(self._images + 1))
 
     @functools.cached_property
     def references(self) -> int:

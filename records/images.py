@@ -1,4 +1,4 @@
-"""Images checked to the last pixel, and made into what every reader can decode.
+"""Images checked to the last byte, and made into what every reader can decode.
 
     checked = check_image(data)                  # BadImage says what is wrong
     checked.storable                             # JPEG or PNG, upright, RGB or grey, 8 bit

@@ -80,7 +80,7 @@ class TrainBatches:
         Args:
           epoch: its number, from 0.
           start_step: batches to leave out.
-          keys: False leaves `key` out, which training does not need and which takes a third of the time.
+          keys: False leaves `key` out, which a training step does not read.
 
         Returns:
           Dataset of dicts, b rows each: `feature` float16 [b, F]; `inputs` int32 [b, T], words right-padded with 0;
@@ -94,7 +94,7 @@ class TrainBatches:
         return self.finish(self._lanes.batches(self._own, start_step, (self._seed, epoch), keys))
 
     def ordered(self, keys: bool = True) -> tf.data.Dataset:
-        """The same dicts in a fixed order, for validation: every caption once."""
+        """The same dicts in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
         if self.in_memory:
             held = self.hold()
             plan = batches.pad_plan(np.arange(self.captions), self._batch_size)

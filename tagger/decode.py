@@ -108,7 +108,8 @@ class Decoder(tf.Module):
         return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
 
     def _word_scores(self, feature: tf.Tensor, beams: Beams, limit: tf.Tensor) -> tf.Tensor:
-        start, step = (functools.partial(method, sharpened=False) for method in (self._start, self._step))
+        start = functools.partial(self._start, sharpened=False)
+        step = functools.partial(self._step, sharpened=False)
         marginals = word_marginals(start, step, feature, self._noise, beams, limit)
         if not all(model.tag_prompt for model in self.models):
             return marginals

@@ -16,7 +16,7 @@ REWARDS = {"dropout": 0.0, "self_critical_epochs": 2, "supervised_weight": 0.5, 
 RUNS = {"plain": PLAIN, "everything": EVERYTHING, "dropout": DROPOUT, "rewards": REWARDS, "dropout again": DROPOUT}
 DEVICES = {"one": ("cpu", 1), "two": ("cpu:2", 1), "three": ("cpu:3", 1), "workers": ("cpu", 2)}
 TRAINED = {"one": ["plain", "everything", "dropout", "rewards"], "two": ["plain", "dropout", "dropout again"],
-           "three": ["plain", "everything"], "workers": ["plain", "rewards"]}
+           "three": ["plain", "everything"], "workers": ["plain", "everything", "rewards"]}
 
 
 @pytest.fixture(scope="module")
