@@ -57,7 +57,8 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
     from tagger.saved_model import SavedModel
     from tagger.versions import newest
 
-    config = Export(arguments.run_dir, arguments.export_dir, backbone_weights=arguments.backbone_weights)
+    config = Export(run_dir=arguments.run_dir, export_dir=arguments.export_dir,
+                    backbone_weights=arguments.backbone_weights)
     backbone = backbone_of(config, load_run(arguments.run_dir))
     model = SavedModel(newest(arguments.export_dir))
     batch = list(itertools.islice(itertools.cycle(photos), 32))

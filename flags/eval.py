@@ -26,7 +26,8 @@ class Eval:
                               "what the model says by itself.",
                               choices=("none", "adjacent", "content_words", "all"))
     tag_samples: int = flag(4, "Captions sampled per image to score its tags, beside the beams. More is steadier "
-                               "and slower; 0 leaves the beams alone. The default is that of export.")
+                               "and slower; 0 leaves the beams alone. The default is that of export. Not used where "
+                               "train was given --tag_weight.")
     batch_size: int = flag(128, "Images decoded at once, captions per step of the loss. Changes speed and memory, "
                                 "not results.")
     limit: int = flag(0, "Score only the first N images of the split, for a quick look; 0 scores all. The loss too "

@@ -35,4 +35,5 @@ class Export:
                               choices=("none", "adjacent", "content_words", "all"))
     top_tags: int = flag(10, "n: tags answered for every photo, best first.")
     tag_samples: int = flag(4, "Sampled captions per photo, beside the beams, that tag scores average over. More "
-                               "is steadier and slower; 0 uses the beams alone.")
+                               "is steadier and slower; 0 uses the beams alone. Not used where train was given "
+                               "--tag_weight.")

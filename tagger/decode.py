@@ -46,9 +46,9 @@ class Decoded(NamedTuple):
 class Decoder(tf.Module):
     """Beam search and tag ranking over one model or over the mean of the probabilities of several.
 
-    Tags are ranked by the captions that the models would write (tagger.tag_scores), with the probabilities that they
-    had before a self-critical phase sharpened them; where all models were trained with --tag_weight, by the geometric
-    mean of that and of their own answer (`MergeModel.tag_logits`), which errs elsewhere.
+    Tags are ranked by the models' own answer (`MergeModel.tag_logits`) where all of them were trained for it with
+    --tag_weight, else by the captions that they would write (tagger.tag_scores), with the probabilities from before a
+    self-critical phase sharpened them.
 
     Args:
       models: models over the same vocabulary and features.
@@ -108,13 +108,12 @@ class Decoder(tf.Module):
         return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
 
     def _word_scores(self, feature: tf.Tensor, beams: Beams, limit: tf.Tensor) -> tf.Tensor:
-        start = functools.partial(self._start, sharpened=False)
-        step = functools.partial(self._step, sharpened=False)
-        marginals = word_marginals(start, step, feature, self._noise, beams, limit)
         if not all(model.tag_prompt for model in self.models):
-            return marginals
+            start = functools.partial(self._start, sharpened=False)
+            step = functools.partial(self._step, sharpened=False)
+            return word_marginals(start, step, feature, self._noise, beams, limit)
         p = [tf.sigmoid(model.tag_logits(model.image(feature))) for model in self.models]
-        return tf.sqrt(tf.add_n(p) / len(p) * marginals) * self._is_tag
+        return tf.add_n(p) / len(p) * self._is_tag
 
     def _rank(self, word_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The n most probable tags string [B, n] with their scores; equal scores in order of the vocabulary."""

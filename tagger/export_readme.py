@@ -108,10 +108,9 @@ vector before it sends traffic to the version.
 
 def _tag_scores(facts: Mapping[str, Any]) -> str:
     """Where the scores come from."""
-    marginals = f"""1 - (1 - p1)(1 - p2)…, with pi the
+    if facts["tag_prompt"]:
+        return "which the model was trained to answer\n  (`--tag_weight`)"
+    return (f"""1 - (1 - p1)(1 - p2)…, with pi the
   model's probability of that word at place i of a caption; averaged over the captions of the beam search and
   {facts['tag_samples']} sampled ones (the same ones every time; rounding in a batch of another size rarely decides a
-  close choice otherwise, which moves that photo's scores by about a hundredth)"""
-    if facts["tag_prompt"]:
-        return f"the geometric mean of what the\n  model was trained to answer (`--tag_weight`) and of {marginals}"
-    return marginals
+  close choice otherwise, which moves that photo's scores by about a hundredth)""")
