@@ -1,13 +1,15 @@
 """A training step next to its peers, where its time goes, and what the input pipeline adds to it.
 
     python -m benchmarks.training --captions=flickr30k_captions.token.gz     real caption lengths; synthetic without
-    python -m benchmarks.training --only=peers                               or --only=pieces, or --only=feed
+    python -m benchmarks.training --only=peers                               or --only=pieces (of a CPU), or --only=feed
+    python -m benchmarks.training --device=gpu --batch_sizes=64,1024
 
 The PyTorch peer, which the product does not need: pip install torch==2.13.0
 
 Every contender lives in a process of its own with the same batches (V = 19,222, dropout 0.5, Adam) in memory. Passes
-over four batches alternate after one that is not counted; medians count. The floating-point work is that of the matrix
-products on real positions, forward and backward; its share is of the rate of a 2048 × 2048 product in the same process.
+over four batches (sixteen on a GPU) alternate after one that is not counted; medians count. The floating-point work is
+that of the matrix products on real positions, forward and backward; its share is of the rate of a 2048 × 2048 product
+in the same process.
 """
 
 import argparse
@@ -22,19 +24,24 @@ from benchmarks import training_data, training_feed
 _WARM = 1  # passes of each contender before anything is timed
 
 
-def _serve(name: str, captions: str, batch_size: int, count: int, pipe: Connection) -> None:
+def _contenders(device: str) -> dict:
+    from benchmarks.training_contenders import CONTENDERS, GPU_CONTENDERS
+
+    return GPU_CONTENDERS if device == "gpu" else CONTENDERS
+
+
+def _serve(name: str, captions: str, batch_size: int, count: int, device: str, pipe: Connection) -> None:
     """In a process of its own: makes the contender; then seconds a step of each pass asked for."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from benchmarks.training_contenders import CONTENDERS
-
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several contenders share the GPU's memory
     batches = training_data.batches(captions, batch_size, count)
     try:
-        train = CONTENDERS[name](batches)
-    except ImportError as error:
-        pipe.send(f"{error.name} is not installed")
+        train = _contenders(device)[name](batches, device)
+        for _ in range(_WARM):
+            train()
+    except Exception as error:  # one contender that cannot run here does not keep the others from it
+        pipe.send(f"{type(error).__name__}: {error}")
         return
-    for _ in range(_WARM):
-        train()
     pipe.send("")
     while pipe.recv():
         start = time.perf_counter()
@@ -42,13 +49,13 @@ def _serve(name: str, captions: str, batch_size: int, count: int, pipe: Connecti
         pipe.send((time.perf_counter() - start) / count)
 
 
-def peers(captions: str, batch_size: int, rounds: int, names: list[str]) -> None:
+def peers(captions: str, batch_size: int, rounds: int, names: list[str], device: str) -> None:
     """Prints captions/s of every contender and this project's ratio to it."""
-    context, count = multiprocessing.get_context("spawn"), 4
+    context, count = multiprocessing.get_context("spawn"), 16 if device == "gpu" else 4
     servers = {}
     for name in names:
         here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(name, captions, batch_size, count, there))
+        process = context.Process(target=_serve, args=(name, captions, batch_size, count, device, there))
         process.start()
         there.close()  # so that a contender that dies is an error here, not a wait without end
         problem = here.recv()
@@ -69,7 +76,8 @@ def peers(captions: str, batch_size: int, rounds: int, names: list[str]) -> None
     print(f"\n| batch {batch_size} | ms a step | captions/s | this project is faster by |\n|---|---|---|---|")
     for name, seconds in times.items():
         median = statistics.median(seconds)
-        print(f"| {name} | {median * 1e3:,.0f} | {batch_size / median:,.0f} | {median / ours:.2f} |")
+        ms = f"{median * 1e3:,.{0 if median > 0.02 else 2}f}"
+        print(f"| {name} | {ms} | {batch_size / median:,.0f} | {median / ours:.2f} |")
 
 
 def parts(captions: str, batch_size: int) -> None:
@@ -94,25 +102,24 @@ def parts(captions: str, batch_size: int) -> None:
 
 def main() -> None:
     """The command line."""
-    from benchmarks.training_contenders import CONTENDERS
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captions", default="", help="Flickr token file, may be gzipped; synthetic captions without")
     parser.add_argument("--batch_sizes", default="64,512")
     parser.add_argument("--rounds", type=int, default=5, help="passes of each contender over its four batches")
     parser.add_argument("--only", choices=("peers", "pieces", "feed"))
-    parser.add_argument("--contenders", default="|".join(CONTENDERS), help="some of them, with | between")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--contenders", default="", help="some of them, with | between; all without")
     arguments = parser.parse_args()
-    names = arguments.contenders.split("|")
+    names = arguments.contenders.split("|") if arguments.contenders else list(_contenders(arguments.device))
     for batch_size in map(int, arguments.batch_sizes.split(",")):
         if arguments.only in (None, "peers"):
             # The one-hot targets of the notebook's form take 5 GB at batch 512.
             chosen = [name for name in names if batch_size <= 64 or name != "notebook's form"]
-            peers(arguments.captions, batch_size, arguments.rounds, chosen)
-        if arguments.only in (None, "pieces"):
+            peers(arguments.captions, batch_size, arguments.rounds, chosen, arguments.device)
+        if arguments.only in (None, "pieces") and arguments.device == "cpu":
             parts(arguments.captions, batch_size)
         if arguments.only in (None, "feed"):
-            training_feed.cost(arguments.captions, batch_size, arguments.rounds)
+            training_feed.cost(arguments.captions, batch_size, arguments.rounds, arguments.device)
 
 
 if __name__ == "__main__":

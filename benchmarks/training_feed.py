@@ -26,26 +26,29 @@ def _write_records(folder: Path, captions: str) -> None:
     pipeline_data.write_records(folder, pipeline_data.Captions(tokens, lengths))
 
 
-def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, pipe: Connection) -> None:
+def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, device: str, pipe: Connection) -> None:
     """In a process of its own: (seconds a step from the pipeline, seconds a step on held batches) for each request."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from benchmarks.training_contenders import stepper_on
     from records.pipeline import TrainBatches, open_split
     from tagger.devices import open_devices
     from tagger.feed import Feed
+    from tagger.precision import compute_dtype
 
-    devices = open_devices("cpu")
+    devices = open_devices(device)
     feed = Feed(TrainBatches(open_split(folder, "train"), batch_size, 0, 1 << 20 if in_memory else 0), devices)
-    stepper = stepper_on(devices, feed.epoch(0).element_spec)
+    stepper = stepper_on(devices, feed.epoch(0).element_spec, compute_dtype("auto", devices.on_gpu))
 
     def seconds(batches: Iterable) -> float:
         """Of a step, the wait for its batch included."""
         source: Iterator = iter(batches)
         for step in range(_WARM):
             stepper.train(next(source), step)
+        stepper.trained.read()  # waits for the device
         start = time.perf_counter()
         for step in range(steps):
             stepper.train(next(source), step)
+        stepper.trained.read()
         return (time.perf_counter() - start) / steps
 
     held = list(itertools.islice(feed.epoch(0), _WARM + steps))
@@ -54,9 +57,9 @@ def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, pipe: Con
         pipe.send((seconds(feed.epoch(0)), seconds(held)))
 
 
-def cost(captions: str, batch_size: int, rounds: int) -> None:
+def cost(captions: str, batch_size: int, rounds: int, device: str) -> None:
     """Prints a step's time with the pipeline, and its ratio to the step on the same batches held in memory."""
-    context, steps = multiprocessing.get_context("spawn"), max(1024 // batch_size, 8)
+    context, steps = multiprocessing.get_context("spawn"), max((8192 if device == "gpu" else 1024) // batch_size, 8)
     print(f"\n| batch {batch_size}, {steps} steps a block | ms from the pipeline | ms from held batches | ratio |\n"
           "|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +67,7 @@ def cost(captions: str, batch_size: int, rounds: int) -> None:
         for name, in_memory in (("in memory", True), ("streaming", False)):
             here, there = context.Pipe()
             process = context.Process(target=_serve,
-                                      args=(Path(folder) / "records", batch_size, in_memory, steps, there))
+                                      args=(Path(folder) / "records", batch_size, in_memory, steps, device, there))
             process.start()
             there.close()
             here.recv()

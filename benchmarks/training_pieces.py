@@ -77,7 +77,7 @@ def pieces(batch: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
         return drop(wide, noise[:, :256], 0.5), drop(narrow, noise[:, 256:], 0.5)
 
     update = tf.function(optimizer.update)
-    step = product([batch])
+    step = product([batch], "cpu")
     calls: dict[str, tuple[Callable[[], object], float]] = {
         "softmax layer and loss": (with_gradient(lambda h, k, b: softmax_loss(h, k, b, flat), narrow, *output),
                                    6 * tokens * 128 * VOCABULARY),

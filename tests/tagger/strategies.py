@@ -1,6 +1,7 @@
 """Runs several trainings on one set of devices, in one process: python strategies.py DEVICES JSON.
 
-JSON is a list of dicts of flags. A process can hold one set of devices only.
+DEVICES is that of the flag, or "gpu halves": two logical devices on one GPU. JSON is a list of dicts of flags. A process
+can hold one set of devices only.
 """
 
 import json
@@ -9,10 +10,20 @@ import sys
 import tensorflow as tf
 
 from flags.train import Train
-from tagger.devices import open_devices
+from tagger.devices import Devices, open_devices
 from tagger.phase import train_on
 
-devices = open_devices(sys.argv[1])
+
+def halves() -> Devices:
+    """MirroredStrategy over two halves of the first GPU."""
+    half = tf.config.LogicalDeviceConfiguration(memory_limit=8192)
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("GPU")[0], [half, half])
+    strategy = tf.distribute.MirroredStrategy(["GPU:0", "GPU:1"])
+    strategy.extended.experimental_enable_get_next_as_optional = False
+    return Devices(strategy, 0, 1, 2, True)
+
+
+devices = halves() if sys.argv[1] == "gpu halves" else open_devices(sys.argv[1])
 tf.config.experimental.enable_op_determinism()
 for flags in json.loads(sys.argv[2]):
     assert train_on(Train(**flags), devices) == 0
