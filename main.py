@@ -103,6 +103,8 @@ def _run(argv: Sequence[str]) -> int:
     _quiet(values["verbosity"].value)
     if mode.convolves:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # A GPU's memory is taken as it is needed, so that a server or another job finds room beside this one.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with tensorflow_starts():
         run = mode.load_code()
     return run(config) or 0

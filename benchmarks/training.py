@@ -58,12 +58,16 @@ def peers(captions: str, batch_size: int, rounds: int, names: list[str], device:
         process = context.Process(target=_serve, args=(name, captions, batch_size, count, device, there))
         process.start()
         there.close()  # so that a contender that dies is an error here, not a wait without end
-        problem = here.recv()
+        servers[name] = process, here
+    for name, (process, here) in list(servers.items()):
+        try:
+            problem = here.recv()
+        except EOFError:
+            problem = "its process died"
         if problem:
             print(f"{name}: left out, {problem}")
             process.join()
-            continue
-        servers[name] = process, here
+            del servers[name]
     times: dict[str, list[float]] = {name: [] for name in servers}
     for _ in range(rounds):
         for name, (_, pipe) in servers.items():
@@ -72,7 +76,7 @@ def peers(captions: str, batch_size: int, rounds: int, names: list[str], device:
     for process, pipe in servers.values():
         pipe.send(False)
         process.join()
-    ours = statistics.median(times["this project"])
+    ours = statistics.median(next(iter(times.values())))
     print(f"\n| batch {batch_size} | ms a step | captions/s | this project is faster by |\n|---|---|---|---|")
     for name, seconds in times.items():
         median = statistics.median(seconds)

@@ -32,21 +32,12 @@ def product_float32(batches: Batches, device: str) -> Pass:
     return _product(batches, open_devices(device), "float32")
 
 
-def product_xla(batches: Batches, device: str) -> Pass:
-    """This project's step with --xla."""
-    from tagger.devices import open_devices
-    from tagger.precision import compute_dtype
-
-    devices = open_devices(device)
-    return _product(batches, devices, compute_dtype("auto", devices.on_gpu), xla=True)
-
-
-def _product(batches: Batches, devices: Any, dtype: str, xla: bool = False) -> Pass:
+def _product(batches: Batches, devices: Any, dtype: str) -> Pass:
     import tensorflow as tf
 
     stepper = stepper_on(devices, {
         "feature": tf.TensorSpec([None, FEATURE], tf.float16), "inputs": tf.TensorSpec([None, None], tf.int32),
-        "targets": tf.TensorSpec([None, None], tf.int32)}, dtype, xla)
+        "targets": tf.TensorSpec([None, None], tf.int32)}, dtype)
     tensors = [{name: tf.constant(value) for name, value in batch.items()} for batch in batches]
 
     def train() -> None:
@@ -57,17 +48,18 @@ def _product(batches: Batches, devices: Any, dtype: str, xla: bool = False) -> P
     return train
 
 
-def stepper_on(devices: Any, spec: Any, dtype: str = "float32", xla: bool = False) -> Any:
+def stepper_on(devices: Any, spec: Any, dtype: str = "float32") -> Any:
     """The `tagger.step.Stepper` of this project with the published settings, for batches of the given types."""
     from tagger.model import MergeModel
     from tagger.objective import CrossEntropy
     from tagger.optimizer import FusedAdam
     from tagger.step import Stepper
 
-    model = MergeModel(VOCABULARY, compute_dtype=dtype, whole_grid=devices.on_gpu or xla)
+    recurrence = "cudnn" if devices.on_gpu else "packed"
+    model = MergeModel(VOCABULARY, compute_dtype=dtype, recurrence=recurrence)
     optimizer = FusedAdam(1e-3)
     optimizer.build(model.weights)
-    stepper = Stepper(devices, model, optimizer, CrossEntropy(), seed=0, xla=xla)
+    stepper = Stepper(devices, model, optimizer, CrossEntropy(), seed=0)
     stepper.compile(spec, spec)
     return stepper
 
@@ -126,6 +118,7 @@ def notebook(batches: Batches, device: str) -> Pass:
         tf.config.set_visible_devices([], "GPU")
     longest = max(b["inputs"].shape[1] for b in batches)
     model = MergeModel(VOCABULARY).published(longest)
+    model.get_layer("lstm").use_cudnn = False  # whose kernels know no padding on the left
     model.compile("adam", "categorical_crossentropy")
 
     def generate():
@@ -226,7 +219,7 @@ CONTENDERS: dict[str, Callable[[Batches, str], Pass]] = {
     "PyTorch, freed memory kept": pytorch_keeping_memory}
 
 GPU_CONTENDERS: dict[str, Callable[[Batches, str], Pass]] = {
-    "this project": product, "this project, float32": product_float32, "this project, XLA": product_xla,
+    "this project": product, "this project, float32": product_float32,
     "Keras fit": keras_fit, "Keras fit, no mask": keras_fit_unmasked, "Keras fit, no mask, bfloat16": keras_fit_mixed,
     "notebook's form": notebook, "PyTorch": pytorch, "PyTorch, LSTM on padded": pytorch_padded,
     "PyTorch, LSTM on padded, bfloat16": pytorch_mixed}

@@ -88,14 +88,15 @@ def _pick_gpus(spec: str, detail: str, gpus: list) -> int:
     for index in indices:
         if index >= len(gpus):
             raise UserError(f"--devices={spec}: there is no GPU {index}; found {len(gpus)}, numbered from 0")
+    wanted = [gpus[index] for index in indices]
+    if tf.config.get_visible_devices("GPU") == wanted:
+        return len(wanted)
     try:
-        tf.config.set_visible_devices([gpus[index] for index in indices], "GPU")
-        for index in indices:
-            tf.config.experimental.set_memory_growth(gpus[index], True)
+        tf.config.set_visible_devices(wanted, "GPU")
     except RuntimeError as error:
         raise UserError(f"--devices={spec}: TensorFlow is already running in this process ({error}); start the "
                         "training in a process of its own") from error
-    return len(indices)
+    return len(wanted)
 
 
 def _task() -> tuple[int, int]:

@@ -1,9 +1,10 @@
-"""A causal LSTM over packed positions, with a backward pass written by hand.
+"""A causal LSTM over packed positions, with a backward pass written by hand; and over whole grids of them.
 
 The equations and the gate order (input, forget, candidate, output) are those of keras.layers.LSTM with its defaults,
-so the same kernel, recurrent kernel and bias serve both. Why not the layer itself on a CPU: here all input projections
+so the same kernel, recurrent kernel and bias serve all. Why not the layer itself on a CPU: here all input projections
 are one matrix product, finished rows drop out of the recurrence instead of being masked, and the gradient of the
-recurrent kernel is one matrix product at the end instead of a sum over time steps.
+recurrent kernel is one matrix product at the end instead of a sum over time steps. On a GPU, its kernels of cuDNN are
+called directly: time first, as they want it, and in half precision, for which the layer has no initial state.
 
 Hochreiter & Schmidhuber, "Long Short-Term Memory", 1997.
 """
@@ -31,6 +32,43 @@ def packed_lstm(x: tf.Tensor, sizes: tf.Tensor, kernel: tf.Tensor, recurrent: tf
       [N, U] outputs in packed order, of x's dtype.
     """
     return _packed_lstm(x, tf.stop_gradient(sizes), kernel, recurrent, bias)
+
+
+def cudnn_lstm(x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """The LSTM's outputs [T1, B, U] for inputs [T1, B, I], starting from zero state, by cuDNN: on GPUs only.
+
+    Arguments but x as of packed_lstm; all of x's dtype. Of bfloat16, TensorFlow 2.21's kernel returns gradients that
+    have nothing to do with the inputs, so that is computed in float32.
+    """
+    if x.dtype == tf.bfloat16:
+        single = (tf.cast(value, tf.float32) for value in (x, kernel, recurrent, bias))
+        return tf.cast(cudnn_lstm(*single), tf.bfloat16)
+    # cuDNN's parameters are transposed, and have a second bias, for the input.
+    gates = [*tf.split(kernel, 4, axis=1), *tf.split(recurrent, 4, axis=1)]
+    matrices = [tf.reshape(tf.transpose(gate), [-1]) for gate in gates]
+    parameters = tf.concat([*matrices, tf.zeros_like(bias), bias], axis=0)
+    zero = tf.zeros([1, tf.shape(x)[1], recurrent.shape[0]], x.dtype)
+    lengths = tf.fill([tf.shape(x)[1]], tf.shape(x)[0])
+    outputs, *_ = tf.raw_ops.CudnnRNNV3(
+        input=x, input_h=zero, input_c=zero, params=parameters, sequence_lengths=lengths, rnn_mode="lstm",
+        is_training=True, time_major=True)
+    return outputs
+
+
+def loop_lstm(x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """What cudnn_lstm returns, on any device, as a loop whose shapes do not change: XLA can compile it."""
+    steps, rows = tf.shape(x)[0], tf.shape(x)[1]
+    projected = tf.nn.bias_add(tf.matmul(tf.reshape(x, [-1, x.shape[2]]), kernel), bias)
+    projected = tf.reshape(projected, [steps, rows, bias.shape[0]])
+    zero = tf.zeros([rows, recurrent.shape[0]], x.dtype)
+
+    def body(t, h, c, outputs):
+        h, c, _ = cell(projected[t] + tf.matmul(h, recurrent), c)
+        return t + 1, h, c, outputs.write(t, h)
+
+    outputs = tf.TensorArray(x.dtype, size=steps, element_shape=[None, recurrent.shape[0]])
+    *_, outputs = tf.while_loop(lambda t, *_: t < steps, body, (0, zero, zero, outputs), maximum_iterations=steps)
+    return outputs.stack()
 
 
 @tf.custom_gradient

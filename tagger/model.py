@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from records.vocabulary import END
 from tagger import dropout as dropout_lib
-from tagger.lstm import cell, packed_lstm
+from tagger.lstm import cell, cudnn_lstm, loop_lstm, packed_lstm
 from tagger.packing import Packing, pack
 
 State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
@@ -37,18 +37,19 @@ class MergeModel(tf.Module):
       tag_prompt: whether `tag_logits` is trained; see there.
       logit_scale: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
       compute_dtype: dtype of everything before the logits; weights and logits stay float32.
-      whole_grid: run the LSTM through the Keras layer on all B * T1 positions, padding included: that is the path
-        with cuDNN kernels, and the one whose shapes XLA knows. Right-padding needs no mask in a causal LSTM.
+      recurrence: how `hidden` runs the LSTM: "packed" without padding, the fastest on a CPU; "cudnn" on all B * T1
+        positions, padding included, with the kernels of a GPU; "loop" likewise, in operations that XLA compiles.
+        Right-padding needs no mask in a causal LSTM.
     """
 
     def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
-                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", whole_grid: bool = False,
+                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", recurrence: str = "packed",
                  feature_dropout: float = 0.0, embedding_dropout: float = 0.0, tag_prompt: bool = False,
                  logit_scale: float = 1.0):
         """Builds all weights; initial values are a function of `seed` and the sizes."""
         super().__init__(name="merge_model")
         self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
-        self.hidden_size, self.dropout, self.whole_grid = hidden_size, dropout, whole_grid
+        self.hidden_size, self.dropout, self.recurrence = hidden_size, dropout, recurrence
         self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
         self.logit_scale = logit_scale
         self.compute_dtype = tf.as_dtype(compute_dtype)
@@ -71,8 +72,6 @@ class MergeModel(tf.Module):
         self.lstm.build((None, None, units))
         self.hidden_dense.build((None, units))
         self.output_dense.build((None, hidden_size))
-        self._all_steps = layers.LSTM(units, return_sequences=True, dtype=compute_dtype, name="lstm_all_steps")
-        self._all_steps.cell = self.lstm.cell
 
     @property
     def weights(self) -> list[keras.Variable]:
@@ -142,14 +141,8 @@ class MergeModel(tf.Module):
         word_noise = None
         if dropout_seed is not None and self.embedding_dropout:
             word_noise = noise(_WORD_STREAM, self.units)
-        if self.whole_grid:
-            words = embed(table, inputs)
-            if word_noise is not None:
-                word_noise = tf.reshape(word_noise, [rows, positions, self.units])[:, 1:]
-                words = dropout_lib.drop(words, word_noise, self.embedding_dropout)
-            steps = self._all_steps(tf.concat([image[:, tf.newaxis], words], axis=1))  # [B, T1, U]
-            steps = tf.gather(tf.reshape(steps, [-1, self.units]), packing.index)
-        else:
+        kernel, recurrent, bias = (tf.cast(_value(weight), dtype) for weight in self.lstm.weights)
+        if self.recurrence == "packed":
             first = packing.sizes[0]
             # Position t reads word t - 1 of its row; the grid of inputs is one narrower than that of positions.
             words = tf.gather(tf.reshape(inputs, [-1]), packing.index[first:] - row[first:] - 1)
@@ -157,8 +150,15 @@ class MergeModel(tf.Module):
             if word_noise is not None:
                 words = dropout_lib.drop(words, tf.gather(word_noise, packing.index[first:]), self.embedding_dropout)
             x = tf.concat([tf.gather(image, packing.rows), words], axis=0)
-            kernel, recurrent, bias = (tf.cast(_value(weight), dtype) for weight in self.lstm.weights)
             steps = packed_lstm(x, packing.sizes, kernel, recurrent, bias)
+        else:
+            words = embed(table, tf.transpose(inputs))  # time first, as the recurrence reads them
+            if word_noise is not None:
+                word_noise = tf.reshape(word_noise, [rows, positions, self.units])[:, 1:]
+                words = dropout_lib.drop(words, tf.transpose(word_noise, [1, 0, 2]), self.embedding_dropout)
+            lstm = cudnn_lstm if self.recurrence == "cudnn" else loop_lstm
+            steps = lstm(tf.concat([image[tf.newaxis], words], axis=0), kernel, recurrent, bias)  # [T1, B, units]
+            steps = tf.gather(tf.reshape(steps, [-1, self.units]), packing.index % positions * rows + row)
         merge_noise = None
         if dropout_seed is not None and self.dropout:
             merge_noise = tf.gather(noise(0, self.units + self.hidden_size), packing.index)

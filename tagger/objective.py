@@ -46,9 +46,12 @@ def rows(batch: Batch) -> tf.Tensor:
 
 
 def positions(model: MergeModel, targets: tf.Tensor) -> tuple[Packing, tf.Tensor, tf.Tensor | None]:
-    """Positions to compute, the target at each, and their weights (None: all one)."""
+    """Positions to compute, the target at each, and their weights (None: all one).
+
+    The real ones, except for XLA, which has to know how many there are.
+    """
     mask = tf.not_equal(targets, 0)
-    if not model.whole_grid:
+    if model.recurrence != "loop":
         packing = pack(mask)
         return packing, tf.gather(tf.reshape(targets, [-1]), packing.index), None
     return every_position(mask), tf.reshape(targets, [-1]), tf.cast(tf.reshape(mask, [-1]), tf.float32)
@@ -86,7 +89,8 @@ class CrossEntropy:
             hidden = model.hidden(image, batch["inputs"], packing, dropout_seed, first_row)
             soft = (teachers.words(batch["feature"], batch["inputs"], packing), teachers.share) if teachers else ()
             loss = self.caption_weight * softmax_loss(
-                hidden, *model.output_weights(), targets, weights, self.label_smoothing, not model.whole_grid, *soft)
+                hidden, *model.output_weights(), targets, weights, self.label_smoothing,
+                model.recurrence == "packed", *soft)
         if not self.tag_weight:
             return loss
         logits = model.tag_logits(image, dropout_seed, first_row)

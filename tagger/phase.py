@@ -64,8 +64,8 @@ def train_on(config: Train, devices: Devices, start_from: str = "", teachers: Se
     updates_per_epoch = -(-train.steps // config.accumulate_steps)
     with devices.strategy.scope():
         dtype = compute_dtype(config.precision, devices.on_gpu)
-        model = run_dir.new_model(
-            config, manifest, vocabulary, compute_dtype=dtype, whole_grid=devices.on_gpu or config.xla)
+        recurrence = "loop" if config.xla else "cudnn" if devices.on_gpu else "packed"
+        model = run_dir.new_model(config, manifest, vocabulary, compute_dtype=dtype, recurrence=recurrence)
         optimizer = FusedAdam(
             phase.learning_rate, config.schedule, config.warmup_steps, phase.epochs * updates_per_epoch,
             config.clip_norm, config.weight_decay)
@@ -150,7 +150,7 @@ def _start_from(folder: str, model: run_dir.MergeModel, vocabulary: Vocabulary, 
 
 
 def _teachers(folders: Sequence[str], student: run_dir.MergeModel, share: float) -> Teachers | None:
-    computing = {"compute_dtype": student.compute_dtype, "whole_grid": student.whole_grid}
+    computing = {"compute_dtype": student.compute_dtype, "recurrence": student.recurrence}
     models = [run_dir.load_run(folder, **computing).model for folder in folders]
     return Teachers(models, share) if models else None
 

@@ -71,7 +71,7 @@ class SelfCritical:
         inputs = tf.where(sampled == END, PAD, sampled)[:, :-1]
         hidden = model.hidden(image, inputs, packing)
         loss = softmax_loss(hidden, *model.output_weights(), targets,
-                            advantage if weights is None else advantage * weights, chunked=not model.whole_grid)
+                            advantage if weights is None else advantage * weights, chunked=model.recurrence == "packed")
         loss /= self.samples
         # The gradient is that of the weighted log probabilities; the value that people watch is the reward.
         loss += tf.stop_gradient(-tf.reduce_sum(total) / self.samples - loss)

@@ -1,7 +1,7 @@
 """Runs several trainings on one set of devices, in one process: python strategies.py DEVICES JSON.
 
-DEVICES is that of the flag, or "gpu halves": two logical devices on one GPU. JSON is a list of dicts of flags. A process
-can hold one set of devices only.
+DEVICES is that of the flag, or "gpu halves": two logical devices on one GPU. JSON is a list of dicts of flags. A
+process can hold one set of devices only.
 """
 
 import json

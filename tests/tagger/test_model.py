@@ -36,9 +36,9 @@ def test_published_size():
     assert published.outputs[0].shape == (None, 19222)
 
 
-@pytest.mark.parametrize("whole_grid", [False, True])
-def test_one_pass_equals_expanded_prefixes(whole_grid):
-    model = MergeModel(V, F, units=32, hidden_size=16, whole_grid=whole_grid)
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_one_pass_equals_expanded_prefixes(recurrence):
+    model = MergeModel(V, F, units=32, hidden_size=16, recurrence=recurrence)
     feature, inputs, targets = captions(0)
     rows, places = np.nonzero(targets)
     prefixes = np.where(np.arange(T) < places[:, None], inputs[rows], 0)
@@ -51,7 +51,7 @@ def test_one_pass_equals_expanded_prefixes(whole_grid):
     @tf.function
     def one_pass():
         mask = tf.constant(targets != 0)
-        packing = every_position(mask) if whole_grid else pack(mask)
+        packing = every_position(mask) if recurrence == "loop" else pack(mask)
         flat = tf.gather(tf.reshape(tf.constant(targets), [-1]), packing.index)
         with tf.GradientTape() as tape:
             hidden = model.hidden(model.image(tf.constant(feature)), tf.constant(inputs), packing)

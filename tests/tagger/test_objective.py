@@ -65,13 +65,13 @@ def test_tags_are_learnt_without_a_weight_of_their_own():
     assert p[3, [6, 8]].min() > 0.8 and p[3, [3, 5]].max() < 0.2
 
 
-@pytest.mark.parametrize("whole_grid", [False, True])
-def test_a_student_of_teachers_alone_becomes_their_mean(whole_grid):
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_a_student_of_teachers_alone_becomes_their_mean(recurrence):
     rows = batch()
-    teachers = [model(dropout=0.5, seed=seed, whole_grid=whole_grid) for seed in (1, 2)]
+    teachers = [model(dropout=0.5, seed=seed, recurrence=recurrence) for seed in (1, 2)]
     for teacher in teachers:
         teacher.scale_output(20.0)  # fresh weights have next to nothing to teach
-    student = model(dropout=0.0, seed=3, whole_grid=whole_grid)
+    student = model(dropout=0.0, seed=3, recurrence=recurrence)
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(student.weights)
     objective = CrossEntropy(0.0, 1.0, IS_TAG, teachers=Teachers(teachers, 1.0))
@@ -100,9 +100,9 @@ def test_a_student_of_teachers_alone_becomes_their_mean(whole_grid):
         assert all(np.array_equal(one.numpy(), other) for one, other in zip(teacher.weights, weights, strict=True))
 
 
-@pytest.mark.parametrize("whole_grid", [False, True])
-def test_input_dropout_is_a_function_of_the_seed_and_the_place_in_the_batch(whole_grid):
-    network = model(dropout=0.0, feature_dropout=0.5, embedding_dropout=0.5, whole_grid=whole_grid)
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_input_dropout_is_a_function_of_the_seed_and_the_place_in_the_batch(recurrence):
+    network = model(dropout=0.0, feature_dropout=0.5, embedding_dropout=0.5, recurrence=recurrence)
     rows, seed = batch(), tf.constant([3, 7])
     objective = CrossEntropy(0.0, 1.0, IS_TAG)
     whole = float(objective(network, rows, seed, 0))

@@ -51,9 +51,9 @@ def test_samples_follow_the_model():
     assert (sampled[ended] == PAD).all() and (sampled[~ended] != PAD).all() and not (sampled == UNK).any()
 
 
-@pytest.mark.parametrize("whole_grid", [False, True])
-def test_value_and_gradient_are_those_of_the_policy_gradient(whole_grid):
-    network, rows, seed = model(whole_grid=whole_grid), batch(), tf.constant([1, 2])
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_value_and_gradient_are_those_of_the_policy_gradient(recurrence):
+    network, rows, seed = model(recurrence=recurrence), batch(), tf.constant([1, 2])
     seen = []
 
     def reward(sampled, references):

@@ -43,7 +43,8 @@ def ports(count: int) -> list[int]:
 def start(arguments: list[str], workers: int = 1, **environment: str) -> list[subprocess.Popen]:
     """`python ARGUMENTS`, once per worker, with TF_CONFIG where there are several."""
     cluster = {"worker": [f"localhost:{port}" for port in ports(workers)]}
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", **environment}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2", **environment}
     processes = []
     for index in range(workers):
         task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
