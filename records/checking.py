@@ -17,7 +17,7 @@ from records.index import Index
 from records.index_tables import ImageResult, ImageTask, LookAlike
 from records.parallel import WorkerDied, Workers, worth
 from records.progress import Progress
-from records.text import tags, words
+from records.text import tags_among, words
 
 _CHUNK = 16  # photos a worker checks at a time
 _PHOTOS_PER_WORKER = 100  # it takes about as long to start one
@@ -89,7 +89,7 @@ def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
             texts.append((seq, "", "", f"caption is too long: {len(found):,} words, --max_words_per_caption is "
                           f"{max_words}"))
         else:
-            texts.append((seq, " ".join(found), " ".join(tags(caption)), None))
+            texts.append((seq, " ".join(found), " ".join(tags_among(found)), None))
     in_full = image.hashed is not PixelHash.EIGHTH
     return ImageResult(task.image, None, image.height, image.width, google_crc32c.value(data),
                        None if in_full else image.pixel_hash, image.pixel_hash if in_full else None,

@@ -1,10 +1,13 @@
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
 from records.text import tags, words
+
+DEMO_CAPTIONS = pathlib.Path(__file__).parents[2] / "tagger" / "demo_data" / "captions.token.txt"
 
 
 @pytest.mark.parametrize(("caption", "expected"), [
@@ -35,6 +38,19 @@ def test_tags_are_nouns_verbs_and_adjectives_in_caption_order_each_once():
         "black", "dog", "runs", "green", "grass", "ball"]
     assert tags("on the of with") == []
     assert tags("") == tags("...") == []
+
+
+def test_tags_of_single_words_are_those_that_the_tagger_gives_whole_captions():
+    """That TextBlob's tagger looks at no word's neighbours is what makes asking it once per word right."""
+    from textblob.en.taggers import PatternTagger
+
+    captions = [line.split("\t")[1] for line in DEMO_CAPTIONS.read_text().splitlines()]
+    captions += ["have to be run", "the run of the dogs", "Σκύλος ΟΔΟΣ İstanbul 3 4-year-old 2nd www x-ing"]
+    assert len(captions) > 50
+    for caption in captions:
+        tagged = PatternTagger().tag(" ".join(words(caption)), tokenize=False)
+        assert tags(caption) == list(dict.fromkeys(
+            word for word, kind in tagged if kind.startswith(("NN", "VB", "JJ"))))
 
 
 def test_every_tag_is_a_word_of_the_caption():
