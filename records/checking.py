@@ -7,6 +7,7 @@ the picture at an eighth of its size, which takes half as long to decode (record
 
 import functools
 import itertools
+import time
 from collections.abc import Iterable
 
 import google_crc32c
@@ -20,6 +21,7 @@ from records.progress import Progress
 from records.text import tags_among, words
 
 _CHUNK = 16  # photos a worker checks at a time
+_STORED_EVERY_S = 0.2  # what a kill may lose; a transaction for every chunk would cost more than what it stores
 _PHOTOS_PER_WORKER = 100  # it takes about as long to start one
 
 
@@ -39,13 +41,20 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
     count = worth((total - checked) // _PHOTOS_PER_WORKER, most)
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
         def check_some(tasks: Iterable[list[ImageTask]], count: int) -> bool:
+            found: list[ImageResult] = []
+            stored = time.monotonic()
             try:
                 for results in workers.map(check, tasks, count):
-                    index.check(results)
+                    found += results
                     progress.add(len(results))
+                    if time.monotonic() - stored > _STORED_EVERY_S:
+                        index.check(found)
+                        found, stored = [], time.monotonic()
                 return True
             except WorkerDied:
                 return False
+            finally:
+                index.check(found)
 
         while not check_some(index.unchecked(_CHUNK), count):
             # A photo took its process down, as damaged ones can in native code. It is one of those that were in
