@@ -55,9 +55,9 @@ class Workers:
         with Workers() as workers:
             for result in workers.map(function, tasks, 4): ...
 
-    They are started by the first map and kept for the next: importing what they need takes longer than checking a
-    thousand photos. They are started afresh (spawn), never forked: the parent may have TensorFlow's threads. When the
-    parent is killed, raises, or leaves the `with` block, they end at once.
+    They are started by the first map, or by `start`, and kept for the next: importing what they need takes as long as
+    checking a thousand photos. They are started afresh (spawn), never forked: the parent may have TensorFlow's
+    threads. When the parent is killed, raises, or leaves the `with` block, they end at once.
 
     Attributes:
       running: processes there are, or will be as soon as there is work for them.
@@ -89,6 +89,17 @@ class Workers:
                                          initargs=(self._workers_end,))
         self.running = count
         return self._pool
+
+    def start(self, count: int, warm_up: Callable[[], object]) -> None:
+        """Starts `count` processes for the maps to come, which call `warm_up` while this one goes on; 0: does nothing.
+
+        Args:
+          warm_up: a function of a module's top level that imports what the maps need.
+        """
+        if count > 0:
+            pool = self._start(count)
+            for _ in range(count):  # the pool starts a process for a task that finds none idle
+                pool.submit(warm_up)
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Iterator[Result]:
         """Yields function(task) for every task, in order.

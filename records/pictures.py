@@ -41,7 +41,8 @@ def held_out_first(split: str) -> tuple[int, str]:
     return {"test": 0, "validation": 1, "train": 3}.get(split, 2), split
 
 
-def resolve_picture(rows: Sequence[PictureRow], split_of: Callable[[str, str | None], str | None], seed: int) -> Resolved:
+def resolve_picture(rows: Sequence[PictureRow], split_of: Callable[[str, str | None], str | None],
+                    seed: int) -> Resolved:
     """Gives the rows of one picture, of one image or of several with equal pixels, to one example.
 
     It is the first image, in the table's order, of those that are in the most held-out of the picture's splits. Of

@@ -18,7 +18,7 @@ from flags.spec import pairs
 from records import index as index_file
 from records import manifest as manifests
 from records import rejected, shards
-from records.checking import check_images
+from records.checking import check_images, start_meanwhile
 from records.files import write_atomic
 from records.index import Index
 from records.manifest import BackboneInfo, Rejected
@@ -82,7 +82,8 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
     """
     index = Index(os.path.join(state.local, index_file.FILE), index_inputs(settings, images_dir))
     try:
-        index.ingest(open_source(config.captions, config.captions_format, images_dir))
+        table = open_source(config.captions, config.captions_format, images_dir)
+        index.ingest(start_meanwhile(table, workers, config.workers))
         index.forget_bad()
         check_images(index, images_dir, config.max_words_per_caption, workers, config.workers)
         index.resolve(splitter, config.seed)

@@ -72,3 +72,10 @@ def test_tagger_needs_no_download(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['dogs', 'run']"
     assert not list(tmp_path.iterdir())
+
+
+def test_tagger_does_not_import_nltk():
+    """It takes longer than to check a thousand photos, in every process of make_records."""
+    code = "import sys; from records.text import tags; tags('a dog'); print('nltk' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
