@@ -17,7 +17,7 @@ from records.photo_checks import check_chunk, hash_chunk, warm_up
 from records.progress import Progress
 from records.sources import BadRow, Row
 
-_CHUNK = 16  # photos a worker checks at a time
+_CHUNK = 48  # photos a worker checks at a time
 _CAPTIONS = 5  # of a photo, about
 _STORED_EVERY_S = 0.2  # what a kill may lose; a transaction for every chunk would cost more than what it stores
 _PHOTOS_PER_WORKER = 100  # it takes about as long to start one
