@@ -19,8 +19,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from records.index_tables import ALIKE, BY_EXAMPLE, IN_ORDER, SCHEMA, ImageResult, ImageTask, LookAlike, Planned
+from records.index_tables import ALIKE, BY_EXAMPLE, IN_ORDER, SCHEMA, ImageResult, ImageTask, LookAlike
 from records.pictures import PictureRow, held_out_first, resolve_picture
+from records.planned import OF_EXAMPLES, Planned, planned
 from records.sources import BadRow, Row
 from records.splits import Splitter
 
@@ -29,8 +30,6 @@ FILE = f"index-{hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]}.sqlite"
 
 _BATCH = 500  # rows that are stored, or pictures that are resolved, by one statement
 _FIRST_TWO = operator.itemgetter(slice(2))
-_OF_EXAMPLES = ("FROM images example JOIN images ON images.example = example.id JOIN rows ON rows.image = images.id "
-                "WHERE example.split = ? AND rows.reason IS NULL AND rows.left_out IS NULL")
 
 
 class Index:
@@ -196,7 +195,8 @@ class Index:
         """Occurrences of words and of tags in the captions of a split."""
         words: Counter[str] = Counter()
         tags: Counter[str] = Counter()
-        rows = self._db.execute(f"SELECT words, tags {_OF_EXAMPLES}", (split,))
+        rows = self._db.execute(
+            f"SELECT words, tags {OF_EXAMPLES.format(examples='images')} AND example.split = ?", (split,))
         while batch := rows.fetchmany(_BATCH):
             words.update(" ".join([found for found, _ in batch]).split())
             tags.update(" ".join([tagged for _, tagged in batch]).split())
@@ -204,13 +204,7 @@ class Index:
 
     def examples(self, split: str) -> Iterator[Planned]:
         """The examples of a split in the order of `position`."""
-        rows = self._db.execute(
-            "SELECT example.id, example.key, example.height, example.width, example.file_crc32c, example.reencode, "
-            f"example.stored_bytes, caption, words, tags {_OF_EXAMPLES} ORDER BY example.position, seq", (split,))
-        for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
-            found = list(group)
-            _, key, height, width, crc32c, reencode, size, *_ = found[0]
-            yield Planned(key, height, width, crc32c, bool(reencode), size, tuple([row[7:] for row in found]))
+        return planned(self._db, split)
 
     def rejected(self) -> Iterator[tuple[str, str, str]]:
         """(image, row, reason) of every row that is in no example, in input order."""

@@ -3,7 +3,6 @@
 What travels between processes is a NamedTuple: a frozen dataclass with slots takes ten times as long to pickle.
 """
 
-import dataclasses
 from typing import NamedTuple
 
 SCHEMA = """
@@ -83,22 +82,3 @@ class LookAlike(NamedTuple):
     image: int
     key: str
     file_crc32c: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Planned:
-    """One example before its image is read again.
-
-    Attributes:
-      file_crc32c: checksum of the image file when it was checked.
-      reencode: whether the pixels are stored as PNG rather than the file's own bytes.
-      captions: (caption, words, tags) each; words and tags joined by spaces.
-    """
-
-    key: str
-    height: int
-    width: int
-    file_crc32c: int
-    reencode: bool
-    stored_bytes: int
-    captions: tuple[tuple[str, str, str], ...]

@@ -90,16 +90,20 @@ class Workers:
         self.running = count
         return self._pool
 
-    def start(self, count: int, warm_up: Callable[[], object]) -> None:
-        """Starts `count` processes for the maps to come, which call `warm_up` while this one goes on; 0: does nothing.
-
-        Args:
-          warm_up: a function of a module's top level that imports what the maps need.
-        """
+    def start(self, count: int, load: Callable[[], object]) -> None:
+        """Starts `count` processes for the maps to come, which call `load` while this one goes on; 0: does nothing."""
         if count > 0:
-            pool = self._start(count)
-            for _ in range(count):  # the pool starts a process for a task that finds none idle
-                pool.submit(warm_up)
+            self._start(count)
+            self.prepare(load)
+
+    def prepare(self, load: Callable[[], object]) -> None:
+        """Has the processes that there are call `load`, a function of a module's top level, while this one goes on.
+
+        What a map needs is then imported when it comes, in most of them: which process takes a call is not told.
+        """
+        if self._pool is not None:
+            for _ in range(self.running):  # the pool starts a process for a task that finds none idle
+                self._pool.submit(load)
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Iterator[Result]:
         """Yields function(task) for every task, in order.
