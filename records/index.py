@@ -176,13 +176,14 @@ class Index:
 
     def _pictures(self) -> Iterator[list[PictureRow]]:
         """The usable rows of each picture, those of its images one image after the other."""
-        columns = "SELECT images.id, key, seq, caption, place, rows.split, pixel_crc32c, pixel_sha256 "
-        usable = "FROM images JOIN rows ON rows.image = images.id WHERE images.reason IS NULL AND rows.reason IS NULL "
-        for differ, order, key in (("pixel_crc32c IS NULL", "images.id", slice(1)),
-                                   ("pixel_crc32c IS NOT NULL", "pixel_crc32c, pixel_sha256, images.id", slice(6, 8))):
-            rows = self._db.execute(f"{columns}{usable}AND {differ} ORDER BY {order}, seq")
-            for _, group in itertools.groupby(rows, key=operator.itemgetter(key)):
-                yield [PictureRow(*row[:6]) for row in group]
+        usable = ("SELECT images.id, key, seq, caption, place, rows.split, pixel_crc32c, pixel_sha256 "
+                  "FROM images JOIN rows ON rows.image = images.id WHERE images.reason IS NULL AND rows.reason IS NULL")
+        for which, order, picture in (("pixel_crc32c IS NULL", "images.id", operator.itemgetter(0)),
+                                      ("pixel_crc32c IS NOT NULL", "pixel_crc32c, pixel_sha256, images.id",
+                                       operator.attrgetter("pixel_crc32c", "pixel_sha256"))):
+            rows = map(PictureRow._make, self._db.execute(f"{usable} AND {which} ORDER BY {order}, seq"))
+            for _, group in itertools.groupby(rows, key=picture):
+                yield list(group)
 
     def split_counts(self) -> dict[str, tuple[int, int]]:
         """Examples and bytes of stored images of every split, the training split first."""

@@ -8,7 +8,7 @@ from records import rejected
 
 
 class PictureRow(NamedTuple):
-    """One usable row: image and seq as in records.index_tables; place is "captions.csv:17"."""
+    """One usable row, as in records.index_tables; those of a picture have pixel_crc32c and pixel_sha256 in common."""
 
     image: int
     key: str
@@ -16,6 +16,8 @@ class PictureRow(NamedTuple):
     caption: str
     place: str
     split: str | None
+    pixel_crc32c: bytes | None
+    pixel_sha256: bytes | None
 
 
 class Resolved(NamedTuple):

@@ -14,6 +14,8 @@ from records.planned import Planned, planned
 from records.shards import plan_path
 from records.vocabulary import END, Vocabulary
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would make one for each line
+
 
 class PlansJob(NamedTuple):
     """Some shards that follow one another.
@@ -57,9 +59,9 @@ def write_plans(job: PlansJob, vocabulary: Vocabulary) -> dict[str, str]:
 
 def plan_line(example: Planned, tokens: list[list[int]]) -> str:
     """One line of a plan; `tokens` has one list per caption, each ending with 1."""
-    return json.dumps({
+    return _encode({
         "key": example.key, "height": example.height, "width": example.width,
         "file_crc32c": example.file_crc32c, "reencode": example.reencode,
         "captions": [caption for caption, _, _ in example.captions],
         "tags": [tags for _, _, tags in example.captions], "tokens": tokens,
-    }, ensure_ascii=False, separators=(",", ":")) + "\n"
+    }) + "\n"
