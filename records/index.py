@@ -40,6 +40,7 @@ class Index:
     """
 
     def __init__(self, path: str, inputs: str):
+        self.path = path
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -196,8 +197,7 @@ class Index:
         """Occurrences of words and of tags in the captions of a split."""
         words: Counter[str] = Counter()
         tags: Counter[str] = Counter()
-        rows = self._db.execute(
-            f"SELECT words, tags {OF_EXAMPLES.format(examples='images')} AND example.split = ?", (split,))
+        rows = self._db.execute(f"SELECT words, tags {OF_EXAMPLES}", (split,))
         while batch := rows.fetchmany(_BATCH):
             words.update(" ".join([found for found, _ in batch]).split())
             tags.update(" ".join([tagged for _, tagged in batch]).split())
@@ -206,6 +206,11 @@ class Index:
     def examples(self, split: str) -> Iterator[Planned]:
         """The examples of a split in the order of `position`."""
         return planned(self._db, split)
+
+    def position(self, split: str, number: int) -> bytes:
+        """That of a split's example, by its number from 0."""
+        return self._one("SELECT position FROM images WHERE split = ? ORDER BY position LIMIT 1 OFFSET ?",
+                         (split, number))
 
     def rejected(self) -> Iterator[tuple[str, str, str]]:
         """(image, row, reason) of every row that is in no example, in input order."""

@@ -7,9 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 
 # The rows of a split's examples, those of merged images included.
-OF_EXAMPLES = ("FROM {examples} example JOIN images ON images.example = example.id "
-               "JOIN rows ON rows.image = images.id WHERE rows.reason IS NULL AND rows.left_out IS NULL")
-_PART = "(SELECT * FROM images WHERE split = ? ORDER BY position LIMIT ? OFFSET ?)"
+OF_EXAMPLES = ("FROM images example JOIN images ON images.example = example.id JOIN rows ON rows.image = images.id "
+               "WHERE example.split = ? AND rows.reason IS NULL AND rows.left_out IS NULL")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,13 +30,13 @@ class Planned:
     captions: tuple[tuple[str, str, str], ...]
 
 
-def planned(db: sqlite3.Connection, split: str, first: int = 0, count: int = -1) -> Iterator[Planned]:
-    """`count` examples of a split from the `first` on, in the order of their positions; -1: all."""
+def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[Planned]:
+    """The examples of a split from the position `first` on, in the order of their positions."""
     rows = db.execute(
         "SELECT example.id, example.key, example.height, example.width, example.file_crc32c, example.reencode, "
-        f"example.stored_bytes, caption, words, tags {OF_EXAMPLES.format(examples=_PART)} "
-        "ORDER BY example.position, seq", (split, count, first))
+        f"example.stored_bytes, seq, caption, words, tags {OF_EXAMPLES} AND example.position >= ? "
+        "ORDER BY example.position", (split, first))
     for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
-        found = list(group)
+        found = sorted(group, key=operator.itemgetter(7))  # those of one image are sorted, those of merged ones are not
         _, key, height, width, crc32c, reencode, size, *_ = found[0]
-        yield Planned(key, height, width, crc32c, bool(reencode), size, tuple([row[7:] for row in found]))
+        yield Planned(key, height, width, crc32c, bool(reencode), size, tuple([row[8:] for row in found]))

@@ -24,7 +24,7 @@ class PlansJob(NamedTuple):
       index_path: the file of `records.index`, with all pictures resolved.
       target: whose ids the tokens are: "captions" or "tags".
       files: the shards' names.
-      first: the first example of the first shard, counted in the split.
+      first: position of the first example of the first shard.
       counts: examples of each shard.
     """
 
@@ -33,7 +33,7 @@ class PlansJob(NamedTuple):
     split: str
     target: str
     files: Sequence[str]
-    first: int
+    first: bytes
     counts: Sequence[int]
 
 
@@ -45,7 +45,7 @@ def write_plans(job: PlansJob, vocabulary: Vocabulary) -> dict[str, str]:
     """Writes the plan of each shard; its hash by the shard's name."""
     result = {}
     with contextlib.closing(sqlite3.connect(job.index_path)) as db:
-        examples = planned(db, job.split, job.first, sum(job.counts))
+        examples = planned(db, job.split, job.first)
         for file, count in zip(job.files, job.counts, strict=True):
             path = plan_path(job.records_dir, file)
             with AtomicOutput(path, os.path.join(job.records_dir, STATE_DIR)) as out:
