@@ -17,9 +17,10 @@ from records.photo_checks import check_chunk, hash_chunk, warm_up
 from records.progress import Progress
 from records.sources import BadRow, Row
 
-_CHUNK = 48  # photos a worker checks at a time
+_CHUNK = 32  # photos a worker checks at a time
 _CAPTIONS = 5  # of a photo, about
-_STORED_EVERY_S = 0.2  # what a kill may lose; a transaction for every chunk would cost more than what it stores
+# A transaction for every chunk would cost more than what it stores; a kill loses what is not stored.
+_STORED_AT_ONCE, _STORED_EVERY_S = 256, 0.2
 _PHOTOS_PER_WORKER = 100  # it takes about as long to start one
 
 
@@ -54,7 +55,7 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
                 for results in workers.map(check, tasks, count):
                     found += results
                     progress.add(len(results))
-                    if time.monotonic() - stored > _STORED_EVERY_S:
+                    if len(found) >= _STORED_AT_ONCE or time.monotonic() - stored > _STORED_EVERY_S:
                         index.check(found)
                         found, stored = [], time.monotonic()
                 return True
