@@ -17,7 +17,7 @@ from records.photo_checks import check_chunk, hash_chunk, warm_up
 from records.progress import Progress
 from records.sources import BadRow, Row
 
-_CHUNK = 32  # photos a worker checks at a time
+_CHUNK = 48  # photos a worker checks at a time
 _CAPTIONS = 5  # of a photo, about
 # A transaction for every chunk would cost more than what it stores; a kill loses what is not stored.
 _STORED_AT_ONCE, _STORED_EVERY_S = 256, 0.2
