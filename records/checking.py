@@ -50,7 +50,7 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
         def check_some(tasks: Iterable[list[ImageTask]], count: int) -> bool:
             found: list[ImageResult] = []
-            stored = time.monotonic()
+            stored, alive = time.monotonic(), True
             try:
                 for results in workers.map(check, tasks, count):
                     found += results
@@ -58,11 +58,10 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
                     if len(found) >= _STORED_AT_ONCE or time.monotonic() - stored > _STORED_EVERY_S:
                         index.check(found)
                         found, stored = [], time.monotonic()
-                return True
             except WorkerDied:
-                return False
-            finally:
-                index.check(found)
+                alive = False
+            index.check(found)
+            return alive
 
         while not check_some(index.unchecked(_CHUNK), count):
             # A photo took its process down, as damaged ones can in native code. It is one of those that were in

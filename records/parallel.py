@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -101,9 +101,11 @@ class Workers:
 
         What a map needs is then imported when it comes, in most of them: which process takes a call is not told.
         """
-        if self._pool is not None:
+        try:
             for _ in range(self.running):  # the pool starts a process for a task that finds none idle
-                self._pool.submit(load)
+                cast(ProcessPoolExecutor, self._pool).submit(load)
+        except BrokenProcessPool:  # one was killed while it waited: a map starts others
+            self.close()
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Iterator[Result]:
         """Yields function(task) for every task, in order.

@@ -94,7 +94,7 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         vocabulary = _vocabulary(index, config)
         counts = index.split_counts()
         number = _shards_per_split(config, counts, info)
-        plans = _write_plans(index, vocabulary, config, records_dir, settings["name"], number, workers)
+        plans = _write_plans(index, vocabulary, config.target, records_dir, settings["name"], number, workers)
         vocabulary.save(records_dir)
         plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, vocabulary.size,
                     _write_duplicates(index, records_dir, state), rows, left_out)
@@ -161,7 +161,7 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
     return {split: given.get(split) or min(max(1, round(size[split] / _SHARD_BYTES)), _MOST_SHARDS) for split in counts}
 
 
-def _write_plans(index: Index, vocabulary: Vocabulary, config: MakeRecords, records_dir: str, name: str,
+def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir: str, name: str,
                  number: Mapping[str, int], workers: Workers) -> dict[str, dict[str, str]]:
     """Cuts each split's examples, in their order, into plans as even as can be; their hashes by split and shard."""
     jobs = []
@@ -170,7 +170,7 @@ def _write_plans(index: Index, vocabulary: Vocabulary, config: MakeRecords, reco
         sizes = [end - start for start, end in itertools.pairwise(bounds)]
         files = [f"{name}-{split}.tfrecord-{shard:05d}-of-{number[split]:05d}" for shard in range(number[split])]
         at_once = -(-len(files) // (_JOBS_PER_WORKER * max(workers.running, 1)))
-        jobs += [PlansJob(index.path, records_dir, split, config.target, files[some:some + at_once],
+        jobs += [PlansJob(index.path, records_dir, split, target, files[some:some + at_once],
                           index.position(split, bounds[some]), sizes[some:some + at_once])
                  for some in range(0, len(files), at_once)]
     result: dict[str, dict[str, str]] = {split: {} for split in number}
