@@ -39,7 +39,7 @@ def words(caption: str) -> list[str]:
 def _tagger() -> Callable[[str], str]:
     """TextBlob's PatternTagger for one word; of its package only the one module that does the work.
 
-    To import the package imports NLTK, which this tagger does not use: half a second and 50 MB in every process.
+    To import the package imports NLTK, which this tagger does not use: 0.2 s and 20 MB in every process.
     """
     spec = importlib.util.find_spec("textblob")
     (folder,) = spec.submodule_search_locations  # type: ignore[union-attr, misc]
