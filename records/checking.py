@@ -1,26 +1,36 @@
 """Pass 1's look at every photo: whether it can be used, which others are the same picture, and what its captions say.
 
-Every photo is decoded to its last byte once. Two photos are the same picture when the SHA-256 of their pixels is the
-same. It is computed only where cheaper checksums (CRC-32C) agree: of the pixels, and for JPEG files, before that, of
-the picture at an eighth of its size, which takes half as long to decode (records.images.PixelHash).
+What the worker processes do is in records.photo_checks, which imports little: they start the sooner.
 """
 
 import functools
 import itertools
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Iterator
 
-import google_crc32c
-
-from records.image_files import BadImage, read_image, read_unchanged
-from records.images import PixelHash, check_image
+from records.images import PixelHash
 from records.index import Index
-from records.index_tables import ImageResult, ImageTask, LookAlike
+from records.index_tables import ImageResult, ImageTask
 from records.parallel import WorkerDied, Workers, worth
+from records.photo_checks import check_chunk, hash_chunk, warm_up
 from records.progress import Progress
-from records.text import tags, words
+from records.sources import BadRow, Row
 
-_CHUNK = 16  # photos a worker checks at a time
+_CHUNK = 48  # photos a worker checks at a time
+_CAPTIONS = 5  # of a photo, about
+# A transaction for every chunk would cost more than what it stores; a kill loses what is not stored.
+_STORED_AT_ONCE, _STORED_EVERY_S = 256, 0.2
 _PHOTOS_PER_WORKER = 100  # it takes about as long to start one
+
+
+def start_meanwhile(rows: Iterable[Row | BadRow], workers: Workers, most: int) -> Iterator[Row | BadRow]:
+    """The same rows; once there are enough of them for `check_images` to use processes, these start importing."""
+    count = worth(sys.maxsize, most)
+    for number, row in enumerate(rows):
+        if number == count * _PHOTOS_PER_WORKER * _CAPTIONS:
+            workers.start(count, warm_up)
+        yield row
 
 
 def check_images(index: Index, images_dir: str, max_words: int, workers: Workers, most: int) -> None:
@@ -36,16 +46,22 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
     """
     total, checked = index.image_counts()
     check = functools.partial(check_chunk, images_dir=images_dir, max_words=max_words)
-    count = worth((total - checked) // _PHOTOS_PER_WORKER, most)
+    count = workers.running or worth((total - checked) // _PHOTOS_PER_WORKER, most)
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
         def check_some(tasks: Iterable[list[ImageTask]], count: int) -> bool:
+            found: list[ImageResult] = []
+            stored, alive = time.monotonic(), True
             try:
                 for results in workers.map(check, tasks, count):
-                    index.check(results)
+                    found += results
                     progress.add(len(results))
-                return True
+                    if len(found) >= _STORED_AT_ONCE or time.monotonic() - stored > _STORED_EVERY_S:
+                        index.check(found)
+                        found, stored = [], time.monotonic()
             except WorkerDied:
-                return False
+                alive = False
+            index.check(found)
+            return alive
 
         while not check_some(index.unchecked(_CHUNK), count):
             # A photo took its process down, as damaged ones can in native code. It is one of those that were in
@@ -60,37 +76,3 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
         wanted = f"pixel_{hashed.value}"
         for hashes in workers.map(tell_apart, index.look_alikes(wanted, _CHUNK), count):
             index.tell_apart(wanted, hashes)
-
-
-def check_chunk(tasks: list[ImageTask], images_dir: str, max_words: int) -> list[ImageResult]:
-    """Decodes some photos, and finds the words and tags of their captions."""
-    return [_check_one(task, images_dir, max_words) for task in tasks]
-
-
-def hash_chunk(photos: list[LookAlike], images_dir: str, hashed: PixelHash) -> list[tuple[int, bytes]]:
-    """The image and the hash of its pixels, of some photos that were good when they were checked."""
-    result = []
-    for photo in photos:
-        data = read_unchanged(images_dir, photo.key, photo.file_crc32c)
-        result.append((photo.image, check_image(data, hashed=hashed).pixel_hash))
-    return result
-
-
-def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
-    try:
-        data = read_image(images_dir, task.key)
-        image = check_image(data)
-    except BadImage as error:
-        return ImageResult(task.image, str(error))
-    texts: list[tuple[int, str, str, str | None]] = []
-    for seq, caption in task.captions:
-        found = words(caption)
-        if len(found) > max_words:
-            texts.append((seq, "", "", f"caption is too long: {len(found):,} words, --max_words_per_caption is "
-                          f"{max_words}"))
-        else:
-            texts.append((seq, " ".join(found), " ".join(tags(caption)), None))
-    in_full = image.hashed is not PixelHash.EIGHTH
-    return ImageResult(task.image, None, image.height, image.width, google_crc32c.value(data),
-                       None if in_full else image.pixel_hash, image.pixel_hash if in_full else None,
-                       image.reencoded, len(image.storable), tuple(texts))

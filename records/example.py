@@ -40,10 +40,14 @@ class Example:
 
 # Protocol buffer wire format (https://protobuf.dev/programming-guides/encoding): each field is a varint
 # (number << 3 | wire type), and for wire type 2 a varint length and that many bytes.
-_VARINTS = [bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7]) for n in range(1 << 14)]
+_FEW = 1 << 14  # numbers below it, most lengths and ids, are looked up
+_VARINTS = [bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7]) for n in range(_FEW)]
+_FIELD_1 = [b"\x0a" + varint for varint in _VARINTS]  # before that many bytes of field 1
 
 
 def _varint(value: int) -> bytes:
+    if value < _FEW:
+        return _VARINTS[value]
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -52,27 +56,36 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _sized(data: bytes) -> bytes:
-    size = len(data)
-    return (_VARINTS[size] if size < 1 << 14 else _varint(size)) + data
+def _field_1(size: int) -> bytes:
+    return _FIELD_1[size] if size < _FEW else b"\x0a" + _varint(size)
 
 
-# Map entries {1: name, 2: Feature}; a Feature has bytes_list as field 1 and int64_list as field 3.
-_NAMES = {name: b"\x0a" + _sized(name.encode()) + b"\x12" for name in
-          ("captions", "feature", "height", "image", "key", "tags", "tokens", "width")}
+# A Feature has one of these lists.
+_BYTES_LIST, _INT64_LIST = b"\x0a", b"\x1a"
 
 
-def _map_entry(name: str, kind: bytes, values: bytes) -> bytes:
-    return b"\x0a" + _sized(_NAMES[name] + _sized(kind + _sized(values)))
+@functools.lru_cache(maxsize=1 << 12)
+def _head(name: str, kind: bytes, size: int) -> bytes:
+    """What comes before the `size` bytes of a list's values in the map entry {1: name, 2: Feature}."""
+    values = kind + _varint(size)
+    entry = _field_1(len(name)) + name.encode() + b"\x12" + _varint(len(values) + size) + values
+    return _field_1(len(entry) + size) + entry
 
 
-def _bytes(name: str, values: Iterable[bytes]) -> bytes:
-    return _map_entry(name, b"\x0a", b"".join([b"\x0a" + _sized(value) for value in values]))
+def _texts(name: str, values: Iterable[str]) -> tuple[bytes, bytes]:
+    data = b"".join([_field_1(len(value)) + value for value in map(str.encode, values)])
+    return _head(name, _BYTES_LIST, len(data)), data
+
+
+def _bytes(name: str, value: bytes) -> tuple[bytes, bytes, bytes]:
+    before = _field_1(len(value))
+    return _head(name, _BYTES_LIST, len(before) + len(value)), before, value
 
 
 def _int64s(name: str, values: Iterable[int]) -> bytes:
-    packed = b"".join([_VARINTS[value] if value < 1 << 14 else _varint(value) for value in values])
-    return _map_entry(name, b"\x1a", b"\x0a" + _sized(packed) if packed else b"")
+    data = b"".join([_VARINTS[value] if value < _FEW else _varint(value) for value in values])
+    data = _field_1(len(data)) + data if data else b""
+    return _head(name, _INT64_LIST, len(data)) + data
 
 
 @functools.lru_cache(maxsize=1 << 12)  # photos come in few sizes
@@ -82,17 +95,16 @@ def _int64(name: str, value: int) -> bytes:
 
 def encode(example: Example) -> bytes:
     """The serialised tf.train.Example; all integers must be at least 0."""
-    entries = [_bytes("captions", [c.encode() for c in example.captions])]
+    # Joined once: an image is many times the rest, and each join copies it.
+    parts = [*_texts("captions", example.captions)]
     if example.feature is not None:
-        entries.append(_bytes("feature", (example.feature,)))
-    entries.append(_int64("height", example.height))
+        parts += _bytes("feature", example.feature)
+    parts.append(_int64("height", example.height))
     if example.image is not None:
-        entries.append(_bytes("image", (example.image,)))
-    entries += (_bytes("key", (example.key.encode(),)),
-                _bytes("tags", [t.encode() for t in example.tags]),
-                _int64s("tokens", example.tokens),
-                _int64("width", example.width))
-    return b"\x0a" + _sized(b"".join(entries))
+        parts += _bytes("image", example.image)
+    parts += (*_bytes("key", example.key.encode()), *_texts("tags", example.tags), _int64s("tokens", example.tokens),
+              _int64("width", example.width))
+    return b"".join((_field_1(sum(map(len, parts))), *parts))
 
 
 _TFDS = "tensorflow_datasets.core.features."

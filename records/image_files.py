@@ -9,7 +9,6 @@ import functools
 import os
 
 import google_crc32c
-from etils import epath
 
 from flags.errors import UserError
 
@@ -31,6 +30,8 @@ def read_image(images_dir: str, name: str) -> bytes:
         raise BadImage(f"image name leads outside --images: {name!r}")
     try:
         if "://" in images_dir:
+            from etils import epath  # 50 ms for every worker, and few have their photos elsewhere
+
             return (epath.Path(images_dir) / name).read_bytes()
         return _read_inside(images_dir, name)
     except (FileNotFoundError, NotADirectoryError):

@@ -35,8 +35,6 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 
-Image.init()  # registers every format; the first Image.open alone would look for the most common only
-
 
 class PixelHash(enum.Enum):
     """A hash of an image's size and RGB pixels, from the cheapest to the surest.
@@ -156,6 +154,7 @@ def _check_jpeg(data: bytes, frame: jpeg.Frame, hashed: PixelHash) -> CheckedIma
 
 
 def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
+    Image.init()  # registers every format, once; the first Image.open alone would look for the most common only
     image = Image.open(io.BytesIO(data), formats=_FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS:

@@ -10,30 +10,26 @@ It is filled in steps. A restarted run finds the table read and the photos check
     index.examples(split)              examples in the order of a seeded hash of their keys
 """
 
+import functools
 import hashlib
 import itertools
+import operator
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from records import rejected
-from records.index_tables import ALIKE, SCHEMA, ImageResult, ImageTask, LookAlike, Planned
+from records.index_tables import ALIKE, BY_EXAMPLE, IN_ORDER, SCHEMA, ImageResult, ImageTask, LookAlike
+from records.pictures import PictureRow, held_out_first, resolve_picture
+from records.planned import OF_EXAMPLES, Planned, planned
 from records.sources import BadRow, Row
 from records.splits import Splitter
 
 # A version of this program with other tables leaves this one's file alone.
 FILE = f"index-{hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]}.sqlite"
 
-
-def position(key: str, seed: int) -> bytes:
-    """Where an example stands among all of its split: examples are ordered by this hash."""
-    return hashlib.sha256(f"order/{seed}/{key}".encode()).digest()
-
-
-def held_out_first(split: str) -> tuple[int, str]:
-    """Sort key of splits: a picture that is in several is kept in the first, so that train never sees it."""
-    return {"test": 0, "validation": 1, "train": 3}.get(split, 2), split
+_BATCH = 500  # rows that are stored, or pictures that are resolved, by one statement
+_FIRST_TWO = operator.itemgetter(slice(2))
 
 
 class Index:
@@ -44,6 +40,7 @@ class Index:
     """
 
     def __init__(self, path: str, inputs: str):
+        self.path = path
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -70,18 +67,17 @@ class Index:
         """Stores every row, in order. Nothing is read from `rows` when an earlier run stored them all."""
         if self._fact("rows"):
             return
-        db = self._db
+        db, numbered = self._db, enumerate(rows)
         db.execute("BEGIN")
-        last_key, last_id = None, 0
-        for seq, row in enumerate(rows):
-            if isinstance(row, BadRow):
-                db.execute("INSERT INTO bad_rows VALUES (?, ?, ?, ?)", (seq, row.image, row.where, row.reason))
-                continue
-            if row.image != last_key:
-                db.execute("INSERT OR IGNORE INTO images (key) VALUES (?)", (row.image,))
-                last_key, last_id = row.image, self._one("SELECT id FROM images WHERE key = ?", (row.image,))
-            db.execute("INSERT INTO rows (seq, image, caption, place, split) VALUES (?, ?, ?, ?, ?)",
-                       (seq, last_id, row.caption, row.where, row.split))
+        while batch := list(itertools.islice(numbered, _BATCH)):
+            good = [(seq, row) for seq, row in batch if isinstance(row, Row)]
+            db.executemany("INSERT INTO bad_rows VALUES (?, ?, ?, ?)",
+                           [(seq, row.image, row.where, row.reason) for seq, row in batch if isinstance(row, BadRow)])
+            db.executemany("INSERT OR IGNORE INTO images (key) VALUES (?)",
+                           [(key,) for key in dict.fromkeys(row.image for _, row in good)])
+            db.executemany("INSERT INTO rows (image, seq, caption, place, split) "
+                           "SELECT id, ?, ?, ?, ? FROM images WHERE key = ?",
+                           [(seq, row.caption, row.where, row.split, row.image) for seq, row in good])
         db.execute("INSERT INTO facts VALUES ('rows', 'complete')")
         db.execute("COMMIT")
 
@@ -104,11 +100,12 @@ class Index:
     def unchecked(self, chunk: int) -> Iterator[list[ImageTask]]:
         """Images that were not checked yet, `chunk` at a time, in order."""
         last = 0
-        while images := self._db.execute("SELECT id, key FROM images WHERE NOT checked AND id > ? ORDER BY id LIMIT ?",
-                                         (last, chunk)).fetchall():
-            yield [ImageTask(image, key, tuple(self._db.execute(
-                "SELECT seq, caption FROM rows WHERE image = ? ORDER BY seq", (image,)))) for image, key in images]
-            last = images[-1][0]
+        while found := self._db.execute(
+                "SELECT id, key, seq, caption FROM (SELECT id, key FROM images WHERE NOT checked AND id > ? "
+                "ORDER BY id LIMIT ?) JOIN rows ON rows.image = id ORDER BY id, seq", (last, chunk)).fetchall():
+            yield [ImageTask(image, key, tuple((seq, caption) for _, _, seq, caption in group))
+                   for (image, key), group in itertools.groupby(found, key=_FIRST_TWO)]
+            last = found[-1][0]
 
     def check(self, results: Sequence[ImageResult]) -> None:
         """Stores what was found, in one transaction."""
@@ -120,8 +117,9 @@ class Index:
               r.image) for r in results])
         self._db.executemany("UPDATE rows SET reason = ? WHERE image = ?",
                              [(r.reason, r.image) for r in results if r.reason is not None])
-        self._db.executemany("UPDATE rows SET words = ?, tags = ?, reason = ? WHERE seq = ?",
-                             [(words, tags, reason, seq) for r in results for seq, words, tags, reason in r.texts])
+        self._db.executemany("UPDATE rows SET words = ?, tags = ?, reason = ? WHERE image = ? AND seq = ?",
+                             [(words, tags, reason, r.image, seq)
+                              for r in results for seq, words, tags, reason in r.texts])
         self._db.execute("COMMIT")
 
     def look_alikes(self, wanted: str, chunk: int) -> Iterator[list[LookAlike]]:
@@ -132,10 +130,11 @@ class Index:
             size with an image that has no eighth_crc32c. "pixel_sha256": images whose pixel_crc32c others have too.
           chunk: how many to give at a time.
         """
-        last = 0
+        last, (index, alike) = 0, ALIKE[wanted]
+        self._db.execute(index)
         while found := self._db.execute(
                 f"SELECT id, key, file_crc32c FROM images WHERE id > ? AND checked AND reason IS NULL "
-                f"AND {wanted} IS NULL AND ({ALIKE[wanted]}) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
+                f"AND {wanted} IS NULL AND ({alike}) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
             yield [LookAlike(*row) for row in found]
             last = found[-1][0]
 
@@ -159,39 +158,33 @@ class Index:
         """
         db = self._db
         db.execute("BEGIN")
-        db.execute("UPDATE rows SET example = NULL, left_out = NULL WHERE example IS NOT NULL OR left_out IS NOT NULL")
-        db.execute("UPDATE images SET split = NULL WHERE split IS NOT NULL")
-        cursor = db.execute("SELECT coalesce(pixel_crc32c, id) AS picture, pixel_sha256, id, key FROM images "
-                            "WHERE reason IS NULL ORDER BY picture, pixel_sha256, id")
-        for _, group in itertools.groupby(cursor, key=lambda row: row[:2]):
-            self._resolve_picture([(image, key) for _, _, image, key in group], splitter, seed)
+        db.execute("DROP INDEX IF EXISTS images_in_order")
+        db.execute("DROP INDEX IF EXISTS images_by_example")
+        db.execute("UPDATE rows SET left_out = NULL WHERE left_out IS NOT NULL")
+        db.execute("UPDATE images SET example = NULL, split = NULL WHERE example IS NOT NULL")
+        # The captions of an image mostly follow one another.
+        split_of = functools.lru_cache(16)(lambda key, row_split: splitter.split_of(key, row_split, seed))
+        pictures = self._pictures()
+        while batch := list(itertools.islice(pictures, _BATCH)):
+            resolved = [resolve_picture(rows, split_of, seed) for rows in batch]
+            db.executemany("UPDATE rows SET left_out = ? WHERE image = ? AND seq = ?",
+                           [row for picture in resolved for row in picture.left_out])
+            db.executemany("UPDATE images SET example = ?, split = ?, position = ? WHERE id = ?",
+                           [image for picture in resolved for image in picture.images])
+        db.execute(IN_ORDER)
+        db.execute(BY_EXAMPLE)
         db.execute("COMMIT")
 
-    def _resolve_picture(self, members: Sequence[tuple[int, str]], splitter: Splitter, seed: int) -> None:
-        db = self._db
-        captions: list[tuple[int, str, str]] = []  # seq, caption, place
-        named: list[tuple[tuple[int, str], int, str]] = []  # split's rank, image, key
-        for image, key in members:
-            rows = db.execute(
-                "SELECT seq, caption, place, split FROM rows WHERE image = ? AND reason IS NULL", (image,)).fetchall()
-            for seq, caption, place, row_split in rows:
-                split = splitter.split_of(key, row_split, seed)
-                if split is None:
-                    db.execute("UPDATE rows SET left_out = ? WHERE seq = ?", (rejected.NO_SPLIT, seq))
-                    continue
-                captions.append((seq, caption, place))
-                named.append((held_out_first(split), image, key))
-        if not captions:
-            return
-        (_, split), example, key = min(named)  # most held out, then first in the table
-        db.execute("UPDATE images SET split = ?, position = ? WHERE id = ?", (split, position(key, seed), example))
-        seen: dict[str, str] = {}
-        for seq, caption, place in sorted(captions):
-            if caption in seen:
-                db.execute("UPDATE rows SET left_out = ? WHERE seq = ?", (f"{rejected.REPEATED}: {seen[caption]}", seq))
-            else:
-                seen[caption] = place
-                db.execute("UPDATE rows SET example = ? WHERE seq = ?", (example, seq))
+    def _pictures(self) -> Iterator[list[PictureRow]]:
+        """The usable rows of each picture, those of its images one image after the other."""
+        usable = ("SELECT images.id, key, seq, caption, place, rows.split, pixel_crc32c, pixel_sha256 "
+                  "FROM images JOIN rows ON rows.image = images.id WHERE images.reason IS NULL AND rows.reason IS NULL")
+        for which, order, picture in (("pixel_crc32c IS NULL", "images.id", operator.itemgetter(0)),
+                                      ("pixel_crc32c IS NOT NULL", "pixel_crc32c, pixel_sha256, images.id",
+                                       operator.attrgetter("pixel_crc32c", "pixel_sha256"))):
+            rows = map(PictureRow._make, self._db.execute(f"{usable} AND {which} ORDER BY {order}, seq"))
+            for _, group in itertools.groupby(rows, key=picture):
+                yield list(group)
 
     def split_counts(self) -> dict[str, tuple[int, int]]:
         """Examples and bytes of stored images of every split, the training split first."""
@@ -204,21 +197,20 @@ class Index:
         """Occurrences of words and of tags in the captions of a split."""
         words: Counter[str] = Counter()
         tags: Counter[str] = Counter()
-        for found, tagged in self._db.execute(
-                "SELECT words, tags FROM rows JOIN images ON images.id = rows.example WHERE images.split = ?",
-                (split,)):
-            words.update(found.split())
-            tags.update(tagged.split())
+        rows = self._db.execute(f"SELECT words, tags {OF_EXAMPLES}", (split,))
+        while batch := rows.fetchmany(_BATCH):
+            words.update(" ".join([found for found, _ in batch]).split())
+            tags.update(" ".join([tagged for _, tagged in batch]).split())
         return words, tags
 
     def examples(self, split: str) -> Iterator[Planned]:
         """The examples of a split in the order of `position`."""
-        for image, key, height, width, sha256, reencode, size in self._db.execute(
-                "SELECT id, key, height, width, file_crc32c, reencode, stored_bytes FROM images WHERE split = ? "
-                "ORDER BY position", (split,)):
-            captions = tuple(self._db.execute(
-                "SELECT caption, words, tags FROM rows WHERE example = ? ORDER BY seq", (image,)))
-            yield Planned(key, height, width, sha256, bool(reencode), size, captions)
+        return planned(self._db, split)
+
+    def position(self, split: str, number: int) -> bytes:
+        """That of a split's example, by its number from 0."""
+        return self._one("SELECT position FROM images WHERE split = ? ORDER BY position LIMIT 1 OFFSET ?",
+                         (split, number))
 
     def rejected(self) -> Iterator[tuple[str, str, str]]:
         """(image, row, reason) of every row that is in no example, in input order."""
@@ -226,14 +218,11 @@ class Index:
             "SELECT image, place, reason FROM ("
             "SELECT seq, image, place, reason FROM bad_rows UNION ALL "
             "SELECT rows.seq, images.key, rows.place, coalesce(rows.reason, rows.left_out) AS reason "
-            "FROM rows JOIN images ON images.id = rows.image WHERE rows.example IS NULL) ORDER BY seq")
+            "FROM rows JOIN images ON images.id = rows.image "
+            "WHERE rows.reason IS NOT NULL OR rows.left_out IS NOT NULL) ORDER BY seq")
 
     def duplicates(self) -> Iterator[tuple[str, str, str]]:
         """(image, kept as, split) of every image whose captions went to the example of another."""
         yield from self._db.execute(
-            "SELECT other.key, kept.key, kept.split FROM images kept JOIN images other "
-            "ON other.pixel_crc32c = kept.pixel_crc32c AND other.pixel_sha256 = kept.pixel_sha256 "
-            "AND other.id != kept.id "
-            "WHERE kept.split IS NOT NULL AND other.reason IS NULL AND EXISTS "
-            "(SELECT 1 FROM rows WHERE rows.image = other.id AND (rows.example IS NOT NULL OR rows.left_out LIKE ?)) "
-            "ORDER BY other.id", (rejected.REPEATED + "%",))
+            "SELECT other.key, kept.key, kept.split FROM images other JOIN images kept ON kept.id = other.example "
+            "WHERE other.example != other.id ORDER BY other.id")

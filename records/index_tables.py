@@ -1,18 +1,21 @@
-"""The tables of `records.index`, and what it takes and gives."""
+"""The tables of `records.index`, and what it takes and gives.
 
-import dataclasses
+What travels between processes is a NamedTuple: a frozen dataclass with slots takes ten times as long to pickle.
+"""
+
+from typing import NamedTuple
 
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE bad_rows (seq INTEGER PRIMARY KEY, image TEXT, place TEXT, reason TEXT);
 CREATE TABLE rows (
-  seq INTEGER PRIMARY KEY,      -- position in the caption table
   image INTEGER NOT NULL,
+  seq INTEGER NOT NULL,         -- position in the caption table
   caption TEXT, place TEXT, split TEXT,
   words TEXT, tags TEXT,        -- joined by spaces
   reason TEXT,                  -- why it cannot be used, found by looking at it alone
-  example INTEGER,              -- the image whose example holds this caption
-  left_out TEXT);               -- why it has none, found by looking at all rows
+  left_out TEXT,                -- why it is in no example all the same, found by looking at all rows
+  PRIMARY KEY (image, seq)) WITHOUT ROWID;
 CREATE TABLE images (
   id INTEGER PRIMARY KEY,       -- in order of first appearance
   key TEXT UNIQUE NOT NULL,
@@ -21,27 +24,30 @@ CREATE TABLE images (
   eighth_crc32c BLOB,           -- of JPEG files; equal for one picture, and by chance for others
   pixel_crc32c BLOB,            -- of others, and of JPEG files that may be the same picture as another image
   pixel_sha256 BLOB,            -- of images whose pixel_crc32c others have too
+  example INTEGER,              -- the image that stands for its picture, itself mostly; NULL: no caption is used
   split TEXT,                   -- set on the image that stands for its picture
   position BLOB);               -- seeded hash of the key
-CREATE INDEX rows_of_image ON rows (image);
-CREATE INDEX rows_of_example ON rows (example, seq);
-CREATE INDEX images_by_eighth ON images (height, width, eighth_crc32c);
-CREATE INDEX images_by_pixels ON images (pixel_crc32c, pixel_sha256, id);
-CREATE INDEX images_in_order ON images (split, position);
 """
 
-# What an image and another have in common when hashes have to be computed, for Index.look_alikes.
+# Made when they are first needed, by one sort: kept up to date photo by photo they take several times as long.
+BY_EIGHTH = "CREATE INDEX IF NOT EXISTS images_by_eighth ON images (height, width, eighth_crc32c)"
+BY_PIXELS = ("CREATE INDEX IF NOT EXISTS images_by_pixels ON images (pixel_crc32c, pixel_sha256, id) "
+             "WHERE pixel_crc32c IS NOT NULL")
+IN_ORDER = "CREATE INDEX images_in_order ON images (split, position) WHERE split IS NOT NULL"
+BY_EXAMPLE = "CREATE INDEX images_by_example ON images (example)"
+
+# For Index.look_alikes: the index that the search needs, and what an image has in common with another when hashes
+# have to be computed.
 _OTHER = "EXISTS (SELECT 1 FROM images other WHERE other.id != images.id AND other.reason IS NULL AND "
 _SAME_SIZE = "other.height = images.height AND other.width = images.width AND "
 ALIKE = {
-    "pixel_crc32c": f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c = images.eighth_crc32c) OR "
-                    f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c IS NULL)",
-    "pixel_sha256": f"{_OTHER}other.pixel_crc32c = images.pixel_crc32c)",
+    "pixel_crc32c": (BY_EIGHTH, f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c = images.eighth_crc32c) OR "
+                    f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c IS NULL)"),
+    "pixel_sha256": (BY_PIXELS, f"{_OTHER}other.pixel_crc32c = images.pixel_crc32c)"),
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ImageTask:
+class ImageTask(NamedTuple):
     """One photo to check, with its captions: (row number, caption) pairs."""
 
     image: int
@@ -49,8 +55,7 @@ class ImageTask:
     captions: tuple[tuple[int, str], ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ImageResult:
+class ImageResult(NamedTuple):
     """What a photo turned out to be.
 
     Attributes:
@@ -71,29 +76,9 @@ class ImageResult:
     texts: tuple[tuple[int, str, str, str | None], ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LookAlike:
+class LookAlike(NamedTuple):
     """One photo whose pixels may be those of another; file_crc32c is its file's checksum when it was checked."""
 
     image: int
     key: str
     file_crc32c: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Planned:
-    """One example before its image is read again.
-
-    Attributes:
-      file_crc32c: checksum of the image file when it was checked.
-      reencode: whether the pixels are stored as PNG rather than the file's own bytes.
-      captions: (caption, words, tags) each; words and tags joined by spaces.
-    """
-
-    key: str
-    height: int
-    width: int
-    file_crc32c: int
-    reencode: bool
-    stored_bytes: int
-    captions: tuple[tuple[str, str, str], ...]

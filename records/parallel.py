@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -55,9 +55,9 @@ class Workers:
         with Workers() as workers:
             for result in workers.map(function, tasks, 4): ...
 
-    They are started by the first map and kept for the next: importing what they need takes longer than checking a
-    thousand photos. They are started afresh (spawn), never forked: the parent may have TensorFlow's threads. When the
-    parent is killed, raises, or leaves the `with` block, they end at once.
+    They are started by the first map, or by `start`, and kept for the next: importing what they need takes as long as
+    checking a thousand photos. They are started afresh (spawn), never forked: the parent may have TensorFlow's
+    threads. When the parent is killed, raises, or leaves the `with` block, they end at once.
 
     Attributes:
       running: processes there are, or will be as soon as there is work for them.
@@ -89,6 +89,23 @@ class Workers:
                                          initargs=(self._workers_end,))
         self.running = count
         return self._pool
+
+    def start(self, count: int, load: Callable[[], object]) -> None:
+        """Starts `count` processes for the maps to come, which call `load` while this one goes on; 0: does nothing."""
+        if count > 0:
+            self._start(count)
+            self.prepare(load)
+
+    def prepare(self, load: Callable[[], object]) -> None:
+        """Has the processes that there are call `load`, a function of a module's top level, while this one goes on.
+
+        What a map needs is then imported when it comes, in most of them: which process takes a call is not told.
+        """
+        try:
+            for _ in range(self.running):  # the pool starts a process for a task that finds none idle
+                cast(ProcessPoolExecutor, self._pool).submit(load)
+        except BrokenProcessPool:  # one was killed while it waited: a map starts others
+            self.close()
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Iterator[Result]:
         """Yields function(task) for every task, in order.

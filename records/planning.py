@@ -5,6 +5,7 @@ else, whichever process or machine writes the shard.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import os
@@ -16,23 +17,24 @@ from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
 from records import index as index_file
-from records import manifest as manifests
-from records import rejected, shards
-from records.checking import check_images
+from records import rejected
+from records.checking import check_images, start_meanwhile
 from records.files import write_atomic
 from records.index import Index
 from records.manifest import BackboneInfo, Rejected
 from records.output import AtomicOutput
 from records.parallel import Workers
+from records.plans import PlansJob, loaded, write_plans
 from records.resume import State, index_inputs
 from records.sources import open_source
 from records.splits import Splitter, listed_names
-from records.vocabulary import END, Vocabulary
+from records.vocabulary import Vocabulary
 
 DUPLICATES = "duplicates.jsonl"
 _SHARD_BYTES = 150e6
 _MOST_SHARDS = 99_999  # five digits number them
 _TEXT_BYTES = 500  # of an example's captions, about
+_JOBS_PER_WORKER = 4  # few, as each has the vocabulary sent; enough for all to end together
 _PLAN = "plan.json"
 
 
@@ -82,17 +84,17 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
     """
     index = Index(os.path.join(state.local, index_file.FILE), index_inputs(settings, images_dir))
     try:
-        index.ingest(open_source(config.captions, config.captions_format, images_dir))
+        table = open_source(config.captions, config.captions_format, images_dir)
+        index.ingest(start_meanwhile(table, workers, config.workers))
         index.forget_bad()
         check_images(index, images_dir, config.max_words_per_caption, workers, config.workers)
+        workers.prepare(loaded)
         index.resolve(splitter, config.seed)
         rows, left_out = _write_rejected(index, config, records_dir, state)
         vocabulary = _vocabulary(index, config)
         counts = index.split_counts()
         number = _shards_per_split(config, counts, info)
-        plans = {split: _write_plans(index, vocabulary, config.target, records_dir,
-                                     f"{settings['name']}-{split}.tfrecord", split, counts[split][0], number[split])
-                 for split in counts}
+        plans = _write_plans(index, vocabulary, config.target, records_dir, settings["name"], number, workers)
         vocabulary.save(records_dir)
         plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, vocabulary.size,
                     _write_duplicates(index, records_dir, state), rows, left_out)
@@ -159,19 +161,20 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
     return {split: given.get(split) or min(max(1, round(size[split] / _SHARD_BYTES)), _MOST_SHARDS) for split in counts}
 
 
-def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir: str, prefix: str, split: str,
-                 examples: int, number: int) -> dict[str, str]:
-    """Cuts a split's examples, in their order, into `number` plans as even as can be; their hashes by shard name."""
-    planned = index.examples(split)
-    result = {}
-    for shard in range(number):
-        file = f"{prefix}-{shard:05d}-of-{number:05d}"
-        count = (shard + 1) * examples // number - shard * examples // number
-        path = shards.plan_path(records_dir, file)
-        with AtomicOutput(path, os.path.join(records_dir, manifests.STATE_DIR)) as out:
-            for example in itertools.islice(planned, count):
-                targets = (found if target == "captions" else tagged for _, found, tagged in example.captions)
-                tokens = [[*vocabulary.ids(text.split()), END] for text in targets]
-                out.write(shards.plan_line(example, tokens).encode())
-        result[file] = out.sha256()
+def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir: str, name: str,
+                 number: Mapping[str, int], workers: Workers) -> dict[str, dict[str, str]]:
+    """Cuts each split's examples, in their order, into plans as even as can be; their hashes by split and shard."""
+    jobs = []
+    for split, (examples, _) in index.split_counts().items():
+        bounds = [shard * examples // number[split] for shard in range(number[split] + 1)]
+        sizes = [end - start for start, end in itertools.pairwise(bounds)]
+        files = [f"{name}-{split}.tfrecord-{shard:05d}-of-{number[split]:05d}" for shard in range(number[split])]
+        at_once = -(-len(files) // (_JOBS_PER_WORKER * max(workers.running, 1)))
+        jobs += [PlansJob(index.path, records_dir, split, target, files[some:some + at_once],
+                          index.position(split, bounds[some]), sizes[some:some + at_once])
+                 for some in range(0, len(files), at_once)]
+    result: dict[str, dict[str, str]] = {split: {} for split in number}
+    write = functools.partial(write_plans, vocabulary=vocabulary)
+    for job, hashes in zip(jobs, workers.map(write, jobs, workers.running), strict=True):
+        result[job.split] |= hashes
     return result

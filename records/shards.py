@@ -21,7 +21,6 @@ from records.example import Example, encode
 from records.files import write_atomic
 from records.image_files import read_unchanged
 from records.images import check_image
-from records.index_tables import Planned
 from records.manifest import STATE_DIR, ShardInfo
 from records.output import AtomicOutput
 from records.start_up import tensorflow_starts
@@ -95,16 +94,6 @@ class Receipt:
 def plan_path(records_dir: str, file: str) -> epath.Path:
     """Where the plan of a shard is."""
     return epath.Path(records_dir) / STATE_DIR / "plans" / f"{file}.jsonl"
-
-
-def plan_line(example: Planned, tokens: list[list[int]]) -> str:
-    """One line of a plan; `tokens` has one list per caption, each ending with 1."""
-    return json.dumps({
-        "key": example.key, "height": example.height, "width": example.width,
-        "file_crc32c": example.file_crc32c, "reencode": example.reencode,
-        "captions": [caption for caption, _, _ in example.captions],
-        "tags": [tags for _, _, tags in example.captions], "tokens": tokens,
-    }, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def finished(job: ShardJob) -> Receipt | None:

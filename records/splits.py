@@ -8,7 +8,9 @@ By fractions an image's split depends on its name and the seed alone, so adding 
 
 import dataclasses
 import errno
+import functools
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 
 from etils import epath
@@ -62,21 +64,20 @@ class Splitter:
             return self.listed.get(key)
         if self.fractions is None and row_split is not None:
             return row_split
-        return _by_fraction(key, self.fractions or DEFAULT_FRACTIONS, seed)
+        digest = hashlib.blake2b(f"split/{seed}/{key}".encode(), digest_size=8).digest()
+        point = int.from_bytes(digest, "big") / _RANGE
+        for name, bound in self._bounds:
+            if point < bound:
+                return name
+        return self._bounds[-1][0]  # the fractions sum to 1 up to rounding
 
-
-def _by_fraction(key: str, fractions: Mapping[str, float], seed: int) -> str:
-    digest = hashlib.blake2b(f"split/{seed}/{key}".encode(), digest_size=8).digest()
-    point = int.from_bytes(digest, "big") / _RANGE
-    # In one order whatever order they were written in, so that equal flags mean equal splits.
-    ordered = sorted((name for name in fractions if fractions[name] > 0),
-                     key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
-    bound = 0.0
-    for name in ordered:
-        bound += fractions[name]
-        if point < bound:
-            return name
-    return ordered[-1]  # the fractions sum to 1 up to rounding
+    @functools.cached_property
+    def _bounds(self) -> list[tuple[str, float]]:
+        """Each split with the end of its part of 0..1."""
+        fractions = {name: share for name, share in (self.fractions or DEFAULT_FRACTIONS).items() if share > 0}
+        # In one order whatever order they were written in, so that equal flags mean equal splits.
+        ordered = sorted(fractions, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+        return list(zip(ordered, itertools.accumulate(fractions[name] for name in ordered), strict=True))
 
 
 def _flag_split(name: str, flag: str) -> str:

@@ -92,14 +92,16 @@ def open_source(captions: str, captions_format: str, images: str,
 
 def _rows(captions: str, captions_format: str, images: str) -> Iterator[Row | BadRow]:
     rows = FORMATS[captions_format].read(Table(captions, images))
-    named, found = "", ""  # the last name without a suffix, and the file it stands for
+    named, found = "", ""  # the last name, and the file it stands for
     empty = True
     for row in rows:
         empty = False
-        if isinstance(row, Row) and not os.path.splitext(row.image)[1]:
+        if isinstance(row, Row):
             if row.image != named:
-                named, found = row.image, _with_suffix(images, row.image)
-            row = dataclasses.replace(row, image=found)
+                named = row.image
+                found = named if os.path.splitext(named)[1] else _with_suffix(images, named)
+            if found != named:
+                row = dataclasses.replace(row, image=found)
         yield row
     if empty:
         raise UserError(f"--captions: {captions} has no captions (read as {captions_format}); "

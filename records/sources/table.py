@@ -39,7 +39,7 @@ class Table:
     path: str
     images: str
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """The file's base name, for `where`."""
         return os.path.basename(self.path.rstrip("/"))

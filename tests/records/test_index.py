@@ -1,10 +1,14 @@
 """The index: rows, pictures and splits, without any image file."""
 
+import contextlib
+import sqlite3
+
 import pytest
 
 from records import rejected
 from records.index import Index
 from records.index_tables import ImageResult
+from records.planned import planned
 from records.sources import BadRow, Row
 from records.splits import Splitter
 
@@ -53,6 +57,36 @@ def test_a_picture_under_three_names_goes_to_the_most_held_out_split(tmp_path, s
     assert found(index) == {split: [(name, ["a says", "b says", "c says"])]}
     assert list(index.duplicates()) == [(other, name, split) for other in "abc" if other != name]
     assert list(index.rejected()) == []
+
+
+def test_captions_of_a_picture_under_two_names_keep_the_order_of_the_table(tmp_path):
+    rows = [Row("a", "one", "t:1"), Row("b", "two", "t:2"), Row("a", "three", "t:3"), Row("b", "one", "t:4"),
+            Row("c", "other", "t:5"), Row("b", "four", "t:6"), Row("a", "two", "t:7")]
+    index = resolved(tmp_path, rows, dict.fromkeys("ab", b"same"), Splitter(listed=dict.fromkeys("abc", "train")))
+    assert found(index) == {"train": [("a", ["one", "two", "three", "four"]), ("c", ["other"])]}
+    assert list(index.rejected()) == [("b", "t:4", f"{rejected.REPEATED}: t:1"),
+                                      ("a", "t:7", f"{rejected.REPEATED}: t:2")]
+
+
+def test_examples_can_be_read_from_any_position_on(tmp_path):
+    rows = [Row(f"{number}", "says", f"t:{number}", "train") for number in range(20)]
+    index = resolved(tmp_path, rows, {}, Splitter())
+    everything = list(index.examples("train"))
+    with contextlib.closing(sqlite3.connect(index.path)) as db:
+        for number in range(20):
+            assert list(planned(db, "train", index.position("train", number))) == everything[number:]
+
+
+def test_more_rows_than_are_stored_or_resolved_at_once(tmp_path):
+    rows = [Row(f"{number % 700}", f"says {number}", f"t:{number}", "train") for number in range(1400)]
+    rows += [Row(f"{number}", "says 5", f"u:{number}", "train") for number in range(0, 700, 7)]
+    index = resolved(tmp_path, rows, {}, Splitter())
+    expected = {f"{number}": [f"says {number}", f"says {number + 700}"] + ["says 5"] * (number % 7 == 0)
+                for number in range(700)}
+    assert found(index) == {"train": sorted(expected.items())}
+    assert index.row_count() == 1500 and index.image_counts() == (700, 700)
+    words, tags = index.count_words("train")
+    assert words["says"] == 1500 and words["5"] == 101 and tags["says"] == 1500
 
 
 def test_photos_whose_checksums_agree_by_chance_are_told_apart(tmp_path):

@@ -76,6 +76,29 @@ def test_workers_stay_for_the_next_map_and_are_replaced_when_one_died():
             os.kill(process, 0)
 
 
+def test_workers_that_were_started_before_serve_the_map():
+    with Workers() as workers:
+        workers.start(2, os.getpid)
+        assert workers.running == 2
+        pool = workers._pool
+        assert list(workers.map(refuse_five, range(4), 2)) == list(range(4)) and workers._pool is pool
+        workers.start(0, os.getpid)
+        assert workers._pool is pool
+
+
+def test_workers_that_were_killed_while_they_waited_are_replaced():
+    with Workers() as workers:
+        workers.start(2, os.getpid)
+        first = {process for _, process in workers.map(slow_when_even, range(20), 2)}
+        for process in first:
+            os.kill(process, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while workers.running and time.monotonic() < deadline:
+            workers.prepare(os.getpid)
+        assert workers.running == 0
+        assert not first & {process for _, process in workers.map(slow_when_even, range(20), 2)}
+
+
 def test_a_map_of_nothing_starts_nothing():
     with Workers() as workers:
         assert list(workers.map(slow_when_even, [], 2)) == [] and workers.running == 0

@@ -1,10 +1,13 @@
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
 from records.text import tags, words
+
+DEMO_CAPTIONS = pathlib.Path(__file__).parents[2] / "tagger" / "demo_data" / "captions.token.txt"
 
 
 @pytest.mark.parametrize(("caption", "expected"), [
@@ -37,6 +40,19 @@ def test_tags_are_nouns_verbs_and_adjectives_in_caption_order_each_once():
     assert tags("") == tags("...") == []
 
 
+def test_tags_of_single_words_are_those_that_the_tagger_gives_whole_captions():
+    """That TextBlob's tagger looks at no word's neighbours is what makes asking it once per word right."""
+    from textblob.en.taggers import PatternTagger
+
+    captions = [line.split("\t")[1] for line in DEMO_CAPTIONS.read_text().splitlines()]
+    captions += ["have to be run", "the run of the dogs", "Σκύλος ΟΔΟΣ İstanbul 3 4-year-old 2nd www x-ing"]
+    assert len(captions) > 50
+    for caption in captions:
+        tagged = PatternTagger().tag(" ".join(words(caption)), tokenize=False)
+        assert tags(caption) == list(dict.fromkeys(
+            word for word, kind in tagged if kind.startswith(("NN", "VB", "JJ"))))
+
+
 def test_every_tag_is_a_word_of_the_caption():
     for caption in ("A dog's well-worn ball, isn't it?", "Man/woman riding bike & smiling", "The Café\u2019s OLD sign",
                     "slash/NN/tagged words_here", "&slash; 3/4 cup", "日本語 dog", "a" * 2000):
@@ -56,3 +72,10 @@ def test_tagger_needs_no_download(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['dogs', 'run']"
     assert not list(tmp_path.iterdir())
+
+
+def test_tagger_does_not_import_nltk():
+    """It takes longer than to check a thousand photos, in every process of make_records."""
+    code = "import sys; from records.text import tags; tags('a dog'); print('nltk' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
