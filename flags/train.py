@@ -38,8 +38,8 @@ class Train:
     warmup_steps: int = flag(0, "Updates over which the learning rate rises from 0; steadies large batches.")
     dropout: float = flag(0.5, "Share of units dropped after the LSTM and before the softmax, in steps of 1/256; "
                                "less for large sets, 0 to look for errors.")
-    feature_dropout: float = flag(0.0, "Share of the image feature's numbers dropped: against learning the train "
-                                       "photos by heart where they are few.")
+    feature_dropout: float = flag(0.0, "Share of the image feature's numbers dropped, in the self-critical phase too: "
+                                       "against learning the train photos by heart where they are few.")
     embedding_dropout: float = flag(0.0, "Share of each word embedding's numbers dropped, likewise for the captions.")
     label_smoothing: float = flag(0.0, "Share of each target's probability spread evenly over the vocabulary, against "
                                        "overconfidence. The reported loss then includes it for train, not for "

@@ -57,8 +57,9 @@ class SelfCritical:
         `batch` holds `references` int32 [B, R, T'] beside the usual.
         """
         images = tf.shape(batch["targets"])[0]
-        # Without dropout: the samples' probabilities are those of the model that is used later.
-        image = tf.repeat(model.image(batch["feature"]), self.samples, axis=0)
+        # Without dropout, so that the samples' probabilities are those of the model that is used later; but for that of
+        # the features, without which the rewards of the train photos would be learnt by heart.
+        image = tf.repeat(model.image(batch["feature"], dropout_seed, first_row), self.samples, axis=0)
         uniform = _uniform(dropout_seed, first_row, images, self.samples, self.max_length)
         sampled = sample_captions(model, image, uniform)
         rewards = self.reward(tf.reshape(sampled, [images, self.samples, self.max_length]), batch["references"])

@@ -100,6 +100,12 @@ def test_a_student_of_teachers_alone_becomes_their_mean(recurrence):
         assert all(np.array_equal(one.numpy(), other) for one, other in zip(teacher.weights, weights, strict=True))
 
 
+def test_both_recurrences_drop_the_same():
+    losses = [float(CrossEntropy()(model(recurrence=recurrence, feature_dropout=0.5, embedding_dropout=0.5), batch(),
+                                   tf.constant([3, 7]), 0)) for recurrence in ("packed", "loop")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 @pytest.mark.parametrize("recurrence", ["packed", "loop"])
 def test_input_dropout_is_a_function_of_the_seed_and_the_place_in_the_batch(recurrence):
     network = model(dropout=0.0, feature_dropout=0.5, embedding_dropout=0.5, recurrence=recurrence)

@@ -79,8 +79,9 @@ def test_value_and_gradient_are_those_of_the_policy_gradient(recurrence):
     np.testing.assert_allclose(found, tape.gradient(expected, network.output_dense.kernel.value), atol=1e-5)
 
 
-def test_samples_depend_on_the_seed_and_the_place_in_the_batch_only():
-    network, rows, seen = model(), batch(4), []
+@pytest.mark.parametrize("feature_dropout", [0.0, 0.5])
+def test_samples_depend_on_the_seed_and_the_place_in_the_batch_only(feature_dropout):
+    network, rows, seen = model(feature_dropout=feature_dropout), batch(4), []
 
     def reward(sampled, references):
         seen.append(sampled.numpy())
@@ -93,6 +94,18 @@ def test_samples_depend_on_the_seed_and_the_place_in_the_batch_only():
     whole, first, second, other = seen
     assert np.array_equal(whole, np.concatenate([first, second]))
     assert not np.array_equal(whole, other)
+
+
+def test_samples_are_of_features_that_are_dropped_as_in_the_first_phase():
+    rows, seen = batch(64), []
+
+    def reward(sampled, references):
+        seen.append(sampled.numpy())
+        return fours(sampled, references)
+
+    for feature_dropout in (0.0, 0.5):
+        objective(reward)(model(feature_dropout=feature_dropout), rows, tf.constant([1, 2]), 0)
+    assert not np.array_equal(*seen)
 
 
 def test_the_reward_rises():
