@@ -7,6 +7,7 @@
     extractor          the whole way from JPEG bytes to float16 features
     make_records       the whole job: check every photo, plan, features, shards on disk; its weights loaded before
     bfloat16           the bare backbone with --backbone_precision=bfloat16, where this machine has arithmetic for it
+    make_records bfloat16   likewise
 
 Runs alternate; medians. CPU time per image is shown too: it hardly moves when other programs run beside this one.
 Compare TF_ENABLE_ONEDNN_OPTS=1 and 0 in the environment; TensorFlow's own default depends on the CPU.
@@ -14,6 +15,7 @@ Compare TF_ENABLE_ONEDNN_OPTS=1 and 0 in the environment; TensorFlow's own defau
 
 import argparse
 import contextlib
+import functools
 import io
 import os
 import pathlib
@@ -97,12 +99,12 @@ def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
     def each(compute: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[], np.ndarray]:
         return lambda: np.concatenate([compute(batch).numpy() for batch in batches])
 
-    def records() -> np.ndarray:
+    def records(precision: str) -> np.ndarray:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             make_records.run(MakeRecords(
                 images=str(scratch / "images"), captions=str(scratch / "captions.csv"), overwrite=True, name="bench",
                 records_dir=str(scratch / "records"), backbone=spec.name, backbone_weights=weights,
-                split_fractions="train=1"))
+                backbone_precision=precision, split_fractions="train=1"))
         shards = tf.data.TFRecordDataset(sorted(map(str, (scratch / "records").glob("*.tfrecord-*"))))
         examples = [tf.train.Example.FromString(data).features.feature for data in shards.as_numpy_iterator()]
         by_key = {e["key"].bytes_list.value[0]: e["feature"].bytes_list.value[0] for e in examples}
@@ -114,10 +116,11 @@ def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
         "function": each(function),
         "bare backbone": each(bare),
         "extractor": lambda: np.stack([feature for feature in extractor.features(files) if feature is not None]),
-        "make_records": records,
+        "make_records": functools.partial(records, "float32"),
     }
     if slow_precision("bfloat16") is None:
         ways["bfloat16"] = each(load_backbone(spec.name, weights, "bfloat16").frozen(BATCH_SIZE))
+        ways["make_records bfloat16"] = functools.partial(records, "bfloat16")
     expected = ways["function"]()
     wall: dict[str, list[float]] = {name: [] for name in ways}
     cpu: dict[str, list[float]] = {name: [] for name in ways}

@@ -6,7 +6,7 @@
 Peers that the product does not need: pip install torch==2.13.0 webdataset tensorflow-datasets
 
 Every contender gives features, inputs and targets of the same captions, shuffled anew each epoch, in a process of its
-own that stays up and keeps freed memory, as training does (tagger.allocator). The first epoch warms caches and is
+own that stays up and keeps freed memory, as training does (records.allocator). The first epoch warms caches and is
 checked to hold every caption. Then epochs of the contenders alternate; the median counts. tf.data pipelines are
 iterated in a graph, the others, and one more row for this one, in a Python loop.
 """
@@ -51,7 +51,7 @@ def _consume_loop(dataset: Iterable) -> int:
 def _serve(name: str, folder: Path, batch_size: int, pipe: Connection) -> None:
     """In a process of its own: makes the contender and counts an epoch; then the seconds of each epoch asked for."""
     from benchmarks.pipeline_contenders import CONTENDERS
-    from tagger.allocator import keep_freed_memory
+    from records.allocator import keep_freed_memory
 
     keep_freed_memory()
     make, in_graph = CONTENDERS[name]

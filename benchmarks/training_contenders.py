@@ -143,7 +143,7 @@ def pytorch(batches: Batches, device: str) -> Pass:
 
 def pytorch_keeping_memory(batches: Batches, device: str) -> Pass:
     """The same with this project's setting of the C library, which spares PyTorch's logits new pages every step too."""
-    from tagger.allocator import keep_freed_memory
+    from records.allocator import keep_freed_memory
 
     keep_freed_memory()
     return _pytorch(batches, device, packed=True)

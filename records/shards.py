@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from etils import epath
 
 from flags.errors import UserError
+from records.allocator import keep_freed_memory
 from records.example import Example, encode
 from records.files import write_atomic
 from records.image_files import read_unchanged
@@ -183,13 +184,14 @@ def _example(row: dict[str, Any], image: bytes | None, feature: bytes | None) ->
     return example, [len(caption) for caption in row["tokens"]]
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def load_extractor(backbone: BackboneJob) -> "Extractor":
     """Loaded once per process, however many shards it writes."""
     with tensorflow_starts():
         from records.backbones import load_backbone
         from records.extract import Extractor
 
+    keep_freed_memory()  # every batch of pixels takes as much as the last
     return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision, backbone.views))
 
 

@@ -11,7 +11,7 @@ import os
 import tensorflow as tf
 
 from flags.errors import UserError
-from tagger.allocator import keep_freed_memory
+from records.allocator import keep_freed_memory
 
 
 @dataclasses.dataclass(frozen=True)

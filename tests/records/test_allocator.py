@@ -6,7 +6,7 @@ import pytest
 
 CODE = """
 import resource, sys
-from tagger.allocator import keep_freed_memory
+from records.allocator import keep_freed_memory
 
 if sys.argv[1] == "kept":
     keep_freed_memory()
