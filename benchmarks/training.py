@@ -50,7 +50,7 @@ def _serve(name: str, captions: str, batch_size: int, count: int, device: str, p
 
 
 def peers(captions: str, batch_size: int, rounds: int, names: list[str], device: str) -> None:
-    """Prints captions/s of every contender and this project's ratio to it."""
+    """Prints captions/s of every contender and by how much the first is faster."""
     context, count = multiprocessing.get_context("spawn"), 16 if device == "gpu" else 4
     servers = {}
     for name in names:
@@ -76,8 +76,9 @@ def peers(captions: str, batch_size: int, rounds: int, names: list[str], device:
     for process, pipe in servers.values():
         pipe.send(False)
         process.join()
-    ours = statistics.median(next(iter(times.values())))
-    print(f"\n| batch {batch_size} | ms a step | captions/s | this project is faster by |\n|---|---|---|---|")
+    first, seconds = next(iter(times.items()))
+    ours = statistics.median(seconds)
+    print(f"\n| batch {batch_size} | ms a step | captions/s | {first} is faster by |\n|---|---|---|---|")
     for name, seconds in times.items():
         median = statistics.median(seconds)
         ms = f"{median * 1e3:,.{0 if median > 0.02 else 2}f}"

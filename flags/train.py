@@ -99,8 +99,9 @@ class Train:
                                   "bfloat16 or float16 where the GPU is fast at it, float32 on a CPU. With "
                                   "bfloat16 the LSTM is in float32 too.",
                           choices=("auto", "float32", "mixed_float16", "mixed_bfloat16"))
-    xla: bool = flag(False, "Compile the step with XLA. Saves kernel launches on a GPU, but compiles for every length "
-                            "of caption anew, some 20 s each, and pads; slower on most CPUs.")
+    xla: bool = flag(False, "Compile the step with XLA. Saves kernel launches on a GPU, but pads, and compiles "
+                            "anew for every length of caption, 19 s each on the one busy GPU host that tried it; "
+                            "slower on most CPUs.")
     deterministic: bool = flag(False, "Use only deterministic kernels, so that runs of the same command are equal to "
                                       "the last bit. May cost speed on a GPU.")
     bucket_batches: int = flag(16, "Batches whose captions are sorted by length together, where a set is held in "
