@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Building graphs keeps one core busy, so there are two processes. The files that take minutes come first, lest one of
-# them is left to the end and to one core.
+# them is left to the end and to one core. (Before pytest 9, naming a folder and one inside it lost the rest of it.)
 SUITE := -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/tagger tests
 
 .PHONY: demo test slow beam lowest lint wheel clean
