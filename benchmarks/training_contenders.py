@@ -50,13 +50,13 @@ def _product(batches: Batches, devices: Any, dtype: str) -> Pass:
 
 def stepper_on(devices: Any, spec: Any, dtype: str = "float32") -> Any:
     """The `tagger.step.Stepper` of this project with the published settings, for batches of the given types."""
+    from tagger.lstm import recurrence_for
     from tagger.model import MergeModel
     from tagger.objective import CrossEntropy
     from tagger.optimizer import FusedAdam
     from tagger.step import Stepper
 
-    recurrence = "cudnn" if devices.on_gpu else "packed"
-    model = MergeModel(VOCABULARY, compute_dtype=dtype, recurrence=recurrence)
+    model = MergeModel(VOCABULARY, compute_dtype=dtype, recurrence=recurrence_for(devices.on_gpu))
     optimizer = FusedAdam(1e-3)
     optimizer.build(model.weights)
     stepper = Stepper(devices, model, optimizer, CrossEntropy(), seed=0)

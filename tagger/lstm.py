@@ -20,6 +20,11 @@ def cell(z: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return o * tf.tanh(c), c, tf.concat([i, f, g, o], axis=1)
 
 
+def recurrence_for(on_gpu: bool, xla: bool = False) -> str:
+    """Which of these a MergeModel is to use: "packed", "cudnn" or "loop"."""
+    return "loop" if xla else "cudnn" if on_gpu else "packed"
+
+
 def packed_lstm(x: tf.Tensor, sizes: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """The LSTM's output at every packed position, starting from zero state.
 

@@ -19,6 +19,7 @@ from tagger.checkpoints import Checkpoints
 from tagger.devices import Devices
 from tagger.feed import Feed
 from tagger.loop import BAD_BATCH_FILE, TENSORBOARD_FOLDER, Loop
+from tagger.lstm import recurrence_for
 from tagger.objective import CrossEntropy, Objective
 from tagger.optimizer import FusedAdam
 from tagger.precision import LossScale, compute_dtype
@@ -64,8 +65,8 @@ def train_on(config: Train, devices: Devices, start_from: str = "", teachers: Se
     updates_per_epoch = -(-train.steps // config.accumulate_steps)
     with devices.strategy.scope():
         dtype = compute_dtype(config.precision, devices.on_gpu)
-        recurrence = "loop" if config.xla else "cudnn" if devices.on_gpu else "packed"
-        model = run_dir.new_model(config, manifest, vocabulary, compute_dtype=dtype, recurrence=recurrence)
+        model = run_dir.new_model(config, manifest, vocabulary, compute_dtype=dtype,
+                                  recurrence=recurrence_for(devices.on_gpu, config.xla))
         optimizer = FusedAdam(
             phase.learning_rate, config.schedule, config.warmup_steps, phase.epochs * updates_per_epoch,
             config.clip_norm, config.weight_decay)

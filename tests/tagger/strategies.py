@@ -10,20 +10,18 @@ import sys
 import tensorflow as tf
 
 from flags.train import Train
-from tagger.devices import Devices, open_devices
+from tagger import devices
 from tagger.phase import train_on
 
 
-def halves() -> Devices:
+def halves() -> devices.Devices:
     """MirroredStrategy over two halves of the first GPU."""
     half = tf.config.LogicalDeviceConfiguration(memory_limit=8192)
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("GPU")[0], [half, half])
-    strategy = tf.distribute.MirroredStrategy(["GPU:0", "GPU:1"])
-    strategy.extended.experimental_enable_get_next_as_optional = False
-    return Devices(strategy, 0, 1, 2, True)
+    return devices._strategy("GPU", 2, 0, 1)
 
 
-devices = halves() if sys.argv[1] == "gpu halves" else open_devices(sys.argv[1])
+opened = halves() if sys.argv[1] == "gpu halves" else devices.open_devices(sys.argv[1])
 tf.config.experimental.enable_op_determinism()
 for flags in json.loads(sys.argv[2]):
-    assert train_on(Train(**flags), devices) == 0
+    assert train_on(Train(**flags), opened) == 0
