@@ -25,7 +25,7 @@ slow: .venv/installed  ## the tests that take minutes
 beam:  ## the tests of --runner=beam
 	$(PYTHON) -m venv .venv-beam
 	.venv-beam/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam]'
-	.venv-beam/bin/python -m pytest tests/records/test_beam_runner.py
+	.venv-beam/bin/python -m pytest tests/records/runners/test_beam.py
 
 lowest:  ## the test suite with the lower end of every dependency's range, on Python 3.11
 	$(PYTHON) -m venv .venv-lowest

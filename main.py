@@ -11,7 +11,7 @@ from absl import flags as absl_flags
 from flags import flag_files, spec
 from flags.errors import UserError
 from flags.modes import MODES
-from records.start_up import tensorflow_starts
+from records.util.tf_startup import tensorflow_starts
 
 _USAGE = """Trains an image tagger at scale: photos and captions to TFRecords to a merge model to a SavedModel.
 

@@ -34,9 +34,9 @@ import tensorflow as tf
 
 from flags.make_records import MakeRecords
 from records import make_records
-from records.backbones import BACKBONES, load_backbone, slow_precision
-from records.extract import BATCH_SIZE, Extractor
-from records.preprocess import decode_batch
+from records.backbones.feature_extractor import BATCH_SIZE, Extractor
+from records.backbones.registry import BACKBONES, load_backbone, slow_precision
+from records.images.preprocessing import decode_batch
 
 _DEMO = pathlib.Path(__file__).parents[1] / "tagger" / "demo_data" / "images"
 

@@ -17,8 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import h5py
 import numpy as np
 
-from records.backbones import LoadedBackbone, load_backbone
-from records.extract import Extractor
+from records.backbones.feature_extractor import Extractor
+from records.backbones.registry import LoadedBackbone, load_backbone
 
 DEMO_DATA = pathlib.Path(__file__).parent.parent / "tagger" / "demo_data"
 TARGET = DEMO_DATA / "mobilenet_v2_notop_float16.weights.h5"

@@ -27,9 +27,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.quality_data import Images
-from records.backbones import BACKBONES
-from records.preprocess import decode_and_resize
-from records.progress import Progress
+from records.backbones.registry import BACKBONES
+from records.images.preprocessing import decode_and_resize
+from records.util.progress import Progress
 
 _END = "endseq"
 _UNITS = 256

@@ -22,7 +22,7 @@ def main(folder: str) -> int:
     import tensorflow as tf
 
     from flags.make_records import MakeRecords
-    from records import manifest as manifests
+    from records.format import manifest as manifests
     from records.make_records import run
 
     images = pathlib.Path(folder)

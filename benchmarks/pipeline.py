@@ -6,7 +6,7 @@
 Peers that the product does not need: pip install torch==2.13.0 webdataset tensorflow-datasets
 
 Every contender gives features, inputs and targets of the same captions, shuffled anew each epoch, in a process of its
-own that stays up and keeps freed memory, as training does (records.allocator). The first epoch warms caches and is
+own that stays up and keeps freed memory, as training does (records.util.malloc). The first epoch warms caches and is
 checked to hold every caption. Then epochs of the contenders alternate; the median counts. tf.data pipelines are
 iterated in a graph, the others, and one more row for this one, in a Python loop.
 """
@@ -51,7 +51,7 @@ def _consume_loop(dataset: Iterable) -> int:
 def _serve(name: str, folder: Path, batch_size: int, pipe: Connection) -> None:
     """In a process of its own: makes the contender and counts an epoch; then the seconds of each epoch asked for."""
     from benchmarks.pipeline_contenders import CONTENDERS
-    from records.allocator import keep_freed_memory
+    from records.util.malloc import keep_freed_memory
 
     keep_freed_memory()
     make, in_graph = CONTENDERS[name]
@@ -113,9 +113,9 @@ def speed(folder: Path, captions: pipeline_data.Captions, batch_size: int, round
 
 def _stream(folder: Path, batch_size: int, captions: int, pipe: Connection) -> None:
     """Reads so many captions in streaming mode, however many epochs that takes, and sends the peak memory in MiB."""
-    from records import pipeline
+    from records.input import caption_dataset
 
-    batches = pipeline.TrainBatches(pipeline.open_split(folder, "train"), batch_size, 0, 0)
+    batches = caption_dataset.TrainBatches(caption_dataset.open_split(folder, "train"), batch_size, 0, 0)
     steps, epoch = captions // batch_size, 0
     while steps > 0:
         for _ in batches.epoch(epoch).take(steps):

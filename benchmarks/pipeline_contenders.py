@@ -18,10 +18,10 @@ Epoch = Callable[[int], Iterable[Any]]
 
 
 def ours(folder: Path, batch_size: int, ram_budget_mb: int) -> Epoch:
-    from records import pipeline
+    from records.input import caption_dataset
 
-    split = pipeline.open_split(folder / "records", "train")
-    batches = pipeline.TrainBatches(split, batch_size, 0, ram_budget_mb)
+    split = caption_dataset.open_split(folder / "records", "train")
+    batches = caption_dataset.TrainBatches(split, batch_size, 0, ram_budget_mb)
     return lambda epoch: batches.epoch(epoch, keys=False)  # as training asks for them
 
 

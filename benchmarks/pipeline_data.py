@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from records import manifest as manifest_lib
-from records.example import Example, dataset_info_json, encode, features_json
-from records.text import words
-from records.tfrecord import frame
+from records.format import manifest as manifest_lib
+from records.format.example import Example, dataset_info_json, encode, features_json
+from records.format.tfrecord import frame
+from records.text.tokenizer import words
 
 FEATURE_SIZE = 2048
 SHARDS = 16

@@ -17,10 +17,10 @@ import time
 import numpy as np
 
 from benchmarks import notebook_recipe, quality_data, tag_classifier
-from records.progress import duration
-from records.vocabulary import Vocabulary
-from tagger import metrics
-from tagger.predict_split import frequent_tags, prediction
+from records.text.vocabulary import Vocabulary
+from records.util.progress import duration
+from tagger.evaluation import metrics
+from tagger.evaluation.predictions import frequent_tags, prediction
 
 _COLUMNS = ("precision_at_5", "recall_at_5", "f1_at_5", "mean_average_precision", "tag_precision", "tag_recall",
             "tag_f1", "distinct_captions", "distinct_words")

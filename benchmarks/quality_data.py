@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from records import pipeline
+from records.input import caption_dataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Images:
 
 def load(records_dir: str, split: str, encoded: bool) -> Images:
     """Reads all of a split; `encoded=False` leaves the photos out."""
-    examples = list(pipeline.images(pipeline.open_split(records_dir, split), read_image=encoded).as_numpy_iterator())
+    opened = caption_dataset.open_split(records_dir, split)
+    examples = list(caption_dataset.images(opened, read_image=encoded).as_numpy_iterator())
     return Images(
         [example["key"].decode() for example in examples],
         np.stack([example["feature"] for example in examples]).astype(np.float32),

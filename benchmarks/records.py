@@ -60,8 +60,8 @@ def _rows(folder: pathlib.Path) -> dict[str, list[str]]:
 
 
 def _checked(data: bytes, captions: list[str]) -> tuple[int, int, list[str]]:
-    from records.images import check_image
-    from records.text import tags
+    from records.images.validation import check_image
+    from records.text.tokenizer import tags
 
     image = check_image(data)
     return image.height, image.width, [" ".join(tags(caption)) for caption in captions]
@@ -189,7 +189,7 @@ def writing(scratch: pathlib.Path, photos: int, repeats: int) -> None:
 
 def verifying(scratch: pathlib.Path, photos: int, repeats: int) -> None:
     """Prints MB/s of verify_records and of sha256sum."""
-    from records.parallel import cpus
+    from records.util.process_pool import cpus
 
     folder = scratch / "verifying"
     write_input(folder, photos, 224)

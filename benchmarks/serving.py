@@ -51,11 +51,11 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
     import tensorflow as tf
 
     from flags.export import Export
-    from records.preprocess import decode_batch
+    from records.images.preprocessing import decode_batch
     from tagger.export import backbone_of
-    from tagger.run_dir import load_run
-    from tagger.saved_model import SavedModel
-    from tagger.versions import newest
+    from tagger.runs.run_dir import load_run
+    from tagger.saved_model.loaded import SavedModel
+    from tagger.saved_model.versions import newest
 
     config = Export(run_dir=arguments.run_dir, export_dir=arguments.export_dir,
                     backbone_weights=arguments.backbone_weights)
@@ -83,9 +83,9 @@ def captions(arguments: argparse.Namespace) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from tagger.run_dir import load_run
-    from tagger.saved_model import SavedModel
-    from tagger.versions import newest
+    from tagger.runs.run_dir import load_run
+    from tagger.saved_model.loaded import SavedModel
+    from tagger.saved_model.versions import newest
 
     run = load_run(arguments.run_dir)
     model = SavedModel(newest(arguments.export_dir))
@@ -94,8 +94,8 @@ def captions(arguments: argparse.Namespace) -> None:
     # Pooled features after a relu: sparse and positive.
     features = np.maximum(generator.normal(size=[256, run.model.feature_size]), 0).astype(np.float32)
     if arguments.records_dir:
-        from records.pipeline import images as examples
-        from records.pipeline import open_split
+        from records.input.caption_dataset import images as examples
+        from records.input.caption_dataset import open_split
 
         rows = examples(open_split(arguments.records_dir, "validation")).take(256).as_numpy_iterator()
         features = np.stack([row["feature"] for row in rows]).astype(np.float32)

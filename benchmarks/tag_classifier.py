@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from benchmarks.quality_data import Images
-from tagger.metrics.predictions import Prediction
+from tagger.evaluation.metrics.predictions import Prediction
 
 
 @dataclasses.dataclass(frozen=True)

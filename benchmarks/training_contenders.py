@@ -18,8 +18,8 @@ Pass = Callable[[], Any]
 
 def product(batches: Batches, device: str) -> Pass:
     """This project's step; on a GPU with the arithmetic that --precision=auto picks."""
-    from tagger.devices import open_devices
-    from tagger.precision import compute_dtype
+    from tagger.training.distribution import open_devices
+    from tagger.training.mixed_precision import compute_dtype
 
     devices = open_devices(device)
     return _product(batches, devices, compute_dtype("auto", devices.on_gpu))
@@ -27,7 +27,7 @@ def product(batches: Batches, device: str) -> Pass:
 
 def product_float32(batches: Batches, device: str) -> Pass:
     """The same in float32."""
-    from tagger.devices import open_devices
+    from tagger.training.distribution import open_devices
 
     return _product(batches, open_devices(device), "float32")
 
@@ -49,12 +49,12 @@ def _product(batches: Batches, devices: Any, dtype: str) -> Pass:
 
 
 def stepper_on(devices: Any, spec: Any, dtype: str = "float32") -> Any:
-    """The `tagger.step.Stepper` of this project with the published settings, for batches of the given types."""
-    from tagger.lstm import recurrence_for
-    from tagger.model import MergeModel
-    from tagger.objective import CrossEntropy
-    from tagger.optimizer import FusedAdam
-    from tagger.step import Stepper
+    """The `tagger.training.step.Stepper` of this project with the published settings, for batches of these types."""
+    from tagger.losses.cross_entropy import CrossEntropy
+    from tagger.modeling.lstm import recurrence_for
+    from tagger.modeling.merge_model import MergeModel
+    from tagger.training.optimizer import FusedAdam
+    from tagger.training.step import Stepper
 
     model = MergeModel(VOCABULARY, compute_dtype=dtype, recurrence=recurrence_for(devices.on_gpu))
     optimizer = FusedAdam(1e-3)
@@ -112,7 +112,7 @@ def notebook(batches: Batches, device: str) -> Pass:
     import keras
     import tensorflow as tf
 
-    from tagger.model import MergeModel
+    from tagger.modeling.merge_model import MergeModel
 
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
@@ -143,7 +143,7 @@ def pytorch(batches: Batches, device: str) -> Pass:
 
 def pytorch_keeping_memory(batches: Batches, device: str) -> Pass:
     """The same with this project's setting of the C library, which spares PyTorch's logits new pages every step too."""
-    from records.allocator import keep_freed_memory
+    from records.util.malloc import keep_freed_memory
 
     keep_freed_memory()
     return _pytorch(batches, device, packed=True)

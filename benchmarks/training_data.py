@@ -19,7 +19,7 @@ def captions(path: str, count: int) -> list[list[int]]:
     if not path:
         lengths = np.clip(np.round(rng.lognormal(np.log(11.4), 0.4, count)), 3, MAX_WORDS).astype(int)
         return [(3 + np.minimum(rng.zipf(1.2, n), VOCABULARY - 3) - 1).tolist() for n in lengths]
-    from records.text import words
+    from records.text.tokenizer import words
 
     data = Path(path).read_bytes()
     lines = (gzip.decompress(data) if path.endswith(".gz") else data).decode().splitlines()

@@ -30,10 +30,10 @@ def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, device: s
     """In a process of its own: (seconds a step from the pipeline, seconds a step on held batches) for each request."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from benchmarks.training_contenders import stepper_on
-    from records.pipeline import TrainBatches, open_split
-    from tagger.devices import open_devices
-    from tagger.feed import Feed
-    from tagger.precision import compute_dtype
+    from records.input.caption_dataset import TrainBatches, open_split
+    from tagger.training.distributed_dataset import Feed
+    from tagger.training.distribution import open_devices
+    from tagger.training.mixed_precision import compute_dtype
 
     devices = open_devices(device)
     feed = Feed(TrainBatches(open_split(folder, "train"), batch_size, 0, 1 << 20 if in_memory else 0), devices)

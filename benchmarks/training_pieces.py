@@ -34,12 +34,12 @@ def pieces(batch: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
     import tensorflow as tf
 
     from benchmarks.training_contenders import product
-    from tagger.dropout import drop, random_bytes
-    from tagger.loss import softmax_loss
-    from tagger.lstm import packed_lstm
-    from tagger.model import MergeModel, embed
-    from tagger.optimizer import FusedAdam
-    from tagger.packing import pack
+    from tagger.losses.fused_softmax import softmax_loss
+    from tagger.modeling.lstm import packed_lstm
+    from tagger.modeling.merge_model import MergeModel, embed
+    from tagger.modeling.packed_sequence import pack
+    from tagger.modeling.stateless_dropout import drop, random_bytes
+    from tagger.training.optimizer import FusedAdam
 
     model = MergeModel(VOCABULARY)
     rows, targets = len(batch["targets"]), tf.constant(batch["targets"])

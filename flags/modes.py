@@ -40,10 +40,10 @@ MODES = {
         "flags.make_records:MakeRecords", "records.make_records:run", convolves=True),
     "verify_records": Mode(
         "prove that every byte of a records folder is what make_records wrote",
-        "flags.verify_records:VerifyRecords", "records.verify:run"),
+        "flags.verify_records:VerifyRecords", "records.verify_records:run"),
     "inspect_records": Mode(
         "show what is in a records folder, with a contact sheet of random examples",
-        "flags.inspect_records:InspectRecords", "records.inspect:run"),
+        "flags.inspect_records:InspectRecords", "records.inspect_records:run"),
     "train": Mode(
         "train the merge model; the same command continues an interrupted run",
         "flags.train:Train", "tagger.train:run"),

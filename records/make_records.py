@@ -1,6 +1,6 @@
 """Photos and captions to a records folder: check everything, plan every shard, write the shards, then the manifest.
 
-Pass 1 (records/planning.py) reads the caption table and every photo once, in parallel, into an index on disk. From
+Pass 1 (records/ingest/plan.py) reads the caption table and every photo once, in parallel, into an index on disk. From
 that come splits, vocabulary and one plan per shard. Pass 2 writes each shard from its plan. Both passes can be killed
 at any moment and started again; the manifest is written last.
 """
@@ -16,17 +16,19 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.make_records import MakeRecords
-from records import manifest as manifests
-from records import planning, rejected, resume, shards
-from records.example import dataset_info_json, features_json
-from records.files import write_atomic
-from records.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
-from records.parallel import WorkerDied, Workers, worth
-from records.planning import Plan
-from records.progress import Progress
-from records.shards import BackboneJob, Receipt, ShardJob
+from records.format import manifest as manifests
+from records.format.example import dataset_info_json, features_json
+from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
+from records.ingest import plan as plan_lib
+from records.ingest import rejections, staging
+from records.ingest.plan import Plan
+from records.ingest.splits import Splitter
 from records.sources import is_spooled
-from records.splits import Splitter
+from records.util.atomic_files import write_atomic
+from records.util.process_pool import WorkerDied, Workers, worth
+from records.util.progress import Progress
+from records.writing import shard_writer
+from records.writing.shard_writer import BackboneJob, Receipt, ShardJob
 
 _EXAMPLES_PER_WORKER = 2000  # it takes about as long to start one
 
@@ -34,12 +36,12 @@ _EXAMPLES_PER_WORKER = 2000  # it takes about as long to start one
 def run(config: MakeRecords) -> None:
     """--mode=make_records. Raises UserError for input or flags that cannot be used."""
     _check_flags(config)
-    name = resume.dataset_name(config)
+    name = staging.dataset_name(config)
     splitter = Splitter.from_flags(config.split_lists, config.split_fractions)
     backbone, info = _backbone(config)
-    settings = resume.settings_of(config, name, info.weights_sha256 if info else None)
+    settings = staging.settings_of(config, name, info.weights_sha256 if info else None)
     records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
-    state = resume.State(records_dir)
+    state = staging.State(records_dir)
     try:
         with state.locked(), Workers() as workers:
             if _is_finished(config, records_dir, state, settings):
@@ -48,7 +50,7 @@ def run(config: MakeRecords) -> None:
                 return
             state.start(settings)
             images_dir = _images_dir(config, state)
-            plan = planning.read_plan(state) or planning.make_plan(
+            plan = plan_lib.read_plan(state) or plan_lib.make_plan(
                 config, settings, splitter, images_dir, records_dir, state, info, workers)
             jobs = {split: [ShardJob(records_dir, file, sha256, images_dir, config.store_images, backbone)
                             for file, sha256 in files.items()] for split, files in plan.shards.items()}
@@ -75,8 +77,8 @@ def _check_flags(config: MakeRecords) -> None:
     for flag, least in (("min_count", 1), ("max_words", 0), ("max_words_per_caption", 1), ("workers", 0), ("seed", 0)):
         if getattr(config, flag) < least:
             raise UserError(f"--{flag}={getattr(config, flag)}: expected at least {least}")
-    rejected.limit(config.max_rejected, 0)
-    planning.shard_counts(config)
+    rejections.limit(config.max_rejected, 0)
+    plan_lib.shard_counts(config)
 
 
 def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | None]:
@@ -84,33 +86,33 @@ def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | N
     if config.backbone == "none":
         return None, None
     job = BackboneJob(config.backbone, config.backbone_weights, config.backbone_precision, config.feature_views)
-    loaded = shards.load_extractor(job).backbone
+    loaded = shard_writer.load_extractor(job).backbone
     return job, BackboneInfo(
         job.name, job.weights, loaded.weights_sha256, loaded.feature_size, loaded.spec.image_size,
         loaded.preprocessing, job.precision)
 
 
-def _is_finished(config: MakeRecords, records_dir: str, state: resume.State, settings: Mapping[str, object]) -> bool:
+def _is_finished(config: MakeRecords, records_dir: str, state: staging.State, settings: Mapping[str, object]) -> bool:
     """Whether there is nothing to do; clears the folder for --overwrite and refuses foreign contents."""
     if config.overwrite:
         state.remove()
         if epath.Path(records_dir).is_dir():
-            resume.remove_records(records_dir)
+            staging.remove_records(records_dir)
     if (epath.Path(records_dir) / manifests.FILE).exists():
         manifest = manifests.load(records_dir)
-        resume.check_same(manifest.flags, settings, records_dir, "records")
+        staging.check_same(manifest.flags, settings, records_dir, "records")
         manifests.check_sizes(records_dir, manifest)
         state.remove()  # what a kill between the manifest and this line left
         return True
     unfinished = state.settings()
     if unfinished is not None:
-        resume.check_same(unfinished, settings, records_dir, "unfinished records")
+        staging.check_same(unfinished, settings, records_dir, "unfinished records")
     else:
-        resume.check_unclaimed(records_dir)
+        staging.check_unclaimed(records_dir)
     return False
 
 
-def _images_dir(config: MakeRecords, state: resume.State) -> str:
+def _images_dir(config: MakeRecords, state: staging.State) -> str:
     if not config.images:
         return os.path.join(state.local, "photos")
     return config.images if "://" in config.images else os.path.abspath(config.images)
@@ -120,7 +122,7 @@ def _write_shards(config: MakeRecords, jobs: Mapping[str, list[ShardJob]], plan:
                   workers: Workers) -> dict[str, list[Receipt]]:
     """Pass 2: receipts of all shards, by split and in order."""
     everything = [job for files in jobs.values() for job in files]
-    found = {job.file: receipt for job in everything if (receipt := shards.finished(job))}
+    found = {job.file: receipt for job in everything if (receipt := shard_writer.finished(job))}
     waiting = [job for job in everything if job.file not in found]
     kept = sum(receipt.shard.examples for receipt in found.values())
     if found:
@@ -135,7 +137,7 @@ def _write_shards(config: MakeRecords, jobs: Mapping[str, list[ShardJob]], plan:
 def _written(config: MakeRecords, waiting: list[ShardJob], examples: int, workers: Workers,
              progress: Progress) -> Iterator[Receipt]:
     if config.runner == "beam" and waiting:
-        from records.beam_runner import write_shards
+        from records.runners.beam import write_shards
 
         yield from write_shards(waiting, config.beam_args)
         return
@@ -145,9 +147,9 @@ def _written(config: MakeRecords, waiting: list[ShardJob], examples: int, worker
     count = workers.running or worth(examples // _EXAMPLES_PER_WORKER, config.workers)
     if config.backbone != "none" or not count:
         for job in waiting:
-            yield shards.write_shard(job, progress.add)
+            yield shard_writer.write_shard(job, progress.add)
         return
-    for receipt in workers.map(shards.write_shard, waiting, count):
+    for receipt in workers.map(shard_writer.write_shard, waiting, count):
         progress.add(receipt.shard.examples)
         yield receipt
 
@@ -155,7 +157,7 @@ def _written(config: MakeRecords, waiting: list[ShardJob], examples: int, worker
 def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, info: BackboneInfo | None, plan: Plan,
             receipts: Mapping[str, list[Receipt]]) -> None:
     name = settings["name"]
-    splits = {split: SplitInfo(*shards.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
+    splits = {split: SplitInfo(*shard_writer.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
               for split, done in receipts.items()}
     folder = epath.Path(records_dir)
     write_atomic(folder / "features.json", features_json(info.feature_size if info else None, config.store_images))
@@ -182,15 +184,15 @@ def _file_info(path: epath.Path) -> FileInfo:
 
 def _summary(records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]) -> None:
     for split, done in receipts.items():
-        examples, captions, _ = shards.total(done)
+        examples, captions, _ = shard_writer.total(done)
         size = sum(receipt.shard.bytes for receipt in done)
         print(f"{split}: {examples:,} examples, {captions:,} captions, {len(done)} shards, {size / 1e6:,.1f} MB")
     print(f"vocabulary: {plan.vocabulary_size:,} words")
     if plan.duplicates_merged:
         print(f"{plan.duplicates_merged:,} photos have the same pixels as another and were merged with it, in the most "
-              f"held-out of their splits; see {planning.DUPLICATES}")
+              f"held-out of their splits; see {plan_lib.DUPLICATES}")
     if plan.rejected.total:
-        print(f"{plan.rejected.total:,} of {plan.rows:,} rows left out; see {rejected.FILE}:")
+        print(f"{plan.rejected.total:,} of {plan.rows:,} rows left out; see {rejections.FILE}:")
         for reason, count in sorted(plan.rejected.by_reason.items(), key=lambda item: (-item[1], item[0])):
             print(f"  {count:8,}  {reason}")
     print(f"wrote {records_dir}")

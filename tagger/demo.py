@@ -16,9 +16,9 @@ from flags import tag as tag_flags
 from flags import train as train_flags
 from flags import verify_records as verify_records_flags
 from flags.modes import MODES
-from records import manifest
-from records.pipeline import images, open_split
-from records.progress import duration
+from records.format import manifest
+from records.input.caption_dataset import images, open_split
+from records.util.progress import duration
 
 DATA = pathlib.Path(__file__).parent / "demo_data"
 WEIGHTS = DATA / "mobilenet_v2_notop_float16.weights.h5"

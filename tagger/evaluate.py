@@ -19,16 +19,18 @@ from etils import epath
 
 from flags import eval as eval_flags
 from flags.errors import UserError
-from records import manifest as manifest_lib
-from records import pipeline
-from records.files import write_atomic
-from records.progress import duration
-from records.text import words
-from records.vocabulary import VOCABULARY_FILE, Vocabulary
-from tagger import eval_sheets, eval_summary, metrics, run_dir
-from tagger.decode import Decoder
-from tagger.predict_split import Predicted, frequent_tags, predict_split
-from tagger.split_loss import split_loss
+from records.format import manifest as manifest_lib
+from records.input import caption_dataset
+from records.text.tokenizer import words
+from records.text.vocabulary import VOCABULARY_FILE, Vocabulary
+from records.util.atomic_files import write_atomic
+from records.util.progress import duration
+from tagger.decoding.decoder import Decoder
+from tagger.evaluation import contact_sheets, metrics
+from tagger.evaluation import summary as eval_summary
+from tagger.evaluation.predictions import Predicted, frequent_tags, predict_split
+from tagger.evaluation.teacher_forced_loss import split_loss
+from tagger.runs import run_dir
 
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
@@ -42,7 +44,7 @@ def run(config: eval_flags.Eval) -> int:
     """
     start = time.monotonic()
     _check_flags(config)
-    split = pipeline.open_split(config.records_dir, config.split)
+    split = caption_dataset.open_split(config.records_dir, config.split)
     runs = _load_runs(config, split.manifest)
     models, vocabulary, target = [one.model for one in runs], runs[0].vocabulary, split.manifest.target
     max_length = config.max_length or runs[0].max_length
@@ -55,7 +57,7 @@ def run(config: eval_flags.Eval) -> int:
                               {one.prediction.image for one in predicted} if config.limit else None)
     train_captions = None
     if config.train_captions:
-        train_split = pipeline.open_split(config.records_dir, runs[0].config.train_split)
+        train_split = caption_dataset.open_split(config.records_dir, runs[0].config.train_split)
         train_captions = recited(train_split, predicted, target)
     scores = metrics.score(metrics.Predictions(
         [one.prediction for one in predicted], frequent,
@@ -67,7 +69,7 @@ def run(config: eval_flags.Eval) -> int:
     own_scores = [{name: float(array[i]) for name, array in scores.per_image.items()} for i in range(len(predicted))]
     write_atomic(folder / PREDICTIONS_FILE, "".join(map(_line, predicted, own_scores)))
     ranking = "tag_f1" if target == "tags" else "cider"
-    written = eval_sheets.draw(folder, split, predicted, ranking, scores.per_image[ranking], config.sheet_images,
+    written = contact_sheets.draw(folder, split, predicted, ranking, scores.per_image[ranking], config.sheet_images,
                                config.worst_and_best)
     values = {
         "loss": loss, "perplexity": math.exp(loss), **scores.values,
@@ -126,11 +128,11 @@ def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifes
                             "records that hold the same train captions and use the same backbone")
 
 
-def recited(train_split: pipeline.Split, predicted: list[Predicted], target: str) -> frozenset[tuple[str, ...]]:
+def recited(train_split: caption_dataset.Split, predicted: list[Predicted], target: str) -> frozenset[tuple[str, ...]]:
     """Those of the predictions that are, word for word, a caption (for tags: a tag sequence) of the train split."""
     said, found = {one.prediction.words for one in predicted}, set()
-    with pipeline.reading_errors(train_split.records_dir):
-        for example in pipeline.images(train_split, read_image=False).as_numpy_iterator():
+    with caption_dataset.reading_errors(train_split.records_dir):
+        for example in caption_dataset.images(train_split, read_image=False).as_numpy_iterator():
             for text in example["tags" if target == "tags" else "captions"]:
                 sequence = tuple(text.decode().split() if target == "tags" else words(text.decode()))
                 if sequence in said:

@@ -13,16 +13,16 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.export import Export
-from records.backbones import LoadedBackbone, load_backbone
-from records.files import write_atomic
-from records.manifest import BackboneInfo
-from records.preprocess import decode_batch
-from tagger import warmup
-from tagger.decode import MAX_BEAM_WIDTH, Decoder
-from tagger.export_readme import readme
-from tagger.run_dir import Run, load_run
-from tagger.serving_model import ServingModel
-from tagger.versions import versions
+from records.backbones.registry import LoadedBackbone, load_backbone
+from records.format.manifest import BackboneInfo
+from records.images.preprocessing import decode_batch
+from records.util.atomic_files import write_atomic
+from tagger.decoding.decoder import MAX_BEAM_WIDTH, Decoder
+from tagger.runs.run_dir import Run, load_run
+from tagger.saved_model import warmup_requests
+from tagger.saved_model.model_card import readme
+from tagger.saved_model.signatures import ServingModel
+from tagger.saved_model.versions import versions
 
 _PHOTOS = pathlib.Path(__file__).parent / "demo_data" / "images"
 _CHECKED_PHOTOS = 12
@@ -47,7 +47,7 @@ def run(config: Export) -> int:
         unfinished.rmtree()
     print(f"Writing version {version} to {folder} …", flush=True)
     tf.saved_model.save(model, str(unfinished), signatures=model.signatures(config.beam_width, config.length_penalty))
-    warmup.write(unfinished, _warmup_requests(backbone.feature_size))
+    warmup_requests.write(unfinished, _warmup_requests(backbone.feature_size))
     print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
     model.weights.write_back()
     answers = check(config, backbone, decoder, unfinished)
@@ -135,7 +135,7 @@ def check(config: Export, backbone: LoadedBackbone, decoder: Decoder, saved_mode
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3",
                    "PYTHONPATH": os.pathsep.join(filter(None, [str(pathlib.Path(__file__).parents[1]),
                                                                os.environ.get("PYTHONPATH")]))}
-    fresh = subprocess.run([sys.executable, "-m", "tagger.saved_model", str(saved_model), *map(str, photos)],
+    fresh = subprocess.run([sys.executable, "-m", "tagger.saved_model.loaded", str(saved_model), *map(str, photos)],
                            env=environment, capture_output=True, text=True)
     if fresh.returncode:
         raise RuntimeError(f"{saved_model} cannot be loaded in a fresh process:\n{fresh.stderr[-4000:]}")
@@ -166,8 +166,8 @@ def _warmup_requests(feature_size: int) -> list[bytes]:
     height, width = 375, 500
     ramp = np.add.outer(np.arange(height), np.arange(width)) % 256
     image = tf.io.encode_jpeg(np.stack([ramp, ramp[::-1], 255 - ramp], axis=-1).astype(np.uint8))
-    return [warmup.prediction_log("serving_default", {"image_bytes": tf.stack([image])}),
-            warmup.prediction_log("features", {"features": tf.zeros([1, feature_size])})]
+    return [warmup_requests.prediction_log("serving_default", {"image_bytes": tf.stack([image])}),
+            warmup_requests.prediction_log("features", {"features": tf.zeros([1, feature_size])})]
 
 
 def _facts(config: Export, runs: list[Run], backbone: LoadedBackbone, decoder: Decoder, version: int) -> dict[str, Any]:

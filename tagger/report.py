@@ -15,9 +15,10 @@ from PIL import Image, UnidentifiedImageError
 
 from flags import report as report_flags
 from flags.errors import UserError
-from records import pipeline
-from records.files import write_atomic
-from tagger import report_data, report_page
+from records.input import caption_dataset
+from records.util.atomic_files import write_atomic
+from tagger.reporting import data as report_data
+from tagger.reporting import page as report_page
 
 _PHOTO_WIDTH = 620  # twice the width of a card, for dense screens
 _PACKAGES = ("tensorflow", "keras", "numpy", "pycocoevalcap", "textblob", "tensorflow-datasets")
@@ -70,7 +71,7 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
     keys = {row["image"] for rows in chosen for row in rows}
     folder = records_dir or evaluation.metrics["records_dir"]
     try:
-        shown = photos(pipeline.open_split(folder, evaluation.split), keys) if keys else {}
+        shown = photos(caption_dataset.open_split(folder, evaluation.split), keys) if keys else {}
     except UserError as error:
         if records_dir:
             raise
@@ -80,11 +81,11 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
     return worst, best
 
 
-def photos(split: pipeline.Split, keys: Collection[str]) -> dict[str, bytes]:
+def photos(split: caption_dataset.Split, keys: Collection[str]) -> dict[str, bytes]:
     """Small JPEGs of the images `keys`; those that the records do not store are missing."""
     result = {}
-    with pipeline.reading_errors(split.records_dir):
-        for example in pipeline.images(split).as_numpy_iterator():
+    with caption_dataset.reading_errors(split.records_dir):
+        for example in caption_dataset.images(split).as_numpy_iterator():
             key = example["key"].decode()
             if key in keys and example["image"]:
                 try:

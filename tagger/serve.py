@@ -3,11 +3,11 @@
     GET  /                              the page
     GET  /v1/models/NAME                status of the version served
     GET  /v1/models/NAME/metadata       its signatures
-    POST /v1/models/NAME:predict        rows or columns, as in tagger.rest
+    POST /v1/models/NAME:predict        rows or columns, as in tagger.serving.tf_serving_json
 
 For trying an export, and for developing clients, on one machine. It serves the version that was newest when it was
-started, computes together what several clients ask at once (tagger.micro_batches), and knows no encryption and no
-passwords: in production run TensorFlow Serving on the same folder.
+started, computes together what several clients ask at once (tagger.serving.dynamic_batching), and knows no
+encryption and no passwords: in production run TensorFlow Serving on the same folder.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from flags.serve import Serve
-from tagger import rest
-from tagger.micro_batches import Arrays, MicroBatches
-from tagger.saved_model import SavedModel
-from tagger.serve_page import content_security_policy, page
-from tagger.versions import newest
+from tagger.saved_model.loaded import SavedModel
+from tagger.saved_model.versions import newest
+from tagger.serving import tf_serving_json
+from tagger.serving.dynamic_batching import Arrays, MicroBatches
+from tagger.serving.page import content_security_policy, page
 
 try:
     from aiohttp import web
@@ -95,10 +95,10 @@ class Model:
         self._in_here += 1
         try:
             # Megabytes of base64 take a while; other clients are listened to meanwhile.
-            request = await asyncio.to_thread(rest.parse, body, self._inputs, self._max_batch)
+            request = await asyncio.to_thread(tf_serving_json.parse, body, self._inputs, self._max_batch)
             rows = {name: value for name, value in request.inputs.items() if value.ndim}
             options = tuple((name, value.item()) for name, value in request.inputs.items() if not value.ndim)
-            return rest.answer(await self._batches.call((request.signature, options), rows), request.by_row)
+            return tf_serving_json.answer(await self._batches.call((request.signature, options), rows), request.by_row)
         finally:
             self._in_here -= 1
 
@@ -164,7 +164,7 @@ async def _json_errors(request: web.Request, handler: Callable[[web.Request], Aw
     """Every error as TensorFlow Serving writes it: {"error": "…"}."""
     try:
         return await handler(request)
-    except rest.BadRequest as error:
+    except tf_serving_json.BadRequest as error:
         return _error(400, str(error))
     except web.HTTPRequestEntityTooLarge as error:
         return _error(413, f"the request is larger than {request.client_max_size // _MB} MB; send fewer images at once",

@@ -10,10 +10,10 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.tag import Tag
-from records.contact_sheet import BLUE, INK, Cell, draw
-from records.progress import Progress
-from tagger.saved_model import SavedModel
-from tagger.versions import newest
+from records.images.contact_sheet import BLUE, INK, Cell, draw
+from records.util.progress import Progress
+from tagger.saved_model.loaded import SavedModel
+from tagger.saved_model.versions import newest
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 _WILD = frozenset("*?[")

@@ -7,10 +7,10 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.train import Train
-from records import manifest as manifest_lib
-from tagger.checkpoints import Checkpoints
-from tagger.devices import Devices, open_devices
-from tagger.phase import check_same, train_on
+from records.format import manifest as manifest_lib
+from tagger.training.checkpoints import Checkpoints
+from tagger.training.distribution import Devices, open_devices
+from tagger.training.phase import check_same, train_on
 
 # Of a run folder: the runs of the phases before.
 CROSS_ENTROPY_FOLDER, TEACHER_FOLDER = "cross_entropy", "teacher_{}"

@@ -18,9 +18,9 @@ import main
 from flags import flag_files
 from flags.modes import MODES
 from flags.spec import define
-from records import manifest
+from records.format import manifest
 from tests.conftest import ROOT, run_main
-from tests.tagger.serving import open_url
+from tests.tagger.serving.server import open_url
 
 README = (ROOT / "README.md").read_text()
 DEMO = ROOT / "tagger" / "demo_data"
@@ -186,7 +186,7 @@ def _no_gpu(walk, demo):
 
 def _memory(walk, demo):
     return run_main("--mode=train", f"--records_dir={demo[0] / 'records'}", f"--run_dir={walk / 'memory'}",
-                    "--callbacks=tests.tagger.training:FillMemory")
+                    "--callbacks=tests.tagger.training.run:FillMemory")
 
 
 def _explodes(walk, demo):

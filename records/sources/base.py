@@ -99,7 +99,7 @@ def caption_text(text: object) -> str:
     text = " ".join(_CONTROL.sub(" ", text).split())
     if not text:
         raise BadField("caption is empty")
-    if not any(map(str.isalnum, text)):  # as records.text.words has it, without making the list
+    if not any(map(str.isalnum, text)):  # as records.text.tokenizer.words has it, without making the list
         raise BadField(f"caption has no words: {shown(text)}")
     return text
 

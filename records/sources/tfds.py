@@ -13,10 +13,10 @@ from typing import Any
 from etils import epath
 
 from flags.errors import UserError
-from records.progress import Progress
 from records.sources import columns
 from records.sources.base import BadField, BadRow, Row, image_name, make_row, printable, split_name
 from records.sources.table import Table
+from records.util.progress import Progress
 
 PREFIX = "tfds:"
 _KEYS = ("filename", "file_name", "image_name", "key", "image_id", "id")

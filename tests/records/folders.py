@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from records import manifest as manifest_lib
-from records.example import Example, dataset_info_json, encode, features_json
-from records.tfrecord import frame
+from records.format import manifest as manifest_lib
+from records.format.example import Example, dataset_info_json, encode, features_json
+from records.format.tfrecord import frame
 
 Captions = list[list[int]]  # of one image: word ids without <end>
 

@@ -9,8 +9,8 @@ import signal
 from PIL import Image, ImageEnhance, ImageOps
 
 from flags.make_records import MakeRecords
+from records.ingest.scan_worker import check_chunk
 from records.make_records import run
-from records.photo_checks import check_chunk
 
 DEMO = pathlib.Path(__file__).parents[2] / "tagger" / "demo_data"
 PHOTOS = sorted((DEMO / "images").glob("*.jpg"))

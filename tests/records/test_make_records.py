@@ -13,10 +13,10 @@ from PIL import Image
 
 from flags.errors import UserError
 from flags.make_records import MakeRecords
-from records import manifest as manifests
-from records.images import check_image
+from records.format import manifest as manifests
+from records.images.validation import check_image
 from records.make_records import run
-from records.verify import problems
+from records.verify_records import problems
 from tests.records.inputs import DEMO, PHOTOS, contents, deadly_check, make, write_captions, write_photos, write_table
 
 
@@ -35,7 +35,7 @@ def keys_of(folder, split=None):
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers_or_the_place(photos, records, tmp_path, monkeypatch):
-    monkeypatch.setattr("records.checking._PHOTOS_PER_WORKER", 20)  # so few photos would be left to one process
+    monkeypatch.setattr("records.ingest.scan._PHOTOS_PER_WORKER", 20)  # so few photos would be left to one process
     moved = shutil.copytree(photos[0], tmp_path / "elsewhere")
     table = shutil.copy(photos[1], tmp_path / "table.csv")
     with_four = make(moved, table, tmp_path / "records", shards="train=4,validation=2", workers=4)
@@ -130,7 +130,7 @@ def test_max_rejected_stops_a_run_that_is_going_wrong(photos, tmp_path, limit):
 def test_a_photo_that_crashes_its_decoder_is_left_out(tmp_path, monkeypatch):
     names = write_photos(tmp_path / "images", 230, size=16)
     table = write_captions(tmp_path / "captions.csv", names, per_image=1)
-    monkeypatch.setattr("records.checking.check_chunk", deadly_check)
+    monkeypatch.setattr("records.ingest.scan.check_chunk", deadly_check)
     records = make(tmp_path / "images", table, tmp_path / "r", workers=2)
     (line,) = (records / "rejected.jsonl").read_text().splitlines()
     assert json.loads(line)["image"] == "photo_0007.jpg" and "crashes its decoder" in line

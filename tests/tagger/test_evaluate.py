@@ -14,10 +14,13 @@ from PIL import Image
 import main
 from flags.errors import UserError
 from flags.eval import Eval
-from records import manifest as manifest_lib
-from records import pipeline
-from records.text import tags, words
-from tagger import evaluate, history, metrics, run_dir
+from records.format import manifest as manifest_lib
+from records.input import caption_dataset
+from records.text.tokenizer import tags, words
+from tagger import evaluate
+from tagger.evaluation import metrics
+from tagger.runs import run_dir
+from tagger.training import history
 
 CONTRACT = {"loss", "perplexity", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider", "tag_precision",
             "tag_recall", "tag_f1", "images", "beam_width", "precision_at_5", "recall_at_5", "f1_at_5",
@@ -62,7 +65,8 @@ def test_the_loss_is_that_of_the_published_keras_model_on_expanded_prefixes(run_
     run = run_dir.load_run(run_copy[1])
     model = run.model.published(run.max_length)
     features, prefixes, targets = [], [], []
-    examples = list(pipeline.images(pipeline.open_split(run_copy[0], "validation")).take(2).as_numpy_iterator())
+    split = caption_dataset.open_split(run_copy[0], "validation")
+    examples = list(caption_dataset.images(split).take(2).as_numpy_iterator())
     for example in examples:
         for caption in np.split(example["tokens"], np.flatnonzero(example["tokens"] == 1) + 1)[:-1]:
             for n in range(len(caption)):
@@ -83,7 +87,7 @@ def test_every_number_of_the_contract_is_there_and_finite(scored):
 
 
 def test_a_prediction_for_every_image_with_ranked_scored_tags(run_copy, scored):
-    split = pipeline.open_split(run_copy[0], "validation")
+    split = caption_dataset.open_split(run_copy[0], "validation")
     assert len(scored.rows) == scored.metrics["images"] == split.info.examples
     assert scored.metrics["captions"] == split.info.captions and scored.metrics["tokens"] == split.info.tokens
     for row in scored.rows:
@@ -131,8 +135,8 @@ def test_pictures_are_drawn(run_copy):
 
 
 def test_seen_in_training_finds_a_recited_caption(run_copy):
-    train = pipeline.open_split(run_copy[0], "train")
-    example = next(iter(pipeline.images(train).as_numpy_iterator()))
+    train = caption_dataset.open_split(run_copy[0], "train")
+    example = next(iter(caption_dataset.images(train).as_numpy_iterator()))
     recited = tuple(words(example["captions"][0].decode()))
     made_up = ("no", "such", "caption")
     predicted = [evaluate.Predicted(metrics.Prediction("x", said, (), (), (), ()), (), 0.5, (), np.zeros(0))

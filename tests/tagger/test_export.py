@@ -17,13 +17,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from flags.errors import UserError
 from flags.export import Export
-from records.backbones import BACKBONES, load_backbone
-from records.pipeline import images, open_split
+from records.backbones.registry import BACKBONES, load_backbone
+from records.input.caption_dataset import images, open_split
 from tagger import export
-from tagger.decode import Decoder
-from tagger.run_dir import load_run
-from tagger.saved_model import SavedModel
-from tests.records.bad_images import broken
+from tagger.decoding.decoder import Decoder
+from tagger.runs.run_dir import load_run
+from tagger.saved_model.loaded import SavedModel
+from tests.records.images.bad_images import broken
 from tests.records.inputs import DEMO, PHOTOS
 
 WEIGHTS = DEMO / "mobilenet_v2_notop_float16.weights.h5"

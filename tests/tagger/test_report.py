@@ -8,8 +8,9 @@ import xml.etree.ElementTree
 import pytest
 
 import main
-from tagger import evaluate, report_data
-from tagger.report_charts import Series, line_chart, ticks
+from tagger import evaluate
+from tagger.reporting import data as report_data
+from tagger.reporting.charts import Series, line_chart, ticks
 
 
 class Page(html.parser.HTMLParser):

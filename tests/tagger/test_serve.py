@@ -12,9 +12,9 @@ from PIL import Image
 
 from flags.errors import UserError
 from flags.serve import Serve
-from tagger.saved_model import SavedModel
+from tagger.saved_model.loaded import SavedModel
 from tests.records.inputs import PHOTOS
-from tests.tagger.serving import ask, b64, open_url, server
+from tests.tagger.serving.server import ask, b64, open_url, server
 
 pytest.importorskip("aiohttp")
 IMAGES = [path.read_bytes() for path in PHOTOS[:6]]

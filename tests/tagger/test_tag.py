@@ -10,9 +10,8 @@ from PIL import Image
 from flags.errors import UserError
 from flags.tag import Tag
 from tagger.tag import find_images, run
+from tests.conftest import ROOT
 from tests.records.inputs import PHOTOS
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -96,9 +95,10 @@ def test_the_saved_model_is_all_it_needs(demo):
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     loaded = result.stdout.splitlines()[-1]
-    for module in ("tagger.model", "tagger.decode", "records.backbones", "records.preprocess", "records.manifest"):
+    for module in ("tagger.modeling.merge_model", "tagger.decoding.decoder", "records.backbones.registry",
+                   "records.images.preprocessing", "records.format.manifest"):
         assert f"'{module}'" not in loaded
-    assert "'tagger.saved_model'" in loaded
+    assert "'tagger.saved_model.loaded'" in loaded
 
 
 def test_another_folder_is_named(tmp_path):

@@ -6,9 +6,9 @@ import pytest
 
 from flags.errors import UserError
 from flags.train import RESUMABLE, Train
-from tagger.run_dir import load_run
+from tagger.runs.run_dir import load_run
 from tagger.train import run
-from tests.tagger.training import write_records
+from tests.tagger.training.run import write_records
 
 
 @pytest.fixture(scope="module")

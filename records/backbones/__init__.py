@@ -1,0 +1,1 @@
+"""Pretrained networks from pixels to features."""

@@ -1,0 +1,1 @@
+"""What a records folder holds: its examples, its TFRecord files and its manifest."""

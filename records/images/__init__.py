@@ -1,0 +1,1 @@
+"""Photos: files to bytes, bytes to pixels, and the pictures made of them."""

@@ -1,0 +1,180 @@
+"""Pass 1 of make_records: from the caption table and the photos to splits, vocabulary and one plan per shard.
+
+A plan says everything about a shard except what is in the image files (records/writing/shard_writer.py), so
+pass 2 needs nothing else, whichever process or machine writes the shard.
+"""
+
+import dataclasses
+import functools
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flags.errors import UserError
+from flags.make_records import MakeRecords
+from flags.spec import pairs
+from records.format.manifest import BackboneInfo, Rejected
+from records.ingest import database as index_file
+from records.ingest import rejections
+from records.ingest.database import Index
+from records.ingest.scan import check_images, start_meanwhile
+from records.ingest.shard_plan import PlansJob, loaded, write_plans
+from records.ingest.splits import Splitter, listed_names
+from records.ingest.staging import State, index_inputs
+from records.sources import open_source
+from records.text.vocabulary import Vocabulary
+from records.util.atomic_files import write_atomic
+from records.util.atomic_output import AtomicOutput
+from records.util.process_pool import Workers
+
+DUPLICATES = "duplicates.jsonl"
+_SHARD_BYTES = 150e6
+_MOST_SHARDS = 99_999  # five digits number them
+_TEXT_BYTES = 500  # of an example's captions, about
+_JOBS_PER_WORKER = 4  # few, as each has the vocabulary sent; enough for all to end together
+_PLAN = "plan.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The outcome of pass 1.
+
+    Attributes:
+      shards: hash of each shard's plan, by split and shard name, in order.
+      examples: per split.
+      rows: input rows, usable or not.
+    """
+
+    shards: dict[str, dict[str, str]]
+    examples: dict[str, int]
+    vocabulary_size: int
+    duplicates_merged: int
+    rows: int
+    rejected: Rejected
+
+
+def shard_counts(config: MakeRecords) -> dict[str, int]:
+    """--shards, by split. Raises UserError where it is no such thing."""
+    counts = {}
+    for split, text in pairs(config.shards, "shards").items():
+        if not text.isdecimal() or not 1 <= int(text) <= _MOST_SHARDS:
+            raise UserError(f"--shards: {split}={text}, expected a number from 1 to {_MOST_SHARDS}")
+        counts[split] = int(text)
+    return counts
+
+
+def read_plan(state: State) -> Plan | None:
+    """The plan that an earlier run made; None when there is none."""
+    try:
+        body = json.loads((state.remote / _PLAN).read_text())
+    except FileNotFoundError:
+        return None
+    return Plan(**{**body, "rejected": Rejected(**body["rejected"])})
+
+
+def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitter, images_dir: str,
+              records_dir: str, state: State, info: BackboneInfo | None, workers: Workers) -> Plan:
+    """Pass 1, and the files that need no more than it.
+
+    Raises:
+      UserError: the input cannot be used, or flags do not fit it.
+    """
+    index = Index(os.path.join(state.local, index_file.FILE), index_inputs(settings, images_dir))
+    try:
+        table = open_source(config.captions, config.captions_format, images_dir)
+        index.ingest(start_meanwhile(table, workers, config.workers))
+        index.forget_bad()
+        check_images(index, images_dir, config.max_words_per_caption, workers, config.workers)
+        workers.prepare(loaded)
+        index.resolve(splitter, config.seed)
+        rows, left_out = _write_rejected(index, config, records_dir, state)
+        vocabulary = _vocabulary(index, config)
+        counts = index.split_counts()
+        number = _shards_per_split(config, counts, info)
+        plans = _write_plans(index, vocabulary, config.target, records_dir, settings["name"], number, workers)
+        vocabulary.save(records_dir)
+        plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, vocabulary.size,
+                    _write_duplicates(index, records_dir, state), rows, left_out)
+    except UserError:
+        state.forget_settings()  # nothing is written yet that other flags would contradict
+        raise
+    finally:
+        index.close()
+    write_atomic(state.remote / _PLAN, json.dumps(dataclasses.asdict(plan)))
+    return plan
+
+
+def _write_rejected(index: Index, config: MakeRecords, records_dir: str, state: State) -> tuple[int, Rejected]:
+    """Input rows, those of --split_lists that name no photo of the table included; and what is left out of them."""
+    by_kind: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    rows = index.row_count()
+    with AtomicOutput(os.path.join(records_dir, rejections.FILE), state.local) as out:
+        for image, row, reason in itertools.chain(index.rejected(), _unused_names(index, config)):
+            by_kind[rejections.kind(reason)] += 1
+            first.setdefault(rejections.kind(reason), f"{row}: {reason}")
+            out.write(rejections.line(image, row, reason).encode())
+    rejections.check_limit(config.max_rejected, rows, by_kind, first)
+    return rows + by_kind[rejections.UNUSED_NAME], Rejected(sum(by_kind.values()), dict(sorted(by_kind.items())))
+
+
+def _unused_names(index: Index, config: MakeRecords) -> Iterator[tuple[str, str, str]]:
+    for image, file, number, _ in listed_names(config.split_lists):
+        if not index.has_image(image):
+            yield image, f"{os.path.basename(file)}:{number}", rejections.UNUSED_NAME
+
+
+def _write_duplicates(index: Index, records_dir: str, state: State) -> int:
+    count = 0
+    with AtomicOutput(os.path.join(records_dir, DUPLICATES), state.local) as out:
+        for image, kept, split in index.duplicates():
+            line = json.dumps({"image": image, "kept_as": kept, "split": split}, ensure_ascii=False)
+            out.write(f"{line}\n".encode())
+            count += 1
+    return count
+
+
+def _vocabulary(index: Index, config: MakeRecords) -> Vocabulary:
+    word_counts, tag_counts = index.count_words("train")
+    if not word_counts:
+        raise UserError("the train split is empty: no usable caption is in it; see "
+                        f"--split_lists, --split_fractions and {rejections.FILE} in --records_dir")
+    counter = tag_counts if config.target == "tags" else word_counts
+    return Vocabulary.build(counter, tag_counts, config.min_count, config.max_words)
+
+
+def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]],
+                      info: BackboneInfo | None) -> dict[str, int]:
+    given = shard_counts(config)
+    for split, number in given.items():
+        if split not in counts:
+            raise UserError(f"--shards: {split}={number}, but there is no such split; there are {', '.join(counts)}")
+        if number > counts[split][0]:
+            raise UserError(f"--shards: {split}={number} is more than its {counts[split][0]} examples; give "
+                            "at most that")
+    per_example = _TEXT_BYTES + (2 * info.feature_size if info else 0)
+    size = {split: count * per_example + (stored if config.store_images else 0)
+            for split, (count, stored) in counts.items()}
+    return {split: given.get(split) or min(max(1, round(size[split] / _SHARD_BYTES)), _MOST_SHARDS) for split in counts}
+
+
+def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir: str, name: str,
+                 number: Mapping[str, int], workers: Workers) -> dict[str, dict[str, str]]:
+    """Cuts each split's examples, in their order, into plans as even as can be; their hashes by split and shard."""
+    jobs = []
+    for split, (examples, _) in index.split_counts().items():
+        bounds = [shard * examples // number[split] for shard in range(number[split] + 1)]
+        sizes = [end - start for start, end in itertools.pairwise(bounds)]
+        files = [f"{name}-{split}.tfrecord-{shard:05d}-of-{number[split]:05d}" for shard in range(number[split])]
+        at_once = -(-len(files) // (_JOBS_PER_WORKER * max(workers.running, 1)))
+        jobs += [PlansJob(index.path, records_dir, split, target, files[some:some + at_once],
+                          index.position(split, bounds[some]), sizes[some:some + at_once])
+                 for some in range(0, len(files), at_once)]
+    result: dict[str, dict[str, str]] = {split: {} for split in number}
+    write = functools.partial(write_plans, vocabulary=vocabulary)
+    for job, hashes in zip(jobs, workers.map(write, jobs, workers.running), strict=True):
+        result[job.split] |= hashes
+    return result

@@ -1,0 +1,42 @@
+"""Examples as `records.ingest.database` has resolved them, read by any process that can open its file."""
+
+import dataclasses
+import itertools
+import operator
+import sqlite3
+from collections.abc import Iterator
+
+# The rows of a split's examples, those of merged images included.
+OF_EXAMPLES = ("FROM images example JOIN images ON images.example = example.id JOIN rows ON rows.image = images.id "
+               "WHERE example.split = ? AND rows.reason IS NULL AND rows.left_out IS NULL")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Planned:
+    """One example before its image is read again.
+
+    Attributes:
+      file_crc32c: checksum of the image file when it was checked.
+      reencode: whether the pixels are stored as PNG rather than the file's own bytes.
+      captions: (caption, words, tags) each; words and tags joined by spaces.
+    """
+
+    key: str
+    height: int
+    width: int
+    file_crc32c: int
+    reencode: bool
+    stored_bytes: int
+    captions: tuple[tuple[str, str, str], ...]
+
+
+def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[Planned]:
+    """The examples of a split from the position `first` on, in the order of their positions."""
+    rows = db.execute(
+        "SELECT example.id, example.key, example.height, example.width, example.file_crc32c, example.reencode, "
+        f"example.stored_bytes, seq, caption, words, tags {OF_EXAMPLES} AND example.position >= ? "
+        "ORDER BY example.position", (split, first))
+    for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
+        found = sorted(group, key=operator.itemgetter(7))  # those of one image are sorted, those of merged ones are not
+        _, key, height, width, crc32c, reencode, size, *_ = found[0]
+        yield Planned(key, height, width, crc32c, bool(reencode), size, tuple([row[8:] for row in found]))

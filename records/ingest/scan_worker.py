@@ -1,0 +1,52 @@
+"""What the worker processes of pass 1 find in photos and captions.
+
+Every photo is decoded to its last byte once. Two photos are the same picture when the SHA-256 of their pixels is the
+same. It is computed only where cheaper checksums (CRC-32C) agree: of the pixels, and for JPEG files, before that, of
+the picture at an eighth of its size, which takes half as long to decode (records.images.PixelHash).
+"""
+
+import google_crc32c
+
+from records.images.files import BadImage, read_image, read_unchanged
+from records.images.validation import PixelHash, check_image
+from records.ingest.database_tables import ImageResult, ImageTask, LookAlike
+from records.text.tokenizer import tags_among, words
+
+
+def warm_up() -> None:
+    """Loads the tagger's lexicon; to import this module has loaded the rest."""
+    tags_among(["warm"])
+
+
+def check_chunk(tasks: list[ImageTask], images_dir: str, max_words: int) -> list[ImageResult]:
+    """Decodes some photos, and finds the words and tags of their captions."""
+    return [_check_one(task, images_dir, max_words) for task in tasks]
+
+
+def hash_chunk(photos: list[LookAlike], images_dir: str, hashed: PixelHash) -> list[tuple[int, bytes]]:
+    """The image and the hash of its pixels, of some photos that were good when they were checked."""
+    result = []
+    for photo in photos:
+        data = read_unchanged(images_dir, photo.key, photo.file_crc32c)
+        result.append((photo.image, check_image(data, hashed=hashed).pixel_hash))
+    return result
+
+
+def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
+    try:
+        data = read_image(images_dir, task.key)
+        image = check_image(data)
+    except BadImage as error:
+        return ImageResult(task.image, str(error))
+    texts: list[tuple[int, str, str, str | None]] = []
+    for seq, caption in task.captions:
+        found = words(caption)
+        if len(found) > max_words:
+            texts.append((seq, "", "", f"caption is too long: {len(found):,} words, --max_words_per_caption is "
+                          f"{max_words}"))
+        else:
+            texts.append((seq, " ".join(found), " ".join(tags_among(found)), None))
+    in_full = image.hashed is not PixelHash.EIGHTH
+    return ImageResult(task.image, None, image.height, image.width, google_crc32c.value(data),
+                       None if in_full else image.pixel_hash, image.pixel_hash if in_full else None,
+                       image.reencoded, len(image.storable), tuple(texts))

@@ -1,0 +1,124 @@
+"""Batches for training and validation from a records folder, exact and restartable.
+
+    split = pipeline.open_split(records_dir, "train")
+    batches = pipeline.TrainBatches(split, global_batch_size=64, seed=0, ram_budget_mb=2048)
+    with pipeline.reading_errors(records_dir):
+        for batch in batches.epoch(3, start_step=100): ...
+
+Batch k of epoch e is a pure function of (records, seed, e, k, global batch size): starting at k costs little and gives
+what an uninterrupted epoch would have given. Every caption comes exactly once per epoch. When the captions do not
+fill the last batch, rows without a key, word or target are added and have to be given no weight: 10 captions in
+batches of 4 are batches of 4, 4 and 2 + 2 empty rows. On several hosts every host takes its part of the same batches.
+
+Whether a split is held in memory or streamed follows from the manifest and --ram_budget_mb only, never from timing,
+because the two orders differ. Streaming spreads empty rows over the epoch where the lanes (see
+`records.input.streaming`) have unequal numbers of captions: lanes of 13 and 10 captions, batch size 4, give
+7 steps of 2 + 1 or 2 captions.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from flags.errors import UserError
+from records.input import in_memory, sampling, streaming
+from records.input.shard_reader import Split, images, open_split, reading_errors
+
+__all__ = ["Split", "TrainBatches", "images", "open_split", "reading_errors"]
+
+MIB = 1 << 20
+_LEAST_BUFFERS = 64 * MIB  # what tf.data's buffers may take however small --ram_budget_mb is
+
+
+class TrainBatches:
+    """One split as batches of captions.
+
+    Attributes:
+      in_memory: whether the split is held in memory.
+      steps_per_epoch: batches in every epoch, and in `ordered()`.
+      captions: captions in an epoch.
+      tokens: real targets in an epoch, <end> included.
+    """
+
+    def __init__(self, split: Split, global_batch_size: int, seed: int, ram_budget_mb: int, host: int = 0,
+                 hosts: int = 1, threads: int = 0, vocabulary_size: int | None = None, bucket_batches: int = 16):
+        """Checks the division; reads nothing yet.
+
+        Args:
+          split: what to read.
+          global_batch_size: captions per batch of all hosts together.
+          seed: of every order.
+          ram_budget_mb: MiB that features and captions may take; a split that needs more is streamed. Also the most
+            that tf.data's own buffers grow to.
+          host, hosts: this process's number and how many there are; it gets rows host*b … (host+1)*b of each batch,
+            b = global_batch_size / hosts.
+          threads: size of the pipeline's own thread pool; 0 shares TensorFlow's.
+          vocabulary_size: ids from here on become <unk>; None keeps the records' vocabulary.
+          bucket_batches: batches that are sorted by length together when held in memory; 1 turns it off.
+
+        Raises:
+          UserError: records without features, or hosts that the batch or the shards cannot be divided among.
+        """
+        if global_batch_size < 1 or global_batch_size % hosts:
+            raise UserError(f"--batch_size={global_batch_size}: {hosts} hosts cannot share it evenly; give a positive "
+                            f"multiple of {hosts}")
+        self._split, self._batch_size, self._seed = split, global_batch_size, seed
+        self._host, self._hosts, self._threads = host, hosts, threads
+        self._ram_budget, self._bucket_batches = ram_budget_mb * MIB, bucket_batches
+        self._vocabulary_size = vocabulary_size or split.manifest.vocabulary_size
+        self._held: in_memory.Held | None = None
+        self.captions, self.tokens = split.info.captions, split.info.tokens
+        self.in_memory = in_memory.bytes_needed(split) <= self._ram_budget
+        if self.in_memory:
+            self.steps_per_epoch = -(-self.captions // global_batch_size)
+        else:
+            self._lanes = streaming.Lanes(split, global_batch_size, self._vocabulary_size)
+            self._own = self._lanes.of_host(host, hosts)
+            self.steps_per_epoch = self._lanes.steps
+
+    def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
+        """The batches of an epoch in random order, from `start_step` on.
+
+        Args:
+          epoch: its number, from 0.
+          start_step: batches to leave out.
+          keys: False leaves `key` out, which a training step does not read.
+
+        Returns:
+          Dataset of dicts, b rows each: `feature` float16 [b, F]; `inputs` int32 [b, T], words right-padded with 0;
+          `targets` int32 [b, T+1], words, <end>, right-padded with 0; `key` string [b]. Empty rows are all 0 and "".
+          T fits the longest caption of the global batch; of this host's rows when streaming.
+        """
+        if self.in_memory:
+            held = self.hold()
+            plan = sampling.epoch_plan(held.lengths[:-1], self._batch_size, self._bucket_batches, self._seed, epoch)
+            return self.finish(held.batches(plan, self.rows(), start_step, keys))
+        return self.finish(self._lanes.batches(self._own, start_step, (self._seed, epoch), keys))
+
+    def ordered(self, keys: bool = True) -> tf.data.Dataset:
+        """The same dicts in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
+        if self.in_memory:
+            held = self.hold()
+            plan = sampling.pad_plan(np.arange(self.captions), self._batch_size)
+            return self.finish(held.batches(plan, self.rows(), 0, keys))
+        return self.finish(self._lanes.batches(self._own, 0, None, keys))
+
+    def hold(self) -> in_memory.Held:
+        if self._held is None:
+            self._held = in_memory.Held(self._split, self._vocabulary_size)
+        return self._held
+
+    def rows(self) -> slice:
+        each = self._batch_size // self._hosts
+        return slice(self._host * each, (self._host + 1) * each)
+
+    def finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        options = tf.data.Options()
+        options.deterministic = True
+        options.autotune.ram_budget = max(self._ram_budget, _LEAST_BUFFERS)
+        # The rows are this host's already: nothing may be divided again when a strategy distributes them.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        # Three small operations gain nothing from having their graph rewritten at the start of every epoch.
+        options.experimental_optimization.apply_default_optimizations = not self.in_memory
+        if self._threads:
+            options.threading.private_threadpool_size = self._threads
+        return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)

@@ -1,0 +1,98 @@
+"""Batches of images with all their captions, for objectives that look at whole captions.
+
+    batches = ImageBatches(open_split(records_dir, "train"), images_per_batch=64, seed=0, ram_budget_mb=1024)
+    for batch in batches.epoch(3, start_step=10): ...
+
+As in records.input.caption_dataset, batch k of epoch e is a pure function of (records, seed, e, k, batch size), every
+image comes once per epoch, and every host takes its rows of the same batches. The split is held in memory.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from flags.errors import UserError
+from records.input import in_memory, sampling
+from records.input.caption_dataset import MIB, TrainBatches
+from records.input.shard_reader import Split
+
+
+class ImageBatches:
+    """One split as batches of images.
+
+    Attributes:
+      steps_per_epoch: batches in every epoch.
+      references: R, captions of the image that has most.
+    """
+
+    def __init__(self, split: Split, images_per_batch: int, seed: int, ram_budget_mb: int, host: int = 0,
+                 hosts: int = 1, threads: int = 0, vocabulary_size: int | None = None):
+        """Arguments as of TrainBatches.
+
+        Raises:
+          UserError: as TrainBatches; or the split does not fit into the memory.
+        """
+        self._captions = TrainBatches(split, images_per_batch, seed, ram_budget_mb, host, hosts, threads,
+                                      vocabulary_size)
+        if not self._captions.in_memory:
+            raise UserError(
+                f"--ram_budget_mb={ram_budget_mb}: training on rewards holds the split {split.name!r} in memory, which "
+                f"takes {-(-in_memory.bytes_needed(split) // MIB):,} MiB; give at least that")
+        self._batch_size, self._seed, self._images = images_per_batch, seed, split.info.examples
+        self.steps_per_epoch = -(-split.info.examples // images_per_batch)
+
+    @functools.cached_property
+    def held(self) -> in_memory.Held:
+        """The split; read when first asked for."""
+        return self._captions.hold()
+
+    @functools.cached_property
+    def _first(self) -> np.ndarray:
+        """Number of the first caption of each image, and of the caption after the last; int64 [n+1]."""
+        return np.searchsorted(self.held.image[:-1], np.arange(self._images + 1))
+
+    @functools.cached_property
+    def references(self) -> int:
+        return int(np.diff(self._first).max(initial=1))
+
+    def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
+        """The batches of an epoch in random order, from `start_step` on, without `key` where `keys` is False.
+
+        Returns:
+          Dataset of dicts, b rows each, an image a row: `feature`, `key`, and `inputs` and `targets` of one of its
+          captions, another one in every epoch, as in TrainBatches.epoch; `references` int32 [b, R, T+1], all its
+          captions in the form of `targets`. What fills the last batch, and the references of images that have fewer
+          than R, is 0 and "".
+        """
+        plan = sampling.pad_plan(sampling.permutation(self._images, self._seed, epoch), self._batch_size)
+        captions = np.diff(self._first)
+        chosen = np.random.Philox(np.random.SeedSequence((self._seed, epoch, 1))).random_raw(self._images)
+        chosen %= np.maximum(captions, 1).astype(np.uint64)
+        return self._captions.finish(self._gather(plan, chosen.astype(np.int64), start_step, keys))
+
+    def _gather(self, plan: np.ndarray, chosen: np.ndarray, start_step: int, keys: bool) -> tf.data.Dataset:
+        """Batches of the plan (int32 [steps, B], n for nothing) from `start_step` on, of each this host's rows."""
+        nothing = len(self.held.lengths) - 1  # the caption that memory.Held keeps for places that nothing fills
+        of_image = self._first[:-1, None] + np.arange(self.references)                       # [n, R]
+        of_image = np.where(of_image < self._first[1:, None], of_image, nothing)
+        of_image = np.concatenate([of_image, np.full([1, self.references], nothing)])
+        said = np.append(self._first[:-1] + chosen, nothing)
+        width = self.held.lengths[of_image[plan[start_step:]]].max(axis=(1, 2), initial=1)
+        rows = np.ascontiguousarray(plan[start_step:, self._captions.rows()])
+
+        dataset = tf.data.Dataset.from_tensor_slices((
+            of_image[rows].astype(np.int32), said[rows].astype(np.int32), rows, width))
+        return dataset.map(self._graphs[keys], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    @functools.cached_property
+    def _graphs(self) -> dict[bool, Callable]:
+        """The dict of a batch, from its captions by number, without keys and with them; made once, not in every epoch.
+        """
+        def rows(keys: bool, references: tf.Tensor, caption: tf.Tensor, image: tf.Tensor, width: tf.Tensor
+                 ) -> dict[str, tf.Tensor]:
+            words = tf.gather(self.held.targets, references)[:, :, :width]
+            return self.held.rows(caption, image, width, keys) | {"references": words}
+
+        return {keys: tf.function(functools.partial(rows, keys), autograph=False) for keys in (False, True)}

@@ -1,0 +1,97 @@
+"""A split held in memory: features, captions and keys as tensors, batches as gathers from them.
+
+One image's feature is stored once, however many captions it has; captions are held padded, so that a batch takes few
+operations. The last image and the last caption are empty: places of a batch that no caption fills point at them and
+become all-zero rows.
+"""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from records.input.shard_reader import END, Split, parsed_blocks, reading_errors
+from records.util.progress import Progress
+
+_ALIGNMENT = 64  # bytes; TensorFlow takes a NumPy array as it is, without a copy, only when aligned so
+
+
+def bytes_needed(split: Split) -> int:
+    """Memory that `Held` takes, in bytes, from the manifest alone."""
+    info = split.info
+    per_image = 2 * split.feature_size + 64  # the feature and about that much for the key
+    per_caption = 4 * info.max_tokens + 4 + 4 + 4  # targets, length, image, and its place in the epoch's plan
+    return info.examples * per_image + info.captions * per_caption
+
+
+class Held:
+    """Reads a whole split, n images with c captions of at most m tokens.
+
+    Attributes:
+      feature: float16 [n+1, F].
+      key: string [n+1].
+      targets: int32 [c+1, m], the words and <end> of each caption, right-padded with 0.
+      image, lengths: NumPy int32 [c+1], the image that each caption is of, ascending, and its number of tokens.
+    """
+
+    def __init__(self, split: Split, vocabulary_size: int):
+        info = split.info
+        feature = _aligned_zeros((info.examples + 1, split.feature_size), np.float16)
+        targets = np.zeros((info.captions + 1, max(info.max_tokens, 1)), np.int32)
+        lengths = np.zeros(info.captions + 1, np.int32)
+        image = np.full(info.captions + 1, info.examples, np.int32)
+        keys: list[np.ndarray] = []
+        n = c = 0
+        shards = tf.range(len(info.shards), dtype=tf.int64)
+        blocks = parsed_blocks(split, shards, vocabulary_size, parallel_calls=tf.data.AUTOTUNE)
+        with Progress(f"reading {split.name}", info.examples, "images") as progress, reading_errors(split.records_dir):
+            for _, _, block in blocks.prefetch(2).as_numpy_iterator():
+                images, captions = len(block["key"]), len(block["start"])
+                of_block = slice(c, c + captions)
+                feature[n:n + images] = block["feature"]
+                lengths[of_block] = block["length"]
+                targets[of_block][np.arange(targets.shape[1]) < lengths[of_block, None]] = block["tokens"]
+                image[of_block] = block["image"] + n
+                keys.append(block["key"])
+                n, c = n + images, c + captions
+                progress.add(images)
+        self.image, self.lengths = image, lengths
+        with tf.device("cpu:0"):
+            self.feature = tf.convert_to_tensor(feature)
+            self.key = tf.constant(np.concatenate([*keys, np.array([b""], object)]), tf.string)
+            self.targets = tf.constant(targets)
+        # Made once, not in every epoch.
+        self._graphs = {keys: tf.function(functools.partial(self.rows, keys=keys), autograph=False)
+                        for keys in (False, True)}
+
+    def batches(self, plan: np.ndarray, rows: slice, first_step: int, keys: bool) -> tf.data.Dataset:
+        """Batches of the plan (int32 [steps, B]) from `first_step` on, of each only the given rows.
+
+        Every batch is as wide as the longest caption of the whole plan row, so that hosts agree on shapes.
+        """
+        plan = plan[first_step:]
+        width = np.max(self.lengths[plan], axis=1, initial=1)
+        captions = np.ascontiguousarray(plan[:, rows])
+        return tf.data.Dataset.from_tensor_slices((captions, self.image[captions], width)).map(
+            self._graphs[keys], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def rows(self, captions: tf.Tensor, images: tf.Tensor, width: tf.Tensor, keys: bool) -> dict[str, tf.Tensor]:
+        """The dict that training gets of captions int32 [b] of images int32 [b], `width` targets wide."""
+        rows = batch(tf.gather(self.feature, images), tf.gather(self.targets, captions)[:, :width])
+        return rows | {"key": tf.gather(self.key, images)} if keys else rows
+
+
+def batch(feature: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The dict that training gets, from feature [b, F] and targets [b, T+1], right-padded with 0.
+
+    `inputs` int32 [b, T] is targets without <end> and the last column: the words that the model has seen.
+    """
+    inputs = targets[:, :-1]
+    return {"feature": feature, "inputs": tf.where(inputs == END, 0, inputs), "targets": targets}
+
+
+def _aligned_zeros(shape: tuple[int, int], dtype: type) -> np.ndarray:
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + _ALIGNMENT, np.uint8)
+    first = -raw.ctypes.data % _ALIGNMENT
+    return raw[first:first + size].view(dtype).reshape(shape)

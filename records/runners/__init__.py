@@ -1,0 +1,1 @@
+"""Where pass 2 runs: this machine or an Apache Beam cluster."""

@@ -1,0 +1,1 @@
+"""Words: captions to tokens, and the vocabulary that numbers them."""

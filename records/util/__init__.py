@@ -1,0 +1,1 @@
+"""Files, processes and terminal output that every room uses."""

@@ -1,0 +1,1 @@
+"""Pass 2 of make_records: plans to shards."""

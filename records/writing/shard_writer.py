@@ -1,0 +1,201 @@
+"""One shard from its plan: the unit of work of every runner, done whole or not at all.
+
+A plan is a file of JSON lines, one per example, that says everything about a shard except what is in the image
+files. A shard is a pure function of its plan, those files and the backbone, so it does not matter which process
+or machine writes it, or how often it was tried before.
+"""
+
+import collections
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from etils import epath
+
+from flags.errors import UserError
+from records.format.example import Example, encode
+from records.format.manifest import STATE_DIR, ShardInfo
+from records.format.tfrecord import frame
+from records.images.files import read_unchanged
+from records.images.validation import check_image
+from records.util.atomic_files import write_atomic
+from records.util.atomic_output import AtomicOutput
+from records.util.malloc import keep_freed_memory
+from records.util.tf_startup import tensorflow_starts
+
+if TYPE_CHECKING:
+    from records.backbones.feature_extractor import Extractor
+
+
+@dataclasses.dataclass(frozen=True)
+class BackboneJob:
+    """What a worker needs to load the backbone: see the flags of make_records."""
+
+    name: str
+    weights: str
+    precision: str
+    views: str = "one"
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardJob:
+    """One shard to write.
+
+    Attributes:
+      records_dir: where the shard goes; its plan and its receipt are in STATE_DIR below it.
+      file: the shard's name.
+      plan_sha256: hash of the plan, in hex.
+      images_dir: where the photos are.
+      store_images: whether examples hold them.
+      backbone: None for examples without features.
+    """
+
+    records_dir: str
+    file: str
+    plan_sha256: str
+    images_dir: str
+    store_images: bool
+    backbone: BackboneJob | None
+
+    @property
+    def plan(self) -> epath.Path:
+        return plan_path(self.records_dir, self.file)
+
+    @property
+    def failure(self) -> epath.Path:
+        """Where a worker on another machine says why it could not write the shard."""
+        return epath.Path(self.records_dir) / STATE_DIR / f"{self.file}.failure"
+
+    @property
+    def temporary_dir(self) -> str:
+        return os.path.join(self.records_dir, STATE_DIR)
+
+    @property
+    def receipt(self) -> epath.Path:
+        return epath.Path(self.records_dir) / STATE_DIR / "done" / f"{self.file}.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """What is known of a shard that was written.
+
+    Attributes:
+      max_tokens: tokens of its longest caption.
+    """
+
+    plan_sha256: str
+    max_tokens: int
+    shard: ShardInfo
+
+
+def plan_path(records_dir: str, file: str) -> epath.Path:
+    """Where the plan of a shard is."""
+    return epath.Path(records_dir) / STATE_DIR / "plans" / f"{file}.jsonl"
+
+
+def finished(job: ShardJob) -> Receipt | None:
+    """The receipt of an earlier run of the same job, when its shard is still there."""
+    try:
+        body = json.loads(job.receipt.read_text())
+        receipt = Receipt(body["plan_sha256"], body["max_tokens"], ShardInfo(**body["shard"]))
+        size = (epath.Path(job.records_dir) / job.file).stat().length
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return receipt if receipt.plan_sha256 == job.plan_sha256 and receipt.shard.bytes == size else None
+
+
+def write_shard(job: ShardJob, progress: Callable[[int], None] | None = None) -> Receipt:
+    """Writes one shard and, when it is safely on disk, its receipt.
+
+    Args:
+      progress: called with 1 after every example.
+
+    Raises:
+      UserError: an image changed since it was checked, or the plan did.
+    """
+    examples = captions = tokens = max_tokens = 0
+    with AtomicOutput(os.path.join(job.records_dir, job.file), job.temporary_dir) as out:
+        for example, lengths in _examples(job):
+            out.write(frame(encode(example)))
+            examples += 1
+            captions += len(lengths)
+            tokens += sum(lengths)
+            max_tokens = max(max_tokens, *lengths)
+            if progress:
+                progress(1)
+    receipt = Receipt(job.plan_sha256, max_tokens,
+                      ShardInfo(job.file, out.bytes, out.sha256(), examples, captions, tokens))
+    job.receipt.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(job.receipt, json.dumps(dataclasses.asdict(receipt)))
+    return receipt
+
+
+def _rows(job: ShardJob) -> Iterator[dict[str, Any]]:
+    digest = hashlib.sha256()
+    with job.plan.open("rb") as file:
+        for line in file:
+            digest.update(line)  # type: ignore[arg-type]
+            yield json.loads(line)
+    if digest.hexdigest() != job.plan_sha256:
+        raise UserError(f"{job.plan}: changed since it was written; run make_records again with --overwrite")
+
+
+def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
+    """Examples in plan order, each with the number of tokens of every caption."""
+    rows = _rows(job)
+    if job.backbone is None:
+        for row in rows:
+            yield _example(row, _stored(job, row) if job.store_images else None, None)
+        return
+    extractor = load_extractor(job.backbone)
+    waiting: collections.deque[tuple[dict[str, Any], bytes]] = collections.deque()
+
+    def images() -> Iterator[bytes]:
+        for row in rows:
+            image = _stored(job, row)
+            waiting.append((row, image))
+            yield image
+
+    for feature in extractor.features(images()):
+        row, image = waiting.popleft()
+        if feature is None:  # Pillow reads some damaged files that TensorFlow does not: store the pixels it found
+            image = check_image(image, reencode=True).storable
+            (feature,) = extractor.features([image])
+            if feature is None:
+                raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from "
+                                "--captions")
+        yield _example(row, image if job.store_images else None, feature.astype("<f2", copy=False).tobytes())
+    if waiting:
+        raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} images")
+
+
+def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
+    data = read_unchanged(job.images_dir, row["key"], row["file_crc32c"])
+    return check_image(data).storable if row["reencode"] else data
+
+
+def _example(row: dict[str, Any], image: bytes | None, feature: bytes | None) -> tuple[Example, list[int]]:
+    example = Example(row["key"], image, row["height"], row["width"], feature, row["captions"], row["tags"],
+                      [token for caption in row["tokens"] for token in caption])
+    return example, [len(caption) for caption in row["tokens"]]
+
+
+@functools.cache
+def load_extractor(backbone: BackboneJob) -> "Extractor":
+    """Loaded once per process, however many shards it writes."""
+    with tensorflow_starts():
+        from records.backbones.feature_extractor import Extractor
+        from records.backbones.registry import load_backbone
+
+    keep_freed_memory()  # every batch of pixels takes as much as the last
+    return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision, backbone.views))
+
+
+def total(receipts: Iterable[Receipt]) -> tuple[int, int, int]:
+    """Sums of examples, captions and tokens."""
+    shards = [receipt.shard for receipt in receipts]
+    return sum(s.examples for s in shards), sum(s.captions for s in shards), sum(s.tokens for s in shards)

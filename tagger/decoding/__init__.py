@@ -1,0 +1,1 @@
+"""Features to captions and ranked tags, inside the graph."""

@@ -1,0 +1,140 @@
+"""Features to captions and ranked tags, all inside the graph.
+
+    decoder = Decoder([run.model], run.vocabulary, max_length=37)
+    decoded = decoder.decode(features, beam_width=3)      # features float [B, F]
+    decoder.text(decoded.tokens)                          # string [B]
+
+Every row of the answer depends on its own feature alone, never on the rest of the batch.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from records.text.vocabulary import Vocabulary
+from tagger.decoding.beam_search import Beams, State, beam_search
+from tagger.decoding.repetition import Blocker
+from tagger.decoding.tag_ranking import noise, word_marginals
+from tagger.modeling.merge_model import MergeModel
+
+MAX_BEAM_WIDTH = 64
+"""Wider beams are cut to this: a served request must not choose how much memory it takes."""
+
+
+class Decoded(NamedTuple):
+    """What the model says about a batch of B photos.
+
+    Attributes:
+      tokens: int32 [B, L] word ids of the best caption, right-padded with 0; <end> is not written.
+      score: float32 [B], geometric mean of the probabilities of the caption's words and its <end>, in (0, 1].
+      tags: string [B, n], most probable first; "" where the vocabulary has fewer than n tags.
+      tag_scores: float32 [B, n] in [0, 1], estimated probability that the tag occurs in a caption of the photo.
+      word_scores: float32 [B, V], the same probability for every word of the vocabulary; of words that are no tags, 0
+        where the models were trained to rank tags.
+    """
+
+    tokens: tf.Tensor
+    score: tf.Tensor
+    tags: tf.Tensor
+    tag_scores: tf.Tensor
+    word_scores: tf.Tensor
+
+
+class Decoder(tf.Module):
+    """Beam search and tag ranking over one model or over the mean of the probabilities of several.
+
+    Tags are ranked by the models' own answer (`MergeModel.tag_logits`) where all of them were trained for it with
+    --tag_weight, else by the captions that they would write (tagger.decoding.tag_ranking), with the probabilities
+    from before a self-critical phase sharpened them.
+
+    Args:
+      models: models over the same vocabulary and features.
+      vocabulary: the words behind the ids.
+      max_length: words of the longest caption it can write; `decode` may ask for less.
+      tags: n, how many tags are answered for every photo.
+      tag_samples: sampled captions that the tag scores average over, beside the beams. More is slower and
+        steadier; 0 leaves the beams alone.
+      block_repeats: one of `repeats.BLOCK_REPEATS`.
+    """
+
+    def __init__(self, models: Sequence[MergeModel], vocabulary: Vocabulary, max_length: int, tags: int = 10,
+                 tag_samples: int = 16, block_repeats: str = "content_words"):
+        super().__init__(name="decoder")
+        if not models:
+            raise ValueError("Decoder: found no models, expected at least one")
+        self.models = list(models)
+        self.max_length = max_length
+        self._words = np.asarray(("", "", "", *vocabulary.words[3:]), object)  # specials are never shown
+        self._is_tag = np.asarray(vocabulary.is_tag, np.float32)
+        self._tag_ids = np.flatnonzero(vocabulary.is_tag).astype(np.int32)
+        self.tags = tags
+        self._noise = noise(tag_samples, max_length)
+        self._blocker = Blocker(vocabulary, block_repeats)
+
+    @tf.autograph.experimental.do_not_convert  # nothing to convert; looking for it takes seconds
+    def decode(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
+               max_length: tf.Tensor | int | None = None) -> Decoded:
+        """Captions and tags of B photos.
+
+        Args:
+          feature: float [B, F]; B may be 0.
+          beam_width: captions kept at each step, clipped to 1 … MAX_BEAM_WIDTH; 1 is greedy.
+          length_penalty: a caption's rank is its log probability / length ** length_penalty.
+          max_length: words of the longest caption, clipped to 1 … the constructor's; None for the constructor's.
+        """
+        limit = self._limit(max_length)
+        beams = self.search(feature, beam_width, length_penalty, limit)
+        length = tf.cast(beams.length[:, 0], tf.float32)
+        word_scores = self._word_scores(feature, beams, limit)
+        tags, tag_scores = self._rank(word_scores)
+        return Decoded(beams.tokens[:, 0], tf.exp(beams.log_probability[:, 0] / length), tags, tag_scores, word_scores)
+
+    def search(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
+               max_length: tf.Tensor | int | None = None) -> Beams:
+        """The captions that beam search finishes, best first; arguments as of `decode`."""
+        width = tf.clip_by_value(beam_width, 1, MAX_BEAM_WIDTH)
+        return beam_search(self._start, self._step, feature, self._blocker, width, length_penalty,
+                           self._limit(max_length))
+
+    def _limit(self, max_length: tf.Tensor | int | None) -> tf.Tensor:
+        return tf.clip_by_value(self.max_length if max_length is None else max_length, 1, self.max_length)
+
+    def text(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Captions string [B] of word ids int32 [B, L]: words joined by one space."""
+        words = tf.gather(tf.constant(list(self._words)), tokens)
+        return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+
+    def _word_scores(self, feature: tf.Tensor, beams: Beams, limit: tf.Tensor) -> tf.Tensor:
+        if not all(model.tag_prompt for model in self.models):
+            start = functools.partial(self._start, sharpened=False)
+            step = functools.partial(self._step, sharpened=False)
+            return word_marginals(start, step, feature, self._noise, beams, limit)
+        p = [tf.sigmoid(model.tag_logits(model.image(feature))) for model in self.models]
+        return tf.add_n(p) / len(p) * self._is_tag
+
+    def _rank(self, word_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The n most probable tags string [B, n] with their scores; equal scores in order of the vocabulary."""
+        found = min(self.tags, len(self._tag_ids))
+        scores, index = tf.math.top_k(tf.gather(word_scores, self._tag_ids, axis=1), found)
+        tags = tf.gather(tf.constant(list(self._words[self._tag_ids]), tf.string), index)
+        missing = [[0, 0], [0, self.tags - found]]
+        return tf.pad(tags, missing, constant_values=""), tf.pad(scores, missing)
+
+    def _start(self, feature: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
+        return self._combine([model.start(feature) for model in self.models], sharpened)
+
+    def _step(self, state: State, word: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
+        share = len(state) // len(self.models)
+        parts = [state[i * share:(i + 1) * share] for i in range(len(self.models))]
+        return self._combine([model.step(part, word) for model, part in zip(self.models, parts, strict=True)],
+                             sharpened)
+
+    def _combine(self, answers: list[tuple[tf.Tensor, State]], sharpened: bool) -> tuple[tf.Tensor, State]:
+        """Mean probabilities float32 [N, V], and the models' states one after the other."""
+        scales = [1.0 if sharpened else model.logit_scale for model in self.models]
+        p = [tf.nn.softmax(tf.cast(logits, tf.float32) / scale)
+             for (logits, _), scale in zip(answers, scales, strict=True)]
+        return tf.add_n(p) / len(p) if len(p) > 1 else p[0], tuple(part for _, state in answers for part in state)

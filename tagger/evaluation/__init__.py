@@ -1,0 +1,1 @@
+"""Predictions for a split, and the scores and pictures made of them."""

@@ -1,0 +1,82 @@
+"""Contact sheets of an evaluation: photos with what was predicted, which tags are right, and the references."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from etils import epath
+
+from records.images.contact_sheet import BLUE, GREEN, GREY, INK, RED, Cell
+from records.images.contact_sheet import draw as draw_cells
+from records.input import caption_dataset
+from tagger.evaluation.predictions import Predicted
+
+# Metrics by which images are ranked: how they are called and written.
+RANKINGS = {"cider": ("CIDEr-D", "{:.1f}"), "tag_f1": ("tag F1", "{:.2f}")}
+
+_COLUMNS = 4
+_REFERENCES = 5
+
+
+def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[Predicted], ranking: str,
+         ranks: np.ndarray, sheet_images: int, worst_and_best: int) -> list[epath.Path]:
+    """Writes contact_sheet.png and worst_and_best.png, or removes an old one that is not wanted now.
+
+    Args:
+      folder: eval-SPLIT of the run.
+      split: where the photos are.
+      predicted: all images that were evaluated.
+      ranking: name of the metric that says which are worst and best.
+      ranks: its value for each of them.
+      sheet_images: photos on contact_sheet.png, evenly spaced through the split; 0 for no sheet.
+      worst_and_best: photos of either kind on worst_and_best.png; 0 for no sheet.
+
+    Returns:
+      The files written.
+    """
+    places = np.linspace(0, len(predicted) - 1, min(sheet_images, len(predicted)))
+    spaced = np.unique(places.round().astype(int)).tolist()
+    order = np.argsort(ranks, kind="stable").tolist()
+    count = min(worst_and_best, len(predicted) // 2)
+    ends = [*order[:count], *order[len(order) - count:][::-1]]
+    photos = _photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}})
+    label, form = RANKINGS[ranking]
+    sheets: list[tuple[str, list[int], bool, str]] = [
+        ("contact_sheet.png", spaced, False, f"{len(spaced)} of {len(predicted):,} images of {split.name}"),
+        ("worst_and_best.png", ends, True, f"{count} lowest, then {count} highest by {label}, {split.name}")]
+    written = []
+    for file, chosen, ranked, title in sheets:
+        if not chosen:
+            (folder / file).unlink(missing_ok=True)  # an earlier evaluation's would not fit these numbers
+        else:
+            cells = [_cell(predicted[i], photos.get(predicted[i].prediction.image),
+                           f"{label} {form.format(ranks[i])}" if ranked else "") for i in chosen]
+            draw_cells(cells, _COLUMNS, folder / file, f"{title}. Green tags: in a reference")
+            written.append(folder / file)
+    return written
+
+
+def _photos(split: caption_dataset.Split, keys: Collection[str]) -> dict[str, bytes]:
+    """The encoded photos of the images `keys`; those that the records do not store are missing."""
+    found: dict[str, bytes] = {}
+    left = set(keys)
+    with caption_dataset.reading_errors(split.records_dir):
+        for example in caption_dataset.images(split).as_numpy_iterator() if left else ():
+            key = example["key"].decode()
+            if key in left:
+                left.remove(key)
+                if example["image"]:
+                    found[key] = example["image"]
+            if not left:
+                break
+    return found
+
+
+def _cell(one: Predicted, photo: bytes | None, note: str) -> Cell:
+    right = [tag for tag in one.prediction.ranked_tags if tag in one.prediction.all_tags]
+    wrong = [tag for tag in one.prediction.ranked_tags if tag not in one.prediction.all_tags]
+    lines = [(note, BLUE)] if note else []
+    lines += [(" ".join(one.prediction.words) or "(no words)", INK)]
+    lines += [(", ".join(right), GREEN)] if right else []
+    lines += [(", ".join(wrong), RED)] if wrong else []
+    lines += [(caption, GREY) for caption in one.captions[:_REFERENCES]]
+    return Cell(photo, lines)

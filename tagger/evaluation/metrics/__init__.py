@@ -1,0 +1,36 @@
+"""Metrics of predictions against references. To add one: write a function like those here and list it in METRICS.
+
+    scores = score(Predictions(images, frequent_tags, frequent_tag_scores))
+    scores.values["cider"], scores.per_image["cider"][0]
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tagger.evaluation.metrics.captions import caption_scores
+from tagger.evaluation.metrics.diversity import diversity_scores
+from tagger.evaluation.metrics.predictions import Prediction, Predictions, Scores
+from tagger.evaluation.metrics.tags import caption_tag_scores, ranked_tag_scores, tag_average_precision
+
+__all__ = ["METRICS", "Prediction", "Predictions", "Scores", "score"]
+
+METRICS: tuple[Callable[[Predictions], Scores], ...] = (
+    caption_scores, caption_tag_scores, ranked_tag_scores, tag_average_precision, diversity_scores)
+
+
+def score(predictions: Predictions) -> Scores:
+    """Every metric of METRICS, merged.
+
+    Raises:
+      ValueError: two metrics use one name.
+    """
+    values: dict[str, float | int | None] = {}
+    per_image: dict[str, np.ndarray] = {}
+    for metric in METRICS:
+        found = metric(predictions)
+        if repeated := (values.keys() & found.values.keys()) | (per_image.keys() & found.per_image.keys()):
+            raise ValueError(f"{metric.__name__} repeats the names {sorted(repeated)} of another metric")
+        values |= found.values
+        per_image |= found.per_image
+    return Scores(values, per_image)

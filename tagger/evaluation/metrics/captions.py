@@ -1,0 +1,54 @@
+"""BLEU-1…4, ROUGE-L and CIDEr-D of captions, by pycocoevalcap's pure-Python scorers.
+
+The values are in points, as papers print them: pycocoevalcap's numbers times 100 (BLEU and ROUGE-L 0…100,
+CIDEr-D 0…1000). Both sides are tokenised by `records.text.tokenizer.words`, because pycocoevalcap's own tokeniser
+needs Java; it also drops punctuation, so the values compare with published ones.
+CIDEr-D takes its document frequencies from the evaluated references, as the standard does: values of splits
+of different size do not compare, and a split of one image scores 0.
+
+Sources: Papineni et al. 2002 (BLEU), Lin 2004 (ROUGE-L), Vedantam et al. 2015 (CIDEr), Chen et al. 2015 (the
+COCO evaluation code that pycocoevalcap ports).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.rouge.rouge import Rouge
+
+from tagger.evaluation.metrics.predictions import Predictions, Scores
+
+_POINTS = 100.0
+
+
+def caption_scores(predictions: Predictions) -> Scores:
+    """bleu_1…bleu_4, rouge_l and cider; per image: bleu_4, rouge_l and cider.
+
+    The corpus BLEU pools n-gram counts over all images; it is not the mean of the per-image values.
+    """
+    references = {i: [" ".join(words) for words in p.references] for i, p in enumerate(predictions.images)}
+    captions = {i: [" ".join(p.words)] for i, p in enumerate(predictions.images)}
+    for i, image in enumerate(predictions.images):
+        if not references[i]:
+            raise ValueError(f"{image.image} has no reference captions: every evaluated image needs at least one")
+    bleu, bleu_per_image = Bleu(4).compute_score(references, captions, verbose=0)
+    rouge, rouge_per_image = Rouge().compute_score(references, captions)
+    of_all, cider_per_image = cider([p.words for p in predictions.images], [p.references for p in predictions.images])
+    values: dict[str, float | int | None] = {f"bleu_{n + 1}": _POINTS * float(bleu[n]) for n in range(4)}
+    values |= {"rouge_l": _POINTS * float(rouge), "cider": of_all}
+    per_image = {name: _POINTS * np.asarray(scores, np.float64)
+                 for name, scores in (("bleu_4", bleu_per_image[3]), ("rouge_l", rouge_per_image))}
+    return Scores(values, per_image | {"cider": cider_per_image})
+
+
+def cider(captions: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> tuple[float, np.ndarray]:
+    """CIDEr-D in points, over all images and float64 [images] of each.
+
+    Args:
+      captions: the words predicted for each image. references: each image's reference captions as words.
+    """
+    said = {i: [" ".join(words)] for i, words in enumerate(captions)}
+    wanted = {i: [" ".join(words) for words in several] for i, several in enumerate(references)}
+    of_all, per_image = Cider().compute_score(wanted, said)
+    return _POINTS * float(of_all), _POINTS * np.asarray(per_image, np.float64)

@@ -1,0 +1,47 @@
+"""CIDEr-D of the captions that a model in training writes for a split: what --monitor=val_cider watches."""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from records.input import caption_dataset
+from records.text.tokenizer import words
+from records.text.vocabulary import Vocabulary
+from tagger.decoding.decoder import Decoder
+from tagger.evaluation.metrics.captions import cider
+from tagger.modeling.merge_model import MergeModel
+
+_BATCH_SIZE = 128
+_BEAM_WIDTH = 3
+
+
+class ValidationCaptions:
+    """The split's features and references, held in memory, and the search with the defaults of --mode=eval."""
+
+    def __init__(self, model: MergeModel, vocabulary: Vocabulary, split: caption_dataset.Split, max_length: int):
+        """model: its weights at the time of a call are scored.
+
+        Raises:
+          UserError: the split cannot be read.
+        """
+        self._vocabulary = vocabulary
+        decoder = Decoder([model], vocabulary, max_length)
+        with caption_dataset.reading_errors(split.records_dir):
+            examples = list(caption_dataset.images(split, read_image=False).as_numpy_iterator())
+        self._features = np.stack([example["feature"] for example in examples])
+        name = "tags" if split.manifest.target == "tags" else "captions"
+        self._references = [[words(text.decode()) for text in example[name]] for example in examples]
+
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
+        def decode(feature: tf.Tensor) -> tf.Tensor:
+            return decoder.search(feature, _BEAM_WIDTH).tokens[:, 0]
+
+        self._decode = decode
+
+    def __call__(self) -> float:
+        """CIDEr-D in points, as --mode=eval with its default flags would say."""
+        batches = (self._decode(self._features[i:i + _BATCH_SIZE]).numpy()
+                   for i in range(0, len(self._features), _BATCH_SIZE))
+        tokens = itertools.chain.from_iterable(batches)
+        return cider([self._vocabulary.decode(row) for row in tokens], self._references)[0]

@@ -1,0 +1,126 @@
+"""What a training step minimises: the published cross-entropy, and what --tag_weight and --teachers add to it.
+
+An objective is called on one replica's rows and returns a sum; the step divides by the number of units (real tokens,
+images) of the global batch, so the mean does not depend on which replica a row falls on.
+"""
+
+import dataclasses
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from tagger.losses.distillation import Teachers
+from tagger.losses.fused_softmax import softmax_loss, softmax_loss_value
+from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.packed_sequence import Packing, every_position, pack
+
+Batch = dict[str, tf.Tensor]
+
+
+class Objective(Protocol):
+    """A sum over units that is differentiated."""
+
+    def units(self, batch: Batch) -> tf.Tensor:
+        """float32 scalar: how many units the rows hold."""
+
+    def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
+                 ) -> tf.Tensor:
+        """float32 scalar, the sum.
+
+        Args:
+          batch: `feature`, `inputs` and `targets` of records.input.caption_dataset, and what else the objective needs.
+          dropout_seed: int32 [2], (seed, step), or None for no dropout.
+          first_row: place of the replica's first row in the global batch.
+        """
+
+
+def tokens(batch: Batch) -> tf.Tensor:
+    """float32 scalar: real tokens of the batch, <end> included."""
+    return tf.math.count_nonzero(batch["targets"], dtype=tf.float32)
+
+
+def rows(batch: Batch) -> tf.Tensor:
+    """float32 scalar: rows with a token."""
+    return tf.math.count_nonzero(batch["targets"][:, 0], dtype=tf.float32)
+
+
+def positions(model: MergeModel, targets: tf.Tensor) -> tuple[Packing, tf.Tensor, tf.Tensor | None]:
+    """Positions to compute, the target at each, and their weights (None: all one).
+
+    The real ones, except for XLA, which has to know how many there are.
+    """
+    mask = tf.not_equal(targets, 0)
+    if model.recurrence != "loop":
+        packing = pack(mask)
+        return packing, tf.gather(tf.reshape(targets, [-1]), packing.index), None
+    return every_position(mask), tf.reshape(targets, [-1]), tf.cast(tf.reshape(mask, [-1]), tf.float32)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CrossEntropy:
+    """Cross-entropy of every real token, <end> included; tags add their gradient, but not their value.
+
+    So the losses of runs with and without tags compare, with one another and with the validation loss.
+
+    Attributes:
+      label_smoothing: share of each target's probability that is spread over the vocabulary.
+      caption_weight: what the cross-entropy is multiplied by; 0 leaves it out.
+      tag_weight: what the loss of the caption's tags is multiplied by; see `tag_loss`.
+      is_tag: bool [V], which words are tags.
+      teachers: whose mean answer is part of the targets, of words and of tags; None for the captions alone.
+    """
+
+    label_smoothing: float = 0.0
+    tag_weight: float = 0.0
+    is_tag: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
+    caption_weight: float = 1.0
+    teachers: Teachers | None = None
+
+    def units(self, batch: Batch) -> tf.Tensor:
+        return tokens(batch)
+
+    def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
+                 ) -> tf.Tensor:
+        image = model.image(batch["feature"], dropout_seed, first_row)
+        teachers, loss = self.teachers, tf.constant(0.0)
+        if self.caption_weight:
+            packing, targets, weights = positions(model, batch["targets"])
+            hidden = model.hidden(image, batch["inputs"], packing, dropout_seed, first_row)
+            soft = (teachers.words(batch["feature"], batch["inputs"], packing), teachers.share) if teachers else ()
+            loss = self.caption_weight * softmax_loss(
+                hidden, *model.output_weights(), targets, weights, self.label_smoothing,
+                model.recurrence == "packed", *soft)
+        if not self.tag_weight:
+            return loss
+        logits = model.tag_logits(image, dropout_seed, first_row)
+        soft = (teachers.tags(batch["feature"]), teachers.share) if teachers else ()
+        tags = self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag, *soft)
+        return loss + tags - tf.stop_gradient(tags)
+
+
+def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray, soft: tf.Tensor | None = None,
+             soft_share: float = 0.0) -> tf.Tensor:
+    """Binary cross-entropy of which tags the row's own caption has, summed over tags and rows.
+
+    Over the captions of an image it is least where sigmoid(logit) is the share of them that have the tag.
+
+    Args:
+      logits: float32 [B, V]. targets: int32 [B, T+1] words of a caption; a row without any is left out.
+      is_tag: bool [V].
+      soft: float32 [B, V], probabilities such as a teacher's, which get `soft_share` of the target.
+    """
+    classes, count = len(is_tag), tf.shape(targets)[0]
+    places = tf.stack([tf.repeat(tf.range(count), tf.shape(targets)[1]), tf.reshape(targets, [-1])], axis=1)
+    has = tf.tensor_scatter_nd_update(tf.zeros([count, classes]), places, tf.ones([tf.shape(places)[0]]))
+    if soft is not None:
+        has = (1 - soft_share) * has + soft_share * soft
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(has, logits) * tf.cast(is_tag, tf.float32)
+    return tf.reduce_sum(tf.where(targets[:, :1] > 0, losses, 0.0))
+
+
+def cross_entropy_value(model: MergeModel, batch: Batch) -> tf.Tensor:
+    """Cross-entropy of every real token, summed, without dropout; not to be differentiated."""
+    packing, targets, weights = positions(model, batch["targets"])
+    hidden = model.hidden(model.image(batch["feature"]), batch["inputs"], packing)
+    return softmax_loss_value(hidden, *model.output_weights(), targets, weights)

@@ -1,0 +1,135 @@
+"""Self-critical training: captions that the model samples are made more or less probable by their CIDEr-D.
+
+Cross-entropy asks for every word of the reference as it is; scores ask for captions that agree with people as a whole.
+Here each image gets S sampled captions; one that scores better than the other samples of its image becomes more
+probable, one that scores worse less. It starts from a model trained with cross-entropy (--self_critical_epochs).
+Samples depend on the seed, the step and the place in the global batch only; rounding, which differs between numbers of
+devices, can still decide one of them otherwise.
+
+Rennie et al., "Self-critical sequence training for image captioning", 2017; the mean of the other samples as baseline:
+Luo, "A better variant of self-critical sequence training", 2020 (https://arxiv.org/abs/2003.09971).
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from flags.train import Train
+from records.input.image_dataset import ImageBatches
+from records.text.vocabulary import END, PAD, UNK, Vocabulary
+from tagger.losses.cider_reward import CiderReward
+from tagger.losses.cross_entropy import Batch, CrossEntropy, positions, rows
+from tagger.losses.fused_softmax import softmax_loss
+from tagger.modeling import stateless_dropout
+from tagger.modeling.merge_model import MergeModel
+
+# Samples may be as long as all but one in a hundred of the captions: waiting for the rest costs time and wins nothing.
+_SAMPLED_LENGTHS = 0.99
+_NOISE_STREAM = 4 << 28  # of the seed that dropout derives from as well; the model uses the first four
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SelfCritical:
+    """Minus the mean reward of sampled captions, by its policy gradient; supervision adds its gradient to it.
+
+    Attributes:
+      reward: (sampled int32 [B, S, T], references int32 [B, R, T']) to float32 [B, S].
+      samples: S, captions sampled per image; at least 2.
+      max_length: T, words of the longest sampled caption, <end> included.
+      supervised: what one reference caption per image adds to the gradient: its words and its tags, each with its
+        weight. The reward does not teach tags.
+    """
+
+    reward: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    samples: int
+    max_length: int
+    supervised: CrossEntropy
+
+    def units(self, batch: Batch) -> tf.Tensor:
+        return rows(batch)
+
+    def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
+                 ) -> tf.Tensor:
+        """See Objective; the value is minus the sum over images of the mean reward of their samples.
+
+        `batch` holds `references` int32 [B, R, T'] beside the usual.
+        """
+        images = tf.shape(batch["targets"])[0]
+        # Without dropout, so that the samples' probabilities are those of the model that is used later; but for that of
+        # the features, without which the rewards of the train photos would be learnt by heart.
+        image = tf.repeat(model.image(batch["feature"], dropout_seed, first_row), self.samples, axis=0)
+        uniform = _uniform(dropout_seed, first_row, images, self.samples, self.max_length)
+        sampled = sample_captions(model, image, uniform)
+        rewards = self.reward(tf.reshape(sampled, [images, self.samples, self.max_length]), batch["references"])
+        rewards *= tf.cast(batch["targets"][:, :1] > 0, tf.float32)  # rows that only fill the batch
+        total = tf.reduce_sum(rewards, axis=1, keepdims=True)
+        advantage = tf.reshape(rewards - (total - rewards) / (self.samples - 1), [-1])       # [B * S]
+
+        packing, targets, weights = positions(model, sampled)
+        advantage = tf.gather(advantage, packing.index // self.max_length)
+        inputs = tf.where(sampled == END, PAD, sampled)[:, :-1]
+        hidden = model.hidden(image, inputs, packing)
+        loss = softmax_loss(hidden, *model.output_weights(), targets,
+                            advantage if weights is None else advantage * weights, chunked=model.recurrence == "packed")
+        loss /= self.samples
+        # The gradient is that of the weighted log probabilities; the value that people watch is the reward.
+        loss += tf.stop_gradient(-tf.reduce_sum(total) / self.samples - loss)
+        supervised = self.supervised(model, batch, dropout_seed, first_row)
+        return loss + supervised - tf.stop_gradient(supervised)
+
+
+def objective(config: Train, batches: ImageBatches, vocabulary: Vocabulary) -> SelfCritical:
+    """What the self-critical phase of `config` minimises on the images of `batches`."""
+    held = batches.held
+    lengths, padded = held.lengths[:-1], held.targets.numpy()
+    starts = np.arange(len(lengths)) * padded.shape[1]
+    reward = CiderReward(padded.reshape(-1), starts, lengths, held.image[:-1], vocabulary.size)
+    longest = int(np.quantile(lengths, _SAMPLED_LENGTHS))
+    tag_weight = config.self_critical_tag_weight if config.tag_weight else 0.0
+    supervised = CrossEntropy(config.label_smoothing, tag_weight, vocabulary.is_tag, config.supervised_weight)
+    return SelfCritical(reward, config.self_critical_samples, longest, supervised)
+
+
+def sample_captions(model: MergeModel, image: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+    """Captions int32 [M, T] drawn word by word from the model; <end> included, right-padded with 0.
+
+    <pad> and <unk> are never drawn. What has no <end> after T words stays without.
+
+    Args:
+      image: [M, units] from `MergeModel.image`.
+      uniform: float32 [M, T] in [0, 1), which decides the words.
+    """
+    captions, longest = tf.shape(image)[0], uniform.shape[1]
+    allowed = np.ones(model.vocabulary_size, np.float32)
+    allowed[[PAD, UNK]] = 0.0
+
+    def draw(position: tf.Tensor, row: tf.Tensor, logits: tf.Tensor, state: tuple, words: tf.TensorArray) -> tuple:
+        cumulative = tf.cumsum(tf.nn.softmax(logits) * allowed, axis=1)
+        level = tf.gather(uniform[:, position], row) * cumulative[:, -1]
+        word = tf.searchsorted(cumulative, level[:, tf.newaxis], side="right")[:, 0]
+        word = tf.minimum(word, model.vocabulary_size - 1)
+        words = words.write(position, tf.scatter_nd(row[:, tf.newaxis], word, captions[tf.newaxis]))
+        left = tf.where(word != END)[:, 0]
+        logits, state = model.step(tuple(tf.gather(part, left) for part in state), tf.gather(word, left))
+        return position + 1, tf.gather(row, left), logits, state, words
+
+    words = tf.TensorArray(tf.int32, longest, element_shape=[None], infer_shape=False)
+    logits, state = model.begin(image)
+    rows_of = tf.TensorShape([None, model.vocabulary_size])
+    *_, words = tf.while_loop(
+        lambda position, *_: position < longest, draw, (tf.constant(0), tf.range(captions), logits, state, words),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]), rows_of,
+                          tuple(tf.TensorShape([None, model.units]) for _ in state), tf.TensorShape(None)))
+    return tf.ensure_shape(tf.transpose(words.stack()), [None, longest])
+
+
+def _uniform(seed: tf.Tensor, first_row: tf.Tensor, images: tf.Tensor, samples: int, longest: int) -> tf.Tensor:
+    """float32 [images * samples, longest] in [0, 1), a function of the seed and of each image's place in the batch."""
+    words = samples * longest
+    width = -(-4 * words // 16) * 16  # bytes
+    data = stateless_dropout.random_bytes(seed + [_NOISE_STREAM, 0], first_row, images, width)
+    bits = tf.bitcast(tf.reshape(data, [images, width // 4, 4]), tf.uint32)[:, :words]
+    # 24 bits, as many as float32 holds exactly, so that 1 is never reached.
+    return tf.reshape(tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0 ** -24, [-1, longest])

@@ -1,0 +1,1 @@
+"""The merge model and its layers."""

@@ -1,0 +1,262 @@
+"""The merge model: an image feature and the caption so far give the distribution of the next word.
+
+    feature [F] → Dense 256 relu ───────────────────────────┬────────────────────┐
+                                                            │ step 0             │ Add
+    word ids → Embedding (V, 256) → steps 1 … T ────────→ LSTM 256 → Dropout ────┴→ Dense 128 relu → Dropout → Dense V
+
+Keras layers own the weights, in the published layout (`published`), so weight files are exchangeable with the plain
+Keras functional model. Training and scoring use `hidden`, which gives the prediction after every prefix of a caption
+in one pass; decoding uses `start` and `step`.
+
+Architecture: Tanti, Gatt & Camilleri, "Where to put the image in an image caption generator", 2018, with the image
+as first step of the sequence and the merge by addition.
+"""
+
+import keras
+import tensorflow as tf
+
+from records.text.vocabulary import END
+from tagger.modeling import stateless_dropout as dropout_lib
+from tagger.modeling.lstm import cell, cudnn_lstm, loop_lstm, packed_lstm
+from tagger.modeling.packed_sequence import Packing, pack
+
+State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+# Added to the first number of a dropout seed, so that each place that drops units has random bytes of its own.
+_FEATURE_STREAM, _WORD_STREAM, _TAG_STREAM = 1 << 28, 2 << 28, 3 << 28
+
+
+class MergeModel(tf.Module):
+    """The layers and every way to run them.
+
+    Attributes:
+      vocabulary_size: V, output classes; ids 0 (pad), 1 (end), 2 (unknown), then words.
+      feature_size: F. units: width of image projection, embedding and LSTM. hidden_size: width before the logits.
+      dropout: rate of both dropouts, used only where a dropout seed is given. feature_dropout, embedding_dropout: of
+        the image's feature and of the words' embeddings, likewise.
+      tag_prompt: whether `tag_logits` is trained; see there.
+      logit_scale: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
+      compute_dtype: dtype of everything before the logits; weights and logits stay float32.
+      recurrence: how `hidden` runs the LSTM: "packed" without padding, the fastest on a CPU; "cudnn" on all B * T1
+        positions, padding included, with the kernels of a GPU; "loop" likewise, in operations that XLA compiles.
+        Right-padding needs no mask in a causal LSTM.
+    """
+
+    def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
+                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", recurrence: str = "packed",
+                 feature_dropout: float = 0.0, embedding_dropout: float = 0.0, tag_prompt: bool = False,
+                 logit_scale: float = 1.0):
+        """Builds all weights; initial values are a function of `seed` and the sizes."""
+        super().__init__(name="merge_model")
+        self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
+        self.hidden_size, self.dropout, self.recurrence = hidden_size, dropout, recurrence
+        self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
+        self.logit_scale = logit_scale
+        self.compute_dtype = tf.as_dtype(compute_dtype)
+        init = keras.initializers
+        glorot = [init.GlorotUniform(seed=seed * 8 + k) for k in range(4)]
+        layers = keras.layers
+        self.image_dense = layers.Dense(units, "relu", kernel_initializer=glorot[0], dtype="float32",
+                                        name="image_dense")
+        self.word_embedding = layers.Embedding(
+            vocabulary_size, units, mask_zero=True, dtype="float32", name="word_embedding",
+            embeddings_initializer=init.RandomUniform(-0.05, 0.05, seed=seed * 8 + 4))
+        self.lstm = layers.LSTM(units, kernel_initializer=glorot[1], dtype="float32", name="lstm",
+                                recurrent_initializer=init.Orthogonal(seed=seed * 8 + 5))
+        self.hidden_dense = layers.Dense(hidden_size, "relu", kernel_initializer=glorot[2], dtype="float32",
+                                         name="hidden_dense")
+        self.output_dense = layers.Dense(vocabulary_size, "softmax", kernel_initializer=glorot[3], dtype="float32",
+                                         name="output_dense")
+        self.image_dense.build((None, feature_size))
+        self.word_embedding.build((None, None))
+        self.lstm.build((None, None, units))
+        self.hidden_dense.build((None, units))
+        self.output_dense.build((None, hidden_size))
+
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """The ten variables, in the order of the published model."""
+        layers = (self.image_dense, self.word_embedding, self.lstm, self.hidden_dense, self.output_dense)
+        return [weight for layer in layers for weight in layer.weights]
+
+    def published(self, max_length: int) -> keras.Model:
+        """The functional model as published, over the same weights.
+
+        Args:
+          max_length: L, words of the longest prefix.
+
+        Returns:
+          A model of (feature float32 [B, F], prefix int [B, L] padded with 0 on the right) to probabilities [B, V].
+        """
+        feature = keras.Input((self.feature_size,), name="feature")
+        image = self.image_dense(feature)
+        prefix = keras.Input((max_length,), name="prefix")
+        sequence = keras.layers.Concatenate(axis=1)(
+            [keras.layers.Reshape((1, self.units))(image), self.word_embedding(prefix)])
+        merged = keras.layers.Add()([keras.layers.Dropout(self.dropout)(self.lstm(sequence)), image])
+        hidden = keras.layers.Dropout(self.dropout)(self.hidden_dense(merged))
+        return keras.Model([feature, prefix], self.output_dense(hidden), name="merge_model")
+
+    def image(self, feature: tf.Tensor, dropout_seed: tf.Tensor | None = None, first_row: tf.Tensor | int = 0
+              ) -> tf.Tensor:
+        """The projected image [B, units], of the compute dtype.
+
+        Args:
+          feature: [B, F] image features, any float dtype.
+          dropout_seed: int32 [2], or None for no dropout.
+          first_row: place of row 0 in the global batch; decides its dropout.
+        """
+        feature = tf.cast(feature, self.compute_dtype)
+        if dropout_seed is not None and self.feature_dropout:
+            width = -(-self.feature_size // 16) * 16
+            seed = dropout_seed + [_FEATURE_STREAM, 0]
+            noise = dropout_lib.random_bytes(seed, first_row, tf.shape(feature)[0], width)
+            feature = dropout_lib.drop(feature, noise[:, :self.feature_size], self.feature_dropout)
+        return tf.nn.relu(self._linear(self.image_dense, feature))
+
+    def hidden(self, image: tf.Tensor, inputs: tf.Tensor, packing: Packing, dropout_seed: tf.Tensor | None = None,
+               first_row: tf.Tensor | int = 0) -> tf.Tensor:
+        """What the output layer sees at each packed position, in one pass over the captions.
+
+        Args:
+          image: [B, units] from `image`.
+          inputs: int32 [B, T] word ids, right-padded.
+          packing: the real ones of the B * (T + 1) positions.
+          dropout_seed: int32 [2], or None for no dropout.
+          first_row: place of row 0 in the global batch; decides its dropout.
+
+        Returns:
+          [N, hidden_size] in packed order, of the compute dtype.
+        """
+        dtype, rows, positions = self.compute_dtype, tf.shape(inputs)[0], tf.shape(inputs)[1] + 1
+        table = tf.cast(_value(self.word_embedding.embeddings), dtype)
+        row = packing.index // positions
+
+        def noise(stream: int, width: int) -> tf.Tensor:
+            """Random bytes uint8 [B * T1, width]."""
+            assert dropout_seed is not None
+            seed = dropout_seed + [stream, 0]
+            return tf.reshape(dropout_lib.random_bytes(seed, first_row, rows, positions * width), [-1, width])
+
+        word_noise = None
+        if dropout_seed is not None and self.embedding_dropout:
+            word_noise = noise(_WORD_STREAM, self.units)
+        kernel, recurrent, bias = (tf.cast(_value(weight), dtype) for weight in self.lstm.weights)
+        if self.recurrence == "packed":
+            first = packing.sizes[0]
+            # Position t reads word t - 1 of its row; the grid of inputs is one narrower than that of positions.
+            words = tf.gather(tf.reshape(inputs, [-1]), packing.index[first:] - row[first:] - 1)
+            words = embed(table, words)
+            if word_noise is not None:
+                words = dropout_lib.drop(words, tf.gather(word_noise, packing.index[first:]), self.embedding_dropout)
+            x = tf.concat([tf.gather(image, packing.rows), words], axis=0)
+            steps = packed_lstm(x, packing.sizes, kernel, recurrent, bias)
+        else:
+            words = embed(table, tf.transpose(inputs))  # time first, as the recurrence reads them
+            if word_noise is not None:
+                word_noise = tf.reshape(word_noise, [rows, positions, self.units])[:, 1:]
+                words = dropout_lib.drop(words, tf.transpose(word_noise, [1, 0, 2]), self.embedding_dropout)
+            lstm = cudnn_lstm if self.recurrence == "cudnn" else loop_lstm
+            steps = lstm(tf.concat([image[tf.newaxis], words], axis=0), kernel, recurrent, bias)  # [T1, B, units]
+            steps = tf.gather(tf.reshape(steps, [-1, self.units]), packing.index % positions * rows + row)
+        merge_noise = None
+        if dropout_seed is not None and self.dropout:
+            merge_noise = tf.gather(noise(0, self.units + self.hidden_size), packing.index)
+        return self._merge(steps, tf.gather(image, row), merge_noise)
+
+    def _merge(self, steps: tf.Tensor, image: tf.Tensor, noise: tf.Tensor | None) -> tf.Tensor:
+        """[n, hidden_size] from the LSTM's outputs and the images [n, units]; noise uint8 [n, units + hidden_size]."""
+        if noise is not None:
+            steps = dropout_lib.drop(steps, noise[:, :self.units], self.dropout)
+        hidden = tf.nn.relu(self._linear(self.hidden_dense, steps + image))
+        return hidden if noise is None else dropout_lib.drop(hidden, noise[:, self.units:], self.dropout)
+
+    def tag_logits(self, image: tf.Tensor, dropout_seed: tf.Tensor | None = None, first_row: tf.Tensor | int = 0
+                   ) -> tf.Tensor:
+        """Logits float32 [B, V] whose sigmoid is the probability that a tag occurs in a caption of the image.
+
+        The image and then <end>, which is never an input otherwise, are the prompt that asks for tags: no weight is
+        added. Trained by --tag_weight.
+
+        Args:
+          image: [B, units] from `image`.
+          dropout_seed, first_row: as of `hidden`.
+        """
+        kernel, recurrent, bias = (tf.cast(_value(weight), image.dtype) for weight in self.lstm.weights)
+        prompt = tf.cast(_value(self.word_embedding.embeddings), image.dtype)[END:END + 1]
+        h, c, _ = cell(tf.nn.bias_add(tf.matmul(image, kernel), bias), tf.zeros_like(image))
+        h, _, _ = cell(tf.nn.bias_add(tf.matmul(prompt, kernel), bias) + tf.matmul(h, recurrent), c)
+        noise = None
+        if dropout_seed is not None and self.dropout:
+            noise = dropout_lib.random_bytes(dropout_seed + [_TAG_STREAM, 0], first_row, tf.shape(image)[0],
+                                             self.units + self.hidden_size)
+        return self.logits(self._merge(h, image, noise)) / self.logit_scale
+
+    def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor,
+                     dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Logits at the real positions only.
+
+        Args:
+          feature: [B, F] image features.
+          inputs: int32 [B, T] word ids, right-padded.
+          mask: bool [B, T + 1], rows of True followed by False; position t predicts word t.
+          dropout_seed: int32 [2], or None for no dropout.
+
+        Returns:
+          float32 [N, V], N true elements of `mask` in row-major order.
+        """
+        packing = pack(mask)
+        hidden = self.hidden(self.image(feature, dropout_seed), inputs, packing, dropout_seed)
+        return self.logits(tf.gather(hidden, tf.argsort(packing.index)))
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """float32 [n, V] from [n, hidden_size]."""
+        kernel, bias = self.output_weights()
+        return tf.nn.bias_add(tf.matmul(tf.cast(hidden, tf.float32), kernel), bias)
+
+    def scale_output(self, factor: float) -> None:
+        """Multiplies all logits of captions: by more than 1, likely words become likelier."""
+        for weight in self.output_dense.weights:
+            weight.assign(weight.value * factor)
+
+    def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Kernel float32 [hidden_size, V] and bias float32 [V] of the output layer."""
+        return _value(self.output_dense.kernel), _value(self.output_dense.bias)
+
+    def start(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """Reads the image: logits float32 [B, V] of the first word, and the state after it (three [B, units])."""
+        return self.begin(self.image(feature))
+
+    def begin(self, image: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """What `start` returns, of images [B, units] that are projected already."""
+        zero = tf.zeros_like(image)
+        return self._advance(image, image, zero, zero)
+
+    def step(self, state: State, word_ids: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """Reads one word (int32 [B]) per row: logits float32 [B, V] of the next word, and the new state."""
+        image, h, c = state
+        table = tf.cast(_value(self.word_embedding.embeddings), self.compute_dtype)
+        return self._advance(tf.gather(table, word_ids), image, h, c)
+
+    def _advance(self, x: tf.Tensor, image: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, State]:
+        kernel, recurrent, bias = (tf.cast(_value(weight), x.dtype) for weight in self.lstm.weights)
+        h, c, _ = cell(tf.nn.bias_add(tf.matmul(x, kernel), bias) + tf.matmul(h, recurrent), c)
+        return self.logits(tf.nn.relu(self._linear(self.hidden_dense, h + image))), (image, h, c)
+
+    def _linear(self, layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
+        kernel, bias = tf.cast(_value(layer.kernel), x.dtype), tf.cast(_value(layer.bias), x.dtype)
+        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+
+
+@tf.custom_gradient
+def embed(table: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, object]:
+    """Rows `ids` of `table`, with a dense gradient: sparse ones cannot be summed cheaply over replicas."""
+    def gradient(upstream):
+        flat = tf.reshape(upstream, [-1, table.shape[1]])
+        return tf.math.unsorted_segment_sum(flat, tf.reshape(ids, [-1]), table.shape[0]), None
+
+    return tf.gather(table, ids), gradient
+
+
+def _value(variable: keras.Variable) -> tf.Tensor:
+    return tf.convert_to_tensor(variable.value)

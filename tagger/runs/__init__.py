@@ -1,0 +1,1 @@
+"""Run folders: what train writes and the others read."""

@@ -1,0 +1,165 @@
+"""A run folder: what train writes into it and what eval, export and report read from it.
+
+    run = load_run(run_dir)
+    run.model, run.vocabulary, run.config, run.manifest
+
+It is self-contained: config.json (the flags of train), best.weights.h5, vocabulary.txt, word_counts.tsv and
+manifest.json (copies from the records folder, the vocabulary cut to --vocabulary_size).
+"""
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epath
+
+from flags.errors import UserError
+from flags.train import Train
+from records.format import manifest as manifest_lib
+from records.format.manifest import Manifest
+from records.text.vocabulary import Vocabulary
+from records.util.atomic_files import write_atomic
+from tagger.modeling.merge_model import MergeModel
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "best.weights.h5"
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A trained model and what is known about it.
+
+    Attributes:
+      config: the flags it was trained with.
+      model: holds the weights asked for; computes in float32, unless asked otherwise.
+      vocabulary: meaning of the model's output classes.
+      manifest: of the records folder it was trained on; says which backbone made the features.
+    """
+
+    config: Train
+    model: MergeModel
+    vocabulary: Vocabulary
+    manifest: Manifest
+
+    @property
+    def max_length(self) -> int:
+        """Words of the longest caption that the model was trained on."""
+        return longest(self.manifest, self.config.train_split)
+
+
+def longest(manifest: Manifest, split: str) -> int:
+    """Words (<end> not counted) of the longest caption of a split; at least 1."""
+    return max(manifest.splits[split].max_tokens - 1, 1)
+
+
+def feature_size(manifest: Manifest, records_dir: str) -> int:
+    """F of the records' features.
+
+    Raises:
+      UserError: the records were made without features.
+    """
+    if manifest.backbone is None:
+        raise UserError(f"--records_dir={records_dir}: was made with --backbone=none and holds no image features; "
+                        "run make_records again with a backbone")
+    return manifest.backbone.feature_size
+
+
+def new_model(config: Train, manifest: Manifest, vocabulary: Vocabulary, **kwargs: Any) -> MergeModel:
+    """The untrained model that `config` describes; further arguments as in MergeModel."""
+    scale = 1 / config.self_critical_temperature if config.self_critical_epochs else 1.0
+    return MergeModel(vocabulary.size, feature_size(manifest, config.records_dir), dropout=config.dropout,
+                      feature_dropout=config.feature_dropout, embedding_dropout=config.embedding_dropout,
+                      tag_prompt=config.tag_weight > 0, logit_scale=scale, seed=config.seed, **kwargs)
+
+
+def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary) -> None:
+    """Writes everything but the weights; config.json last, so that a folder that has one is complete."""
+    folder = epath.Path(config.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary.save(folder)
+    manifest_lib.save(folder, manifest)
+    write_atomic(folder / CONFIG_FILE, json.dumps({"format": _FORMAT, **dataclasses.asdict(config)}, indent=1) + "\n")
+
+
+def load_config(run_dir: epath.PathLike) -> Train | None:
+    """The flags of the run in a folder; None where there is no run.
+
+    Raises:
+      UserError: config.json is not what train writes.
+    """
+    path = epath.Path(run_dir) / CONFIG_FILE
+    try:
+        return _config(json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: is no description of a run ({error}); restore it, or train again with --fresh") \
+            from error
+
+
+def _config(values: Mapping[str, Any]) -> Train:
+    if not isinstance(values, dict) or values.get("format") != _FORMAT:
+        raise ValueError(f"expected a JSON object of format {_FORMAT}")
+    names = {field.name for field in dataclasses.fields(Train)}
+    unknown = sorted(set(values) - names - {"format"})
+    if unknown:
+        raise ValueError(f"flag {unknown[0]!r} is unknown to this version")
+    known: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v
+                             for name, v in values.items() if name in names}
+    return Train(**known)
+
+
+def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> Run:
+    """Loads a trained model.
+
+    Args:
+      weights: "best" for the weights of the best epoch, or the path of another weights file of this model.
+      kwargs: how the model computes, as in MergeModel.
+
+    Raises:
+      UserError: the folder is no run folder, has no weights yet, or the weights do not fit the model.
+    """
+    folder = epath.Path(run_dir)
+    config = load_config(folder)
+    if config is None:
+        raise UserError(f"--run_dir={run_dir}: has no {CONFIG_FILE}, so it is no folder that train wrote; "
+                        "run --mode=train first")
+    try:
+        manifest = manifest_lib.from_json((folder / manifest_lib.FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / manifest_lib.FILE}: is missing or damaged ({error}); restore it by copying the "
+                        "records folder's") from error
+    vocabulary = Vocabulary.load(folder)
+    model = new_model(config, manifest, vocabulary, **kwargs)
+    load_weights(model, folder / WEIGHTS_FILE if weights == "best" else epath.Path(weights))
+    return Run(config, model, vocabulary, manifest)
+
+
+def load_weights(model: MergeModel, path: epath.Path) -> None:
+    """Reads a weights file of the published model into `model`.
+
+    Raises:
+      UserError: it is missing, unreadable or of another shape.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such weights file; train writes it at the end of its first epoch")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            local = os.path.join(folder, WEIGHTS_FILE)  # Keras reads HDF5 from local files only
+            epath.Path(local).write_bytes(path.read_bytes())
+            model.published(1).load_weights(local)
+    except Exception as error:  # h5py and Keras raise whatever they meet inside the file
+        raise UserError(f"{path}: cannot be read as weights of this model ({error}); train again, or give the "
+                        "weights file of this run") from error
+
+
+def save_weights(model: MergeModel, max_length: int, path: epath.Path) -> None:
+    """Writes the weights file of the published model, whole or not at all."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, WEIGHTS_FILE)
+        model.published(max_length).save_weights(local)
+        write_atomic(path, epath.Path(local).read_bytes())

@@ -1,0 +1,1 @@
+"""The exported SavedModel: how it is built, stored, found and loaded again."""

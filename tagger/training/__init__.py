@@ -1,0 +1,1 @@
+"""The trainer and all that it drives: devices, datasets, optimizer, checkpoints, callbacks."""

@@ -1,0 +1,217 @@
+"""verify_records: everything that can happen to a folder is found, and named with its file and offset."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from flags.errors import UserError
+from flags.verify_records import VerifyRecords
+from records.format import manifest as manifests
+from records.verify_records import damage, problems, run
+from tests.records.inputs import contents, make, write_captions, write_photos
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A small records folder with two train shards of different sizes."""
+    folder = tmp_path_factory.mktemp("verify")
+    names = write_photos(folder / "images", 9, size=24)
+    table = write_captions(folder / "captions.csv", names)
+    return make(folder / "images", table, folder / "records", shards="train=2",
+                split_fractions="train=0.8,test=0.2")
+
+
+@pytest.fixture
+def records(original, tmp_path):
+    return shutil.copytree(original, tmp_path / "records")
+
+
+def shards_of(folder, split="train"):
+    return sorted(folder.glob(f"*-{split}.tfrecord-*"))
+
+
+def test_every_flipped_byte_and_every_truncation_of_a_shard_is_found(records):
+    """All offsets and lengths of one shard, each with the check that runs before training (sizes) or all bytes."""
+    manifest = manifests.load(records)
+    info = manifest.splits["train"].shards[0]
+    path = records / info.file
+    data = path.read_bytes()
+    starts = record_starts(data)
+    flips = truncations = 0
+    with path.open("r+b", buffering=0) as file:
+        for offset in range(len(data)):
+            os.pwrite(file.fileno(), bytes([data[offset] ^ (1 << offset % 8)]), offset)
+            found = damage(path, info.bytes, info.examples)
+            start = max(start for start in starts if start <= offset)
+            assert found.startswith(f"record {starts.index(start)} at byte {start}: "), (offset, found)
+            flips += not is_whole(path, info)
+            os.pwrite(file.fileno(), data[offset:offset + 1], offset)
+    assert is_whole(path, info)
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with pytest.raises(UserError, match=f"{info.file}: has {length:,} bytes"):
+            manifests.check_sizes(records, manifest)
+        truncations += not is_whole(path, info)
+        assert damage(path, info.bytes, info.examples).startswith(f"has {length:,} bytes instead of {info.bytes:,}; ")
+    print(f"{flips} flipped bytes and {truncations} truncations found")
+    assert flips == truncations == len(data) == info.bytes
+
+
+def is_whole(path, info):
+    """What verify_records asks of a file."""
+    from records.verify_records import _check, _Expected
+
+    return not _check(_Expected(info.file, info.bytes, info.sha256, info.examples), str(path.parent)).problem
+
+
+def record_starts(data):
+    starts, offset = [], 0
+    while offset < len(data):
+        starts.append(offset)
+        offset += 16 + int.from_bytes(data[offset:offset + 8], "little")
+    return starts
+
+
+def test_a_whole_folder_has_no_problems_and_is_not_touched(records, capsys):
+    before = contents(records)
+    run(VerifyRecords(records_dir=str(records)))
+    assert "9 examples are what make_records wrote" in capsys.readouterr().out
+    assert contents(records) == before
+
+
+def test_the_command_prints_every_problem_and_fails(records, main_process):
+    first, second = shards_of(records)
+    second.unlink()
+    data = bytearray(first.read_bytes())
+    data[40] ^= 1
+    first.write_bytes(data)
+    result = main_process("--mode=verify_records", f"--records_dir={records}")
+    assert result.returncode == 1
+    assert f"{first}: record 0 at byte 0: the checksum of the" in result.stdout
+    assert f"{second}: is missing" in result.stdout
+    assert result.stderr.splitlines()[-1].startswith(f"error: --records_dir={records}: 2 problems, the first: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_shard(records):
+    shards_of(records)[1].unlink()
+    assert problems(records) == [f"{shards_of(records)[0].parent / 'photos-train.tfrecord-00001-of-00002'}: is missing"]
+
+
+def test_a_renamed_shard_is_recognised(records):
+    shard = shards_of(records)[0]
+    shard.rename(records / "renamed.bin")
+    assert problems(records) == [f"{shard}: is missing; renamed.bin is this file under another name"]
+
+
+def test_swapped_shards_are_recognised(records):
+    first, second = shards_of(records)
+    first.rename(records / "x")
+    second.rename(first)
+    (records / "x").rename(second)
+    assert problems(records) == [f"{first}: holds the bytes of {second.name}",
+                                 f"{second}: holds the bytes of {first.name}"]
+
+
+def test_an_extra_shard_is_named_and_other_files_are_nobodys_business(records):
+    shutil.copy(shards_of(records)[0], records / "photos-train.tfrecord-00002-of-00003")
+    (records / "README.md").write_text("mine")
+    assert problems(records) == [
+        f"{records / 'photos-train.tfrecord-00002-of-00003'}: is a shard that manifest.json does not list"]
+
+
+def test_a_shard_cut_between_records_is_found(records):
+    """TensorFlow reads such a file without an error."""
+    shard = shards_of(records)[0]
+    data = shard.read_bytes()
+    last = record_starts(data)[-1]
+    shard.write_bytes(data[:last])
+    (problem,) = problems(records)
+    assert f"has {last:,} bytes instead of {len(data):,}; " in problem and f"the last ends at byte {last}" in problem
+
+
+def test_records_that_were_put_in_another_order_are_found(records):
+    shard = shards_of(records)[0]
+    data = shard.read_bytes()
+    starts = record_starts(data)
+    shard.write_bytes(data[starts[1]:] + data[:starts[1]])
+    (problem,) = problems(records)
+    assert "are whole, but they are not those that were written" in problem
+
+
+@pytest.mark.parametrize("name", manifests.OTHER_FILES)
+def test_a_change_of_any_other_file_is_found(records, name):
+    with (records / name).open("a") as file:
+        file.write("x")
+    (problem,) = problems(records)
+    assert problem.startswith(f"{records / name}: has ")
+    (records / name).unlink()
+    assert problems(records) == [f"{records / name}: is missing"]
+
+
+def leaves(value, path=()):
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, (*path, key))
+    else:
+        yield path
+
+
+def changed(value):
+    if isinstance(value, bool):
+        return not value
+    return {int: lambda: value + 1, str: lambda: value + "0", type(None): lambda: 0}[type(value)]()
+
+
+def test_every_edit_of_the_manifest_is_found(records):
+    path = records / manifests.FILE
+    text = path.read_text()
+    count = 0
+    for leaf in leaves(json.loads(text)):
+        body = json.loads(text)
+        place = body
+        for key in leaf[:-1]:
+            place = place[key]
+        place[leaf[-1]] = changed(place[leaf[-1]])
+        path.write_text(json.dumps(body))
+        with pytest.raises(UserError, match=r"manifest.json: is damaged"):
+            problems(records)
+        count += 1
+    assert count > 60
+    for length in range(0, len(text) - 1, 7):
+        path.write_text(text[:length])
+        with pytest.raises(UserError, match=r"manifest.json: is damaged"):
+            problems(records)
+
+
+@pytest.mark.parametrize("field", ["examples", "captions", "tokens"])
+def test_an_edit_with_a_mended_checksum_contradicts_the_rest(records, field):
+    path = records / manifests.FILE
+    body = json.loads(path.read_text())
+    body["splits"]["train"]["shards"][0][field] += 1
+    del body["sha256"]
+    path.write_text(json.dumps({**body, "sha256": manifests._checksum(body)}))
+    assert any(f"split train has {body['splits']['train'][field]} {field}" in problem for problem in problems(records))
+
+
+def test_a_folder_that_is_no_records_folder(tmp_path):
+    with pytest.raises(UserError, match="no such folder"):
+        problems(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="no folder that make_records finished"):
+        problems(tmp_path)
+
+
+def test_several_processes_find_the_same(records):
+    from records import verify_records
+
+    data = bytearray(shards_of(records)[1].read_bytes())
+    data[-1] ^= 128
+    shards_of(records)[1].write_bytes(data)
+    alone = problems(records)
+    threshold, verify_records._WORTH_PROCESSES = verify_records._WORTH_PROCESSES, 0
+    try:
+        assert list(verify_records._problems(records, manifests.load(records), 2, None)) == alone != []
+    finally:
+        verify_records._WORTH_PROCESSES = threshold

@@ -1,0 +1,34 @@
+import numpy as np
+
+from tagger.evaluation import metrics
+from tagger.evaluation.summary import DEFINITIONS, summary, table
+
+VALUES = {
+    "bleu_1": 61.74, "bleu_2": 42.7, "bleu_3": 28.7, "bleu_4": 18.94, "rouge_l": 45.0, "cider": 45.04,
+    "tag_precision": 0.5, "tag_recall": 0.25, "tag_f1": 0.3333, "precision_at_5": 0.394, "recall_at_5": 0.424,
+    "f1_at_5": 0.408, "mean_average_precision": None, "loss": 2.9101, "perplexity": 18.36, "distinct_captions": 1234,
+    "distinct_words": 204, "seen_in_training": 0.095, "images": 1000, "split": "test", "weights": "best",
+    "beam_width": 3, "length_penalty": 0.7, "ensemble": []}
+
+
+def test_the_table_shows_every_value_beside_its_name_in_a_terminals_width():
+    lines = table(VALUES).splitlines()
+    assert max(map(len, lines)) <= 100
+    text = " ".join(" ".join(lines).split())
+    for expected in ("BLEU-1 61.7", "BLEU-4 18.9", "CIDEr-D 45.0", "F1 at 5 0.408", "loss 2.9101", "distinct 1,234",
+                     "seen in training 9.5%", "mean avg. precision –"):
+        assert expected in text, expected
+
+
+def test_the_summary_names_what_was_scored():
+    text = summary({**VALUES, "ensemble": ["runs/b"]}, "runs/a")
+    assert "runs/a with runs/b: 1,000 images of test, best weights, beam 3, length penalty 0.7" in text
+
+
+def test_every_metric_is_defined():
+    words = ("a", "dog")
+    one = metrics.Prediction("x", words, (words,), words, words, (words, words))
+    names = metrics.score(metrics.Predictions([one], ("dog",), np.ones((1, 1)))).values
+    defined = {"bleu_1", "bleu_2", "bleu_3", "bleu_4"} | {
+        name for group in DEFINITIONS for name in group.replace("bleu_1…4, ", "").split(", ")}
+    assert set(names) <= defined

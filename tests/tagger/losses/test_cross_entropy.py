@@ -1,0 +1,140 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tagger.losses.cross_entropy import CrossEntropy, cross_entropy_value, tag_loss
+from tagger.losses.distillation import Teachers
+from tagger.modeling.merge_model import MergeModel
+
+V, FEATURE = 9, 6
+IS_TAG = np.array([0, 0, 0, 1, 0, 1, 1, 0, 1], bool)
+TARGETS = np.array([[3, 5, 3, 1], [4, 1, 0, 0], [0, 0, 0, 0], [8, 6, 1, 0]], np.int32)  # the third row fills the batch
+
+
+def batch() -> dict[str, tf.Tensor]:
+    inputs = np.where(TARGETS == 1, 0, TARGETS)[:, :-1]
+    feature = np.random.default_rng(0).normal(size=[len(TARGETS), FEATURE]).astype(np.float32)
+    return {"feature": tf.constant(feature), "inputs": tf.constant(inputs), "targets": tf.constant(TARGETS)}
+
+
+def model(**arguments) -> MergeModel:
+    return MergeModel(V, FEATURE, units=16, hidden_size=8, **arguments)
+
+
+def test_tag_loss_is_keras_binary_cross_entropy_over_the_tags_of_real_rows():
+    logits = np.random.default_rng(1).normal(size=[len(TARGETS), V]).astype(np.float32)
+    has = np.array([[0, 0, 0, 1, 0, 1, 0, 0, 0], [0] * V, [0] * V, [0, 0, 0, 0, 0, 0, 1, 0, 1]], np.float32)
+    rows = [0, 1, 3]
+    expected = sum(float(keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")(
+        has[rows][:, [tag]], logits[rows][:, [tag]])) for tag in np.flatnonzero(IS_TAG))
+    assert float(tag_loss(tf.constant(logits), tf.constant(TARGETS), IS_TAG)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_tags_add_their_weighted_gradient_but_not_their_value():
+    network, rows = model(dropout=0.0), batch()
+    kernel = network.output_dense.kernel.value
+    with tf.GradientTape(persistent=True) as tape:
+        plain = CrossEntropy()(network, rows, None, 0)
+        both = CrossEntropy(0.0, 0.5, IS_TAG)(network, rows, None, 0)
+        tags = tag_loss(network.tag_logits(network.image(rows["feature"])), rows["targets"], IS_TAG)
+    assert float(plain) == pytest.approx(float(cross_entropy_value(network, rows)), rel=1e-5)
+    assert float(both) == pytest.approx(float(plain), rel=1e-6)
+    expected = tape.gradient(plain, kernel) + 0.5 * tape.gradient(tags, kernel)
+    np.testing.assert_allclose(tape.gradient(both, kernel), expected, atol=1e-5)
+    assert float(CrossEntropy().units(rows)) == 9
+
+
+def test_tags_are_learnt_without_a_weight_of_their_own():
+    network, rows = model(dropout=0.0), batch()
+    optimizer = keras.optimizers.Adam(0.02)
+    optimizer.build(network.weights)
+    objective = CrossEntropy(0.0, 1.0, IS_TAG)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = objective(network, rows, None, 0)
+        gradients = tape.gradient(loss, [weight.value for weight in network.weights])
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
+
+    for _ in range(150):
+        step()
+    p = tf.sigmoid(network.tag_logits(network.image(rows["feature"]))).numpy()
+    assert p[0, [3, 5]].min() > 0.8 and p[0, [6, 8]].max() < 0.2
+    assert p[3, [6, 8]].min() > 0.8 and p[3, [3, 5]].max() < 0.2
+
+
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_a_student_of_teachers_alone_becomes_their_mean(recurrence):
+    rows = batch()
+    teachers = [model(dropout=0.5, seed=seed, recurrence=recurrence) for seed in (1, 2)]
+    for teacher in teachers:
+        teacher.scale_output(20.0)  # fresh weights have next to nothing to teach
+    student = model(dropout=0.0, seed=3, recurrence=recurrence)
+    optimizer = keras.optimizers.Adam(0.01)
+    optimizer.build(student.weights)
+    objective = CrossEntropy(0.0, 1.0, IS_TAG, teachers=Teachers(teachers, 1.0))
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = objective(student, rows, tf.constant([3, 7]), 0)
+        gradients = tape.gradient(loss, [weight.value for weight in student.weights])
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
+
+    def words(network):
+        return tf.nn.softmax(network.token_logits(rows["feature"], rows["inputs"], rows["targets"] != 0))
+
+    def tags(network):
+        return tf.sigmoid(network.tag_logits(network.image(rows["feature"]))).numpy()[[0, 1, 3]][:, IS_TAG]
+
+    before = [[weight.numpy() for weight in teacher.weights] for teacher in teachers]
+    wanted = [sum(map(words, teachers)) / 2, sum(map(tags, teachers)) / 2]
+    far = [np.abs(wanted[0] - words(student)).max(), np.abs(wanted[1] - tags(student)).max()]
+    for _ in range(600):
+        step()
+    assert np.abs(wanted[0] - words(student)).max() < far[0] / 10
+    assert np.abs(wanted[1] - tags(student)).max() < far[1] / 10
+    for teacher, weights in zip(teachers, before, strict=True):
+        assert all(np.array_equal(one.numpy(), other) for one, other in zip(teacher.weights, weights, strict=True))
+
+
+def test_both_recurrences_drop_the_same():
+    losses = [float(CrossEntropy()(model(recurrence=recurrence, feature_dropout=0.5, embedding_dropout=0.5), batch(),
+                                   tf.constant([3, 7]), 0)) for recurrence in ("packed", "loop")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_input_dropout_is_a_function_of_the_seed_and_the_place_in_the_batch(recurrence):
+    network = model(dropout=0.0, feature_dropout=0.5, embedding_dropout=0.5, recurrence=recurrence)
+    rows, seed = batch(), tf.constant([3, 7])
+    objective = CrossEntropy(0.0, 1.0, IS_TAG)
+    whole = float(objective(network, rows, seed, 0))
+    halves = sum(float(objective(network, {name: value[part] for name, value in rows.items()}, seed, part.start))
+                 for part in (slice(0, 2), slice(2, 4)))
+    assert whole == pytest.approx(halves, rel=1e-5)
+    assert whole == float(objective(network, rows, seed, 0))
+    assert whole != pytest.approx(float(objective(network, rows, tf.constant([3, 8]), 0)), rel=1e-4)
+    assert whole != pytest.approx(float(objective(network, rows, None, 0)), rel=1e-4)
+
+
+def test_feature_dropout_drops_its_share_and_keeps_the_mean():
+    network = model(feature_dropout=0.25)
+    network.image_dense.kernel.assign(np.ones([FEATURE, 16], np.float32))  # so that an image is the sum of its feature
+    images = network.image(tf.ones([4000, FEATURE]), tf.constant([0, 0]))[:, 0].numpy()
+    assert images.mean() == pytest.approx(FEATURE, rel=0.02)
+    kept = images * 0.75
+    np.testing.assert_allclose(kept, kept.round(), atol=1e-4)
+    assert (kept.round() == FEATURE).mean() == pytest.approx(0.75 ** FEATURE, abs=0.03)
+
+
+def test_sharper_captions_leave_tags_as_they_are():
+    network, rows = model(dropout=0.0), batch()
+    sharp = model(dropout=0.0, logit_scale=2.0)
+    sharp.scale_output(2.0)
+    for one, other in zip(network.start(rows["feature"])[0], sharp.start(rows["feature"])[0], strict=True):
+        np.testing.assert_allclose(2 * one, other, rtol=1e-5)
+    tags = [one.tag_logits(one.image(rows["feature"])) for one in (network, sharp)]
+    np.testing.assert_allclose(*tags, rtol=1e-5)

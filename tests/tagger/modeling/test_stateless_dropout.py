@@ -1,0 +1,28 @@
+import numpy as np
+import tensorflow as tf
+
+from tagger.modeling.stateless_dropout import drop, random_bytes
+
+SEED = tf.constant([7, 11], tf.int32)
+
+
+def test_bytes_belong_to_the_row_whoever_computes_them():
+    whole = random_bytes(SEED, 0, 12, 48).numpy()
+    assert whole.shape == (12, 48)
+    for first, rows in ((0, 4), (4, 4), (8, 4), (5, 7)):
+        assert np.array_equal(random_bytes(SEED, first, rows, 48), whole[first:first + rows])
+    assert not np.array_equal(random_bytes(tf.constant([7, 12]), 0, 12, 48), whole)
+
+
+def test_bytes_are_uniform():
+    counts = np.bincount(random_bytes(SEED, 0, 1000, 256).numpy().ravel(), minlength=256)
+    assert abs(counts - 1000).max() < 200  # 6 standard deviations
+
+
+def test_drop_keeps_the_mean():
+    noise = random_bytes(SEED, 0, 400, 256)
+    for rate in (0.25, 0.5, 0.9):
+        dropped = drop(tf.ones([400, 256]), noise, rate).numpy()
+        assert abs((dropped == 0).mean() - rate) < 0.01
+        assert abs(dropped.mean() - 1) < 0.03
+        assert len(np.unique(dropped)) == 2

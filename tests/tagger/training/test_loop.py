@@ -1,0 +1,156 @@
+"""A training that is interrupted ends as one that is not, to the last bit."""
+
+import random
+import signal
+
+import numpy as np
+import pytest
+
+from tagger.runs.run_dir import load_run
+from tagger.training import history
+from tests.tagger.training.run import arrays, train, write_records
+
+STEPS = 10  # in an epoch
+FLAGS = ("--batch_size=62", "--epochs=4", "--deterministic", "--checkpoint_every_steps=3", "--patience=2",
+         "--plateau_patience=1", "--learning_rate=0.01", "--callbacks=tests.tagger.training.run:Interrupt")
+KILLED, TERMINATED = -signal.SIGKILL, 128 + signal.SIGTERM
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return write_records(tmp_path_factory.mktemp("records") / "records")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(records, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("run") / "uninterrupted"
+    [(status, output)] = train(records, run_dir, *FLAGS)
+    assert status == 0, output
+    return run_dir
+
+
+def assert_same_run(run_dir, other):
+    assert (run_dir / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
+    for mine, theirs in zip(load_run(run_dir).model.weights, load_run(other).model.weights, strict=True):
+        assert np.array_equal(mine, theirs)
+    last, expected = arrays(run_dir), arrays(other)
+    assert list(last) == list(expected)
+    for name in last:
+        if name != "state.json":  # holds what the steps cost
+            assert np.array_equal(last[name], expected[name]), name
+
+
+def interrupt(records, run_dir, moments):
+    """Starts the run again and again, each time interrupted at the next of the moments, then to its end."""
+    for number, moment, count in moments:
+        [(status, output)] = train(records, run_dir, *FLAGS, INTERRUPT=f"{int(number)}:{moment}:{count}")
+        assert status == (KILLED if number == signal.SIGKILL else TERMINATED), output
+    [(status, output)] = train(records, run_dir, *FLAGS)
+    assert status == 0, output
+    return output
+
+
+def test_history_and_best_epoch(uninterrupted):
+    rows = history.read(uninterrupted)
+    assert [row.epoch for row in rows][:2] == [1, 2]
+    assert (uninterrupted / "loss.png").stat().st_size > 5000
+    assert list((uninterrupted / "tensorboard").iterdir())
+
+
+def test_killed_and_terminated_in_the_middle(uninterrupted, records, tmp_path):
+    run_dir = tmp_path / "run"
+    output = interrupt(records, run_dir, [
+        (signal.SIGKILL, "batch", 5), (signal.SIGTERM, "validation", 1), (signal.SIGKILL, "epoch", 2)])
+    assert "continuing in epoch 2, after step" in output
+    assert_same_run(run_dir, uninterrupted)
+
+
+@pytest.mark.slow
+def test_killed_in_each_of_three_phases(records, tmp_path):
+    flags = (*FLAGS, "--epochs=1", "--teachers=1", "--self_critical_epochs=3", "--tag_weight=0.5")
+    whole, run_dir = tmp_path / "whole", tmp_path / "run"
+    [(status, output)] = train(records, whole, *flags)
+    assert status == 0, output
+    assert (whole / "history.csv").read_text().startswith("epoch,loss,val_loss,learning_rate,val_cider\n1,-")
+    phases = ["teacher_1", "cross_entropy", "."]
+    # Each phase counts its own steps: those of a phase that an earlier interruption left behind do not come again.
+    for number, step, done in ((signal.SIGTERM, 7, 0), (signal.SIGKILL, 4, 1), (signal.SIGKILL, 2, 2)):
+        [(status, output)] = train(records, run_dir, *flags, INTERRUPT=f"{int(number)}:batch:{step}")
+        assert status in (KILLED, TERMINATED), output
+        assert [(run_dir / phase / "best.weights.h5").exists() for phase in phases] == [i < done for i in range(3)]
+    [(status, output)] = train(records, run_dir, *flags)
+    assert status == 0, output
+    for phase in phases:
+        assert_same_run(run_dir / phase, whole / phase)
+
+
+@pytest.mark.slow
+def test_twenty_interruptions(uninterrupted, records, tmp_path):
+    run_dir, chosen, steps = tmp_path / "run", random.Random(0), STEPS * len(history.read(uninterrupted))
+    moments = [(chosen.choice([signal.SIGKILL, signal.SIGTERM]), "batch", step)
+               for step in sorted(chosen.sample(range(1, steps + 1), 20))]
+    interrupt(records, run_dir, moments)
+    assert_same_run(run_dir, uninterrupted)
+
+
+def test_a_finished_run_says_so_and_changes_nothing(uninterrupted, records):
+    before = arrays(uninterrupted), (uninterrupted / "history.csv").read_bytes()
+    [(status, output)] = train(records, uninterrupted, *FLAGS)
+    assert status == 0
+    assert "training is complete already" in output or "stopped early already" in output
+    assert (uninterrupted / "history.csv").read_bytes() == before[1]
+
+
+def test_flags_that_shape_the_run_cannot_change(uninterrupted, records):
+    [(status, output)] = train(records, uninterrupted, *FLAGS, "--dropout=0.1")
+    assert status == 1
+    assert "error: --dropout=0.1: the run in" in output.splitlines()[-1]
+    assert "--fresh" in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
+def test_checkpoints_move_between_numbers_of_devices(records, tmp_path):
+    flags = ("--batch_size=62", "--epochs=2", "--deterministic", "--dropout=0",
+             "--callbacks=tests.tagger.training.run:Interrupt")
+    whole, there, back = tmp_path / "whole", tmp_path / "there", tmp_path / "back"
+    assert train(records, whole, *flags)[0][0] == 0
+    stop = {"INTERRUPT": f"{int(signal.SIGTERM)}:batch:7"}
+    for run_dir, first, second in ((there, "cpu", "cpu:2"), (back, "cpu:2", "cpu")):
+        assert train(records, run_dir, *flags, f"--devices={first}", **stop)[0][0] == TERMINATED
+        [(status, output)] = train(records, run_dir, *flags, f"--devices={second}")
+        assert status == 0, output
+        assert "continuing in epoch 1, after step 7 of 10" in output
+        found, expected = arrays(run_dir, "model/"), arrays(whole, "model/")
+        assert max(np.abs(found[name] - expected[name]).max() for name in expected) <= 1e-5
+
+
+def test_one_worker_of_two_is_killed(records, tmp_path):
+    flags = (*FLAGS, "--devices=cpu")
+    whole, run_dir = tmp_path / "whole", tmp_path / "run"
+    for status, output in train(records, whole, *flags, workers=2):
+        assert status == 0, output
+    (chief, output), (killed, _) = train(records, run_dir, *flags, workers=2,
+                                         INTERRUPT=f"{int(signal.SIGKILL)}:batch:8", INTERRUPTED_WORKER="1")
+    assert killed == KILLED
+    assert chief == 1, output
+    assert "another worker stopped answering" in output
+    for status, output in train(records, run_dir, *flags, workers=2):
+        assert status == 0, output
+    assert_same_run(run_dir, whole)
+
+
+def test_workers_stop_together_when_one_is_told_to(records, tmp_path):
+    results = train(records, tmp_path / "run", *FLAGS, "--devices=cpu", workers=2,
+                    INTERRUPT=f"{int(signal.SIGTERM)}:batch:4", INTERRUPTED_WORKER="1")
+    assert [status for status, _ in results] == [TERMINATED, TERMINATED]
+    assert sorted((tmp_path / "run" / "checkpoints").iterdir())[-1].name == "step-00000005.npz"
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(records, tmp_path):
+    [(status, output)] = train(records, tmp_path / "run", "--batch_size=62", "--learning_rate=1e30", "--epochs=2")
+    message = output.splitlines()[-1]
+    assert status == 1
+    assert message.startswith("error: the loss is not finite in epoch 1, step ")
+    assert "train/" in message and "--clip_norm" in message  # names of images of the batch
+    assert "Traceback" not in output
+    assert not (tmp_path / "run" / "checkpoints").exists()
