@@ -7,6 +7,9 @@ import re
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode category Cc
 _DRIVE = re.compile(r"[A-Za-z]:")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+SEPARATORS = re.compile(r"[,;|]")
+"""What stands between the keywords of one cell."""
+
 _NAME_BYTES = 255  # of one path component, the limit of every common file system
 _PATH_BYTES = 4095
 
@@ -20,12 +23,15 @@ class Row:
       caption: UTF-8 text on one line, runs of white space collapsed; has at least one word.
       where: the row in the table, as "captions.csv:17".
       split: the split that the table itself gives the image ("train", "validation", "test", …), or None.
+      keywords: None where the text is a caption. Where it is of a column of keywords: the keywords, each of one word or
+        several; () where the text is one cell, whose separators only the whole column tells (records.text.keywords).
     """
 
     image: str
     caption: str
     where: str
     split: str | None = None
+    keywords: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,6 +132,29 @@ def make_row(image: object, caption: object, where: str, split: object = None) -
         return Row(name, caption_text(caption), where, None if split is None else split_name(split))
     except BadField as error:
         return BadRow(where, name, str(error))
+
+
+def make_keyword_row(image: object, value: object, where: str, split: object = None, single: bool = False
+                     ) -> Row | BadRow:
+    """Like `make_row`, for a cell of keywords or a list of them.
+
+    Args:
+      value: text, or a list whose entries are the keywords.
+      single: the column's name is that of one keyword (`label`, not `labels`): a space is then part of it.
+    """
+    if not isinstance(value, list):
+        row = make_row(image, str(value) if type(value) in (int, float) else value, where, split)
+        if isinstance(row, BadRow):
+            return row
+        whole = single and not SEPARATORS.search(row.caption)
+        return dataclasses.replace(row, keywords=(row.caption,) if whole else ())
+    try:
+        keywords = tuple(dict.fromkeys(caption_text(str(entry) if type(entry) in (int, float) else entry)
+                                       for entry in value if entry != ""))
+    except BadField as error:
+        return BadRow(where, printable(image), str(error))
+    row = make_row(image, ", ".join(keywords), where, split)
+    return row if isinstance(row, BadRow) else dataclasses.replace(row, keywords=keywords)
 
 
 _SPLIT_NAMES = {"val": "validation", "valid": "validation", "dev": "validation", "training": "train",

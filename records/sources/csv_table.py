@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from flags.errors import UserError
 from records.sources import columns
-from records.sources.base import BadRow, Row, make_row, printable, shown
+from records.sources.base import BadRow, Row, printable, shown
 from records.sources.table import LINE_LIMIT, Table
 
 _DELIMITERS = (",", "\t", "|", ";")
@@ -23,7 +23,12 @@ _IMAGE_SUFFIX = re.compile(r"\.(jpe?g|png|gif|bmp|webp|tiff?)\s*$", re.IGNORECAS
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-    """Which field is which. `header_line` is the header's line number, 0 when the table has none."""
+    """Which field is which.
+
+    Attributes:
+      text_name: what the header calls the caption's column.
+      header_line: its line number, 0 when the table has none.
+    """
 
     delimiter: str
     width: int
@@ -31,6 +36,7 @@ class _Layout:
     caption: int
     split: int | None
     header_line: int
+    text_name: str = ""
 
 
 def matches(table: Table) -> bool:
@@ -62,7 +68,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
             yield BadRow(where, _image_of(fields, layout), f"number of fields is wrong: {len(fields)} instead of "
                          f"{layout.width}; a caption with {layout.delimiter!r} in it needs quotes")
             continue
-        yield make_row(fields[layout.image], fields[layout.caption], where,
+        yield columns.text_row(layout.text_name, fields[layout.image], fields[layout.caption], where,
                        None if layout.split is None else fields[layout.split])
 
 
@@ -75,7 +81,8 @@ def _layout(table: Table) -> _Layout | None:
             continue
         image, caption = columns.find(names, columns.IMAGE), columns.find(names, columns.CAPTION)
         if image is not None and caption is not None:
-            return _Layout(delimiter, len(names), image, caption, columns.find(names, columns.SPLIT), number)
+            return _Layout(delimiter, len(names), image, caption, columns.find(names, columns.SPLIT), number,
+                           columns.normalised(names[caption]))
     for delimiter in _DELIMITERS:
         fields = _parse([line], delimiter)
         if len(fields) == 2 and _IMAGE_SUFFIX.search(fields[0]):

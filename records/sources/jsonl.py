@@ -1,14 +1,11 @@
-"""JSON lines, one image a line: {"image": …, "caption": …}, or "captions": […], or "tags": […] for one caption."""
+"""JSON lines, one image a line: {"image": …, "caption": …}, or "captions": […], or "tags": […], its keywords."""
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from records.sources import columns
-from records.sources.base import BadRow, Row, make_row, printable, shown
+from records.sources.base import BadRow, Row, printable, shown
 from records.sources.table import LINE_LIMIT, Table
-
-_TAG_KEYS = ("tags", "keywords", "labels")
 
 
 def matches(table: Table) -> bool:
@@ -59,17 +56,11 @@ def _rows(line: str, where: str) -> Iterator[Row | BadRow]:
     elif caption is None:
         yield BadRow(where, printable(name), f"object has no caption: its keys are {shown(', '.join(map(str, names)))}")
     else:
-        captions = _captions(columns.normalised(names[caption]), values[caption])
-        if not captions:
+        column, value = columns.normalised(names[caption]), values[caption]
+        captions = value if isinstance(value, list) and column not in columns.KEYWORDS else [value]
+        if not captions or value == []:
             yield BadRow(where, printable(name), "caption is empty")
+            return
         for index, text in enumerate(captions):
             place = where if len(captions) == 1 else f"{where} caption {index}"
-            yield make_row(name, text, place, None if split is None else values[split])
-
-
-def _captions(key: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        return [value]
-    if key in _TAG_KEYS and all(isinstance(tag, str) for tag in value):
-        return [" ".join(value)] if value else []
-    return value
+            yield columns.text_row(column, name, text, place, None if split is None else values[split])

@@ -108,3 +108,10 @@ def test_missing_columns_are_named(tmp_path, text):
         read(tmp_path, text)
     assert text.split("\n")[0] in str(error.value)
     assert "image,caption" in str(error.value)
+
+
+@pytest.mark.parametrize("header, cell, keywords", [
+    ("caption", "a dog, a cat", None), ("tags", "dog cat", ()), ("Labels", "dog, cat", ()),
+    ("label", "dog cat", ("dog cat",)), ("Class", "7", ("7",)), ("category", "dog; cat", ())])
+def test_columns_of_keywords_and_of_one_keyword(tmp_path, header, cell, keywords):
+    assert read(tmp_path, f'image,{header}\na.jpg,"{cell}"\n') == [Row("a.jpg", cell, "t.csv:2", None, keywords)]

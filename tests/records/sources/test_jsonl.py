@@ -16,8 +16,15 @@ def test_forms_of_a_line(tmp_path):
                 {"image": "d.jpg", "caption": ["an ox"], "tags": ["ox"]}, {"Image": "e.jpg", "tags": "sea, sand"})
     assert rows == [
         Row("a.jpg", "a dog", "t.jsonl:1"), Row("b.jpg", "a cat", "t.jsonl:3 caption 0"),
-        Row("b.jpg", "the cat", "t.jsonl:3 caption 1"), Row("c.jpg", "traffic light bus", "t.jsonl:4", "validation"),
-        Row("d.jpg", "an ox", "t.jsonl:5"), Row("e.jpg", "sea, sand", "t.jsonl:6")]
+        Row("b.jpg", "the cat", "t.jsonl:3 caption 1"),
+        Row("c.jpg", "traffic light, bus", "t.jsonl:4", "validation", ("traffic light", "bus")),
+        Row("d.jpg", "an ox", "t.jsonl:5"), Row("e.jpg", "sea, sand", "t.jsonl:6", None, ())]
+
+
+def test_keywords_may_be_numbers(tmp_path):
+    rows = read(tmp_path, {"image": "a.jpg", "labels": [0, 16, 0]}, {"image": "b.jpg", "label": 7})
+    assert rows == [Row("a.jpg", "0, 16", "t.jsonl:1", None, ("0", "16")),
+                    Row("b.jpg", "7", "t.jsonl:2", None, ("7",))]
 
 
 def test_bad_lines_among_good_ones(tmp_path):
