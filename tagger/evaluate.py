@@ -19,6 +19,7 @@ from etils import epath
 
 from flags import eval as eval_flags
 from flags.errors import UserError
+from records.format import backbone_identity
 from records.format import manifest as manifest_lib
 from records.input import caption_dataset
 from records.text.tokenizer import words
@@ -114,18 +115,16 @@ def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifes
     Raises:
       UserError: target, vocabulary or backbone differ; the message names what does.
     """
-    if records.backbone is None or trained_on.backbone is None:
-        raise UserError(f"--records_dir={records_dir}: its examples hold no features (--backbone=none); make records "
-                        f"with the backbone that {run_dir} was trained with")
-    pairs = [("target", records.target, trained_on.target),
-             ("vocabulary's sha256", *(one.files[VOCABULARY_FILE].sha256[:12] for one in (records, trained_on)))]
-    for field in ("name", "feature_size", "image_size", "preprocessing", "weights_sha256"):
-        pairs.append((f"backbone {field}", getattr(records.backbone, field), getattr(trained_on.backbone, field)))
-    for what, found, expected in pairs:
+    remedy = ("give the records that the run was trained on, or make records that hold the same train captions and "
+              "use the same backbone")
+    backbone_identity.check_same(records.backbone, trained_on.backbone, f"--records_dir={records_dir}",
+                                 f"--run_dir={run_dir}", remedy)
+    for what, found, expected in (
+            ("target", records.target, trained_on.target),
+            ("vocabulary's sha256", *(one.files[VOCABULARY_FILE].sha256[:12] for one in (records, trained_on)))):
         if found != expected:
             raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: its {what} is {found}, the "
-                            f"run was trained with {expected}; give the records that the run was trained on, or make "
-                            "records that hold the same train captions and use the same backbone")
+                            f"run was trained with {expected}; {remedy}")
 
 
 def recited(train_split: caption_dataset.Split, predicted: list[Predicted], target: str) -> frozenset[tuple[str, ...]]:

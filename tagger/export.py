@@ -14,6 +14,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.export import Export
 from records.backbones.registry import LoadedBackbone, load_backbone
+from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
 from records.images.preprocessing import decode_batch
 from records.util.atomic_files import write_atomic
@@ -81,16 +82,10 @@ def load_ensemble(config: Export) -> list[Run]:
         if other.vocabulary.words != first.vocabulary.words:
             raise UserError(f"--ensemble={run_dir}: has a vocabulary of {other.vocabulary.size} words that is not that "
                             f"of --run_dir={config.run_dir}; average only runs trained on the same records")
-        if _identity(other) != _identity(first):
-            raise UserError(f"--ensemble={run_dir}: was trained on features of another backbone than "
-                            f"--run_dir={config.run_dir}; average only runs trained on the same records")
+        backbone_identity.check_same(other.manifest.backbone, first.manifest.backbone, f"--ensemble={run_dir}",
+                                     f"--run_dir={config.run_dir}", "average only runs trained on the same records")
         runs.append(other)
     return runs
-
-
-def _identity(one: Run) -> tuple:
-    info = _backbone_info(one)
-    return info.name, info.weights_sha256, info.precision, one.manifest.flags.get("feature_views")
 
 
 def _backbone_info(one: Run) -> BackboneInfo:

@@ -10,6 +10,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.train import RESUMABLE, Train
 from records.format import manifest as manifest_lib
+from records.format.backbone_identity import check_same as check_same_backbone
 from records.input.caption_dataset import TrainBatches, open_split, reading_errors
 from records.input.image_dataset import ImageBatches
 from records.text.vocabulary import Vocabulary
@@ -143,10 +144,8 @@ def _start_from(folder: str, model: run_dir.MergeModel, vocabulary: Vocabulary, 
         raise UserError(f"--init_from={folder}: has another vocabulary ({other.vocabulary.size} entries, "
                         f"these records {vocabulary.size}); give a run trained on the same records and "
                         "--vocabulary_size")
-    theirs, ours = other.manifest.backbone, manifest.backbone
-    if theirs and ours and theirs.weights_sha256 != ours.weights_sha256:
-        raise UserError(f"--init_from={folder}: was trained on features of {theirs.name} with other weights "
-                        f"than these records' {ours.name}; give a run trained on the same features")
+    check_same_backbone(other.manifest.backbone, manifest.backbone, f"--init_from={folder}", "these records",
+                        "give a run trained on the same features")
     for mine, source in zip(model.weights, other.model.weights, strict=True):
         mine.value.assign(source.value)
     return other.model.logit_scale

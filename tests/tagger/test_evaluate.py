@@ -147,8 +147,8 @@ def test_seen_in_training_finds_a_recited_caption(run_copy):
 @pytest.mark.parametrize(("change", "named"), [
     (lambda m: dataclasses.replace(m, target="tags"), "its target is tags"),
     (lambda m: dataclasses.replace(m, backbone=None), "hold no features"),
-    (lambda m: dataclasses.replace(m, backbone=dataclasses.replace(m.backbone, weights_sha256="0" * 64)),
-     "its backbone weights_sha256 is 000"),
+    (lambda m: dataclasses.replace(m, backbone=dataclasses.replace(m.backbone, precision="bfloat16")),
+     "backbone's precision is bfloat16, expected float32"),
     (lambda m: dataclasses.replace(m, files={**m.files, "vocabulary.txt": manifest_lib.FileInfo(1, "f" * 64)}),
      "its vocabulary's sha256 is fff"),
 ])

@@ -1,5 +1,6 @@
 """The SavedModel of the demo run, asked the ways its users will ask it."""
 
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from flags.errors import UserError
 from flags.export import Export
 from records.backbones.registry import BACKBONES, load_backbone
+from records.format import manifest as manifests
 from records.input.caption_dataset import images, open_split
 from tagger import export
 from tagger.decoding.decoder import Decoder
@@ -333,5 +335,15 @@ def test_runs_on_other_words_are_not_averaged(demo, tmp_path):
     (tmp_path / "other" / "vocabulary.txt").write_text("\n".join(words) + "\n")
     (tmp_path / "other" / "word_counts.tsv").write_text("\n".join(counts) + "\n")
     with pytest.raises(UserError, match="is not that of"):
+        export.load_ensemble(Export(run_dir=str(demo[0] / "run"), export_dir=str(tmp_path / "export"),
+                                    ensemble=(str(tmp_path / "other"),)))
+
+
+def test_runs_on_features_of_another_precision_are_not_averaged(demo, tmp_path):
+    shutil.copytree(demo[0] / "run", tmp_path / "other")
+    manifest = manifests.from_json((tmp_path / "other" / manifests.FILE).read_bytes())
+    manifests.save(tmp_path / "other", dataclasses.replace(
+        manifest, backbone=dataclasses.replace(manifest.backbone, precision="bfloat16")))
+    with pytest.raises(UserError, match="--ensemble=.*precision is bfloat16, expected float32"):
         export.load_ensemble(Export(run_dir=str(demo[0] / "run"), export_dir=str(tmp_path / "export"),
                                     ensemble=(str(tmp_path / "other"),)))

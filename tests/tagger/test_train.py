@@ -1,11 +1,13 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from flags.errors import UserError
 from flags.train import RESUMABLE, Train
+from records.format import manifest as manifests
 from tagger.runs.run_dir import load_run
 from tagger.train import run
 from tests.tagger.training.run import write_records
@@ -57,6 +59,16 @@ def test_init_from_and_fresh(first, records, tmp_path, capsys):
 def test_init_from_another_vocabulary(first, tmp_path):
     config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), init_from=first.run_dir, vocabulary_size=50)
     with pytest.raises(UserError, match="--init_from=.*: has another vocabulary .100 entries, these records 50"):
+        run(config)
+
+
+def test_init_from_features_of_another_precision(first, tmp_path):
+    shutil.copytree(first.run_dir, tmp_path / "half")
+    manifest = manifests.from_json((tmp_path / "half" / manifests.FILE).read_bytes())
+    manifests.save(tmp_path / "half", dataclasses.replace(
+        manifest, backbone=dataclasses.replace(manifest.backbone, precision="bfloat16")))
+    config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), init_from=str(tmp_path / "half"))
+    with pytest.raises(UserError, match="--init_from=.*precision is bfloat16, expected float32"):
         run(config)
 
 
