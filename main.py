@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 
 from absl import flags as absl_flags
 
@@ -20,6 +21,7 @@ _USAGE = """Trains an image tagger at scale: photos and captions to TFRecords to
         the flags of one mode
     {command} --mode=MODE --flagfile=FILE
         flags from a file, one a line, or from the config.json of a run; those on the command line win
+    {command} --version
 
 Modes:
 {modes}
@@ -34,6 +36,8 @@ def _base_flags() -> absl_flags.FlagValues:
     values = absl_flags.FlagValues()
     absl_flags.DEFINE_string("mode", None, "What to do; one of the modes.", flag_values=values)
     absl_flags.DEFINE_boolean("help", False, "Show help.", flag_values=values)
+    absl_flags.DEFINE_boolean("version", False, "Show the version of this package and of TensorFlow.",
+                              flag_values=values)
     absl_flags.DEFINE_enum("verbosity", "fatal", list(_VERBOSITY), flag_values=values,
                            help="Least severe message of TensorFlow and other libraries that is shown on stderr.")
     return values
@@ -44,10 +48,27 @@ def _command(argv: Sequence[str]) -> str:
     return "python main.py" if argv[0].endswith(".py") else os.path.basename(argv[0])
 
 
+def _version(distribution: str) -> str:
+    """The installed version, from its metadata: nothing is imported."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 def _overview(command: str) -> str:
     width = max(map(len, MODES))
     modes = "\n".join(f"    {name:<{width}}  {mode.summary}" for name, mode in MODES.items())
     return _USAGE.format(command=command, modes=modes)
+
+
+def _mode_help(command: str, name: str, config_class: type, values: absl_flags.FlagValues) -> str:
+    call, mode = f"{command} --mode={name}", MODES[name]
+    lines = [f"--mode={name}: {mode.summary}", "", f"    {call} {spec.usage(config_class)}", "For example:",
+             f"    {call} {mode.example}", ""]
+    if arguments := spec.argument_help(config_class):
+        lines += [arguments, ""]
+    return "\n".join([*lines, values.get_help()])
 
 
 def _quiet(verbosity: str) -> None:
@@ -84,6 +105,9 @@ def _run(argv: Sequence[str]) -> int:
         arguments = values([argv[0], *lines, *others], known_only=True)[1:]
     except absl_flags.Error as error:
         raise UserError(str(error)) from error
+    if values["version"].value:
+        print(f"tagger {_version('tagger')}, TensorFlow {_version('tensorflow')}")
+        return 0
     if values["help"].value and values["mode"].value is None:
         print(_overview(_command(argv)))
         return 0
@@ -97,7 +121,7 @@ def _run(argv: Sequence[str]) -> int:
     except absl_flags.Error as error:
         raise UserError(f"{error} ({_command(argv)} --mode={name} --help lists this mode's flags)") from error
     if values["help"].value:
-        print(f"--mode={name}: {mode.summary}\n\n{values.get_help()}")
+        print(_mode_help(_command(argv), name, config_class, values))
         return 0
     config = spec.read(config_class, values, arguments)
     _quiet(values["verbosity"].value)

@@ -13,6 +13,7 @@ class Mode:
       summary: one line for --help.
       flags: "module:Dataclass" with the mode's flags; importing it imports no TensorFlow.
       code: "module:function" that takes the dataclass; imported only when the mode runs.
+      example: arguments of a typical call, for --help.
       convolves: whether the time goes into a backbone, which oneDNN's kernels speed up on CPUs for which TensorFlow
         leaves them off.
     """
@@ -20,6 +21,7 @@ class Mode:
     summary: str
     flags: str
     code: str
+    example: str
     convolves: bool = False
 
     def load_flags(self) -> type:
@@ -37,32 +39,42 @@ def _load(path: str) -> Any:
 MODES = {
     "make_records": Mode(
         "convert photos and captions into checked, sharded TFRecords with image features",
-        "flags.make_records:MakeRecords", "records.make_records:run", convolves=True),
+        "flags.make_records:MakeRecords", "records.make_records:run",
+        "--images=photos --captions=captions.csv --records_dir=data/mine", convolves=True),
     "verify_records": Mode(
         "prove that every byte of a records folder is what make_records wrote",
-        "flags.verify_records:VerifyRecords", "records.verify_records:run"),
+        "flags.verify_records:VerifyRecords", "records.verify_records:run",
+        "--records_dir=data/mine"),
     "inspect_records": Mode(
         "show what is in a records folder, with a contact sheet of random examples",
-        "flags.inspect_records:InspectRecords", "records.inspect_records:run"),
+        "flags.inspect_records:InspectRecords", "records.inspect_records:run",
+        "--records_dir=data/mine"),
     "train": Mode(
         "train the merge model; the same command continues an interrupted run",
-        "flags.train:Train", "tagger.train:run"),
+        "flags.train:Train", "tagger.train:run",
+        "--records_dir=data/mine --run_dir=runs/first"),
     "eval": Mode(
         "score a trained model on a held-out split, with predictions and a contact sheet",
-        "flags.eval:Eval", "tagger.evaluate:run"),
+        "flags.eval:Eval", "tagger.evaluate:run",
+        "--records_dir=data/mine --run_dir=runs/first --split=test"),
     "export": Mode(
         "write a SavedModel that takes image bytes and answers captions and tags",
-        "flags.export:Export", "tagger.export:run", convolves=True),
+        "flags.export:Export", "tagger.export:run",
+        "--run_dir=runs/first --export_dir=exported", convolves=True),
     "tag": Mode(
         "caption and tag photos with nothing but an exported SavedModel",
-        "flags.tag:Tag", "tagger.tag:run", convolves=True),
+        "flags.tag:Tag", "tagger.tag:run",
+        "--export_dir=exported photos/one.jpg 'holiday/*.jpg'", convolves=True),
     "serve": Mode(
         "answer TensorFlow Serving's REST requests on this machine, with a page to drop photos on",
-        "flags.serve:Serve", "tagger.serve:run", convolves=True),
+        "flags.serve:Serve", "tagger.serve:run",
+        "--export_dir=exported --port=8501", convolves=True),
     "report": Mode(
         "write one self-contained HTML page about a run",
-        "flags.report:Report", "tagger.report:run"),
+        "flags.report:Report", "tagger.report:run",
+        "--run_dir=runs/first"),
     "demo": Mode(
         "run the whole job on the embedded photos: make_records, train, eval, export, tag",
-        "flags.demo:Demo", "tagger.demo:run"),
+        "flags.demo:Demo", "tagger.demo:run",
+        "--run_dir=demo_run"),
 }

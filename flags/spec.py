@@ -66,6 +66,24 @@ def define(config: type, values: absl_flags.FlagValues) -> None:
             absl_flags.DEFINE_string(field.name, default, text, **common)
 
 
+def usage(config: type) -> str:
+    """The shape of a call's arguments: required flags, that there are others, and what comes after them.
+
+    For Tag: "--export_dir=… [--flag=value …] IMAGE…".
+    """
+    fields = dataclasses.fields(config)
+    required = [f"--{field.name}=…" for field in fields
+                if field.default is dataclasses.MISSING and "positional" not in field.metadata]
+    arguments = [f"{field.metadata['positional']}…" for field in fields if "positional" in field.metadata]
+    return " ".join([*required, "[--flag=value …]", *arguments])
+
+
+def argument_help(config: type) -> str:
+    """What the arguments after the flags are, a line each with its name; "" for a mode that takes none."""
+    return "\n".join(f"{field.metadata['positional']}: {field.metadata['help']}" for field in dataclasses.fields(config)
+                     if "positional" in field.metadata)
+
+
 def read(config: type[Config], values: absl_flags.FlagValues, arguments: Sequence[str]) -> Config:
     """Builds `config` from parsed flags and the arguments after them.
 

@@ -1,15 +1,18 @@
 """The command line: help, modes, and one clear line for each kind of bad input."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
+from absl import flags as absl_flags
 
 import main
 from flags import flag_files
 from flags.modes import MODES
-from flags.spec import define
+from flags.spec import define, read
 from tests.conftest import ROOT
 
 DEMO = ROOT / "tagger" / "demo_data"
@@ -32,6 +35,25 @@ def test_every_mode_explains_its_flags(mode):
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr
     assert MODES[mode].summary in result.stdout and "--" in result.stdout
+    assert f"python main.py --mode={mode} {MODES[mode].example}\n" in result.stdout
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_example_of_a_mode_is_one_that_it_takes(mode):
+    config_class, values = MODES[mode].load_flags(), absl_flags.FlagValues()
+    define(config_class, values)
+    arguments = values(["main.py", *shlex.split(MODES[mode].example)])[1:]
+    assert read(config_class, values, arguments)
+
+
+def test_help_of_tag_says_where_photos_go(main_process):
+    out = main_process("--mode=tag", "--help").stdout
+    assert "--mode=tag --export_dir=… [--flag=value …] IMAGE…" in out and "IMAGE: Photos" in out
+
+
+def test_version(main_process):
+    result = main_process("--version")
+    assert result.returncode == 0 and re.fullmatch(r"tagger \S+, TensorFlow 2\.\d+\.\d+\n", result.stdout), result
 
 
 def _one_line(result, *expected):

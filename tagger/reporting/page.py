@@ -205,7 +205,7 @@ def _configuration(run: RunData) -> str:
     changed = {field.name: given[field.name] for field in dataclasses.fields(run.config)
                if given[field.name] != field.default}
     flags = [_flag(name, value) for name, value in changed.items()]
-    command = shlex.join(["python", "main.py", "--mode=train", *flags])
+    command = shlex.join(["tagger", "--mode=train", *flags])
     rows = "".join(f"<tr><td>{name}</td><td>{html.escape(_text(value))}</td></tr>" for name, value in given.items())
     return (f'<h2>Configuration</h2><p>The command that trains it again, flags at their defaults left out:</p>'
             f"<pre>{html.escape(command)}</pre>"
