@@ -18,18 +18,17 @@ from google.protobuf.message import DecodeError
 
 from flags.errors import UserError
 from flags.inspect_records import InspectRecords
+from records.format import layout
 from records.format import manifest as manifests
 from records.format.manifest import Manifest
 from records.format.tfrecord import Damage, walk
 from records.images import contact_sheet
-from records.ingest import rejections
 from records.input.shard_reader import Split, open_split
 from records.text.vocabulary import END, UNK
 from records.util.progress import Progress
 
-SHEET = "contact_sheet.png"
 _MANY_UNKNOWN = "which is much: make records with a smaller --min_count, or a caption will often miss its main word"
-NO_SHEET = "none"
+_NO_SHEET = "none"
 _COLUMNS = 6
 _CAPTIONS_SHOWN, _TAGS_SHOWN = 3, 10
 _BAR = 50  # characters of the longest bar
@@ -76,11 +75,11 @@ def run(config: InspectRecords) -> None:
     names = [config.split] if config.split else [name for name, info in manifest.splits.items() if info.captions]
     splits = [open_split(config.records_dir, name) for name in names]
     stored = bool(manifest.flags.get("store_images", True))
-    draws = config.sheet_images if config.sheet != NO_SHEET and stored else 0
+    draws = config.sheet_images if config.sheet != _NO_SHEET and stored else 0
     seen = _look(splits, config.limit, draws, config.seed)
     print("\n".join(_description(manifest, config.records_dir, seen, config.top_tags)))
     if draws:
-        path = config.sheet or str(epath.Path(config.records_dir) / SHEET)
+        path = config.sheet or layout.contact_sheet_path(config.records_dir)
         _draw(seen, path, f"{len(seen.chosen)} random photos of {manifest.name} ({', '.join(names)})")
         print(f"\ncontact sheet: {path}")
     elif not stored:
@@ -165,7 +164,7 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
     if manifest.duplicates_merged:
         yield f"\n{manifest.duplicates_merged:,} photos had the pixels of another and were merged with it"
     left_out = manifest.rejected
-    yield f"\n{left_out.total:,} rows were left out" + (f", see {rejections.FILE}:" if left_out.total else "")
+    yield f"\n{left_out.total:,} rows were left out" + (f", see {layout.REJECTED}:" if left_out.total else "")
     for reason, count in sorted(left_out.by_reason.items(), key=lambda item: (-item[1], item[0])):
         yield f"  {count:8,}  {reason}"
 
@@ -218,4 +217,4 @@ def _draw(seen: _Seen, path: str, title: str) -> None:
         contact_sheet.draw(cells, _COLUMNS, path, title)
     except OSError as error:
         raise UserError(f"--sheet: cannot write {path} ({error.strerror or error}); name another file with --sheet, or "
-                        f"--sheet={NO_SHEET}") from error
+                        f"--sheet={_NO_SHEET}") from error

@@ -16,6 +16,7 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.make_records import MakeRecords
+from records.format import layout
 from records.format import manifest as manifests
 from records.format.example import dataset_info_json, features_json
 from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
@@ -98,7 +99,7 @@ def _is_finished(config: MakeRecords, records_dir: str, state: staging.State, se
         state.remove()
         if epath.Path(records_dir).is_dir():
             staging.remove_records(records_dir)
-    if (epath.Path(records_dir) / manifests.FILE).exists():
+    if (epath.Path(records_dir) / layout.MANIFEST).exists():
         manifest = manifests.load(records_dir)
         staging.check_same(manifest.flags, settings, records_dir, "records")
         manifests.check_sizes(records_dir, manifest)
@@ -160,9 +161,9 @@ def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, inf
     splits = {split: SplitInfo(*shard_writer.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
               for split, done in receipts.items()}
     folder = epath.Path(records_dir)
-    write_atomic(folder / "features.json", features_json(info.feature_size if info else None, config.store_images))
-    write_atomic(folder / "dataset_info.json", dataset_info_json(name, splits))
-    files = {file: _file_info(folder / file) for file in sorted(manifests.OTHER_FILES)}
+    write_atomic(folder / layout.FEATURES, features_json(info.feature_size if info else None, config.store_images))
+    write_atomic(folder / layout.DATASET_INFO, dataset_info_json(name, splits))
+    files = {file: _file_info(folder / file) for file in sorted(layout.OTHER_FILES)}
     created_with = {"tagger": _version("tagger"), "tensorflow": _version("tensorflow"),
                     "pillow": _version("pillow")}
     manifests.save(records_dir, Manifest(
@@ -190,9 +191,9 @@ def _summary(records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]
     print(f"vocabulary: {plan.vocabulary_size:,} words")
     if plan.duplicates_merged:
         print(f"{plan.duplicates_merged:,} photos have the same pixels as another and were merged with it, in the most "
-              f"held-out of their splits; see {plan_lib.DUPLICATES}")
+              f"held-out of their splits; see {layout.DUPLICATES}")
     if plan.rejected.total:
-        print(f"{plan.rejected.total:,} of {plan.rows:,} rows left out; see {rejections.FILE}:")
+        print(f"{plan.rejected.total:,} of {plan.rows:,} rows left out; see {layout.REJECTED}:")
         for reason, count in sorted(plan.rejected.by_reason.items(), key=lambda item: (-item[1], item[0])):
             print(f"  {count:8,}  {reason}")
     print(f"wrote {records_dir}")

@@ -13,8 +13,8 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.verify_records import VerifyRecords
+from records.format import layout, tfrecord
 from records.format import manifest as manifests
-from records.format import tfrecord
 from records.format.example import dataset_info_json, features_json
 from records.format.manifest import Manifest
 from records.util.process_pool import cpus, ordered_map
@@ -96,8 +96,8 @@ def _problems(records_dir: epath.PathLike, manifest: Manifest, workers: int,
         other = by_hash.get(found.sha256)
         yield f"{folder / found.file}: " + (f"holds the bytes of {other}" if other else found.problem)
     for name in extra:
-        if manifests.is_shard(name) and name not in renamed.values():
-            yield f"{folder / name}: is a shard that {manifests.FILE} does not list"
+        if layout.is_shard(name) and name not in renamed.values():
+            yield f"{folder / name}: is a shard that {layout.MANIFEST} does not list"
 
 
 def _expected(manifest: Manifest) -> list[_Expected]:
@@ -112,18 +112,18 @@ def _inconsistencies(manifest: Manifest) -> Iterator[str]:
         for field in ("examples", "captions", "tokens"):
             total = sum(getattr(shard, field) for shard in split.shards)
             if total != getattr(split, field):
-                yield f"{manifests.FILE}: split {name} has {getattr(split, field)} {field}, its shards have {total}"
-    described = {"dataset_info.json": dataset_info_json(manifest.name, manifest.splits),
-                 "features.json": features_json(manifest.backbone.feature_size if manifest.backbone else None,
+                yield f"{layout.MANIFEST}: split {name} has {getattr(split, field)} {field}, its shards have {total}"
+    described = {layout.DATASET_INFO: dataset_info_json(manifest.name, manifest.splits),
+                 layout.FEATURES: features_json(manifest.backbone.feature_size if manifest.backbone else None,
                                                 bool(manifest.flags.get("store_images", True)))}
     for name, text in described.items():
         info = manifest.files.get(name)
         if info is None or info.sha256 != hashlib.sha256(text.encode()).hexdigest():
-            yield f"{manifests.FILE}: does not agree with {name}, which make_records derives from it"
+            yield f"{layout.MANIFEST}: does not agree with {name}, which make_records derives from it"
 
 
 def _extra(folder: epath.Path, expected: list[_Expected]) -> list[str]:
-    known = {item.file for item in expected} | {manifests.FILE}
+    known = {item.file for item in expected} | {layout.MANIFEST}
     return sorted(path.name for path in folder.iterdir() if path.name not in known and not path.is_dir())
 
 

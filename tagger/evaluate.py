@@ -15,26 +15,23 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from etils import epath
 
 from flags import eval as eval_flags
 from flags.errors import UserError
 from records.format import backbone_identity
 from records.format import manifest as manifest_lib
+from records.format.layout import VOCABULARY
 from records.input import caption_dataset
 from records.text.tokenizer import words
-from records.text.vocabulary import VOCABULARY_FILE, Vocabulary
+from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic
 from records.util.progress import duration
 from tagger.decoding.decoder import Decoder
-from tagger.evaluation import contact_sheets, metrics
+from tagger.evaluation import contact_sheets, files, metrics
 from tagger.evaluation import summary as eval_summary
 from tagger.evaluation.predictions import Predicted, frequent_tags, predict_split
 from tagger.evaluation.teacher_forced_loss import split_loss
 from tagger.runs import run_dir
-
-METRICS_FILE = "metrics.json"
-PREDICTIONS_FILE = "predictions.jsonl"
 
 
 def run(config: eval_flags.Eval) -> int:
@@ -64,11 +61,11 @@ def run(config: eval_flags.Eval) -> int:
         [one.prediction for one in predicted], frequent,
         np.stack([one.frequent_tag_scores for one in predicted]), train_captions))
 
-    folder = epath.Path(config.run_dir) / f"eval-{config.split}"
+    folder = files.folder_of(config.run_dir, config.split)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / METRICS_FILE).unlink(missing_ok=True)  # numbers are never beside another evaluation's predictions
+    (folder / files.METRICS).unlink(missing_ok=True)  # numbers are never beside another evaluation's predictions
     own_scores = [{name: float(array[i]) for name, array in scores.per_image.items()} for i in range(len(predicted))]
-    write_atomic(folder / PREDICTIONS_FILE, "".join(map(_line, predicted, own_scores)))
+    write_atomic(folder / files.PREDICTIONS, "".join(map(_line, predicted, own_scores)))
     ranking = "tag_f1" if target == "tags" else "cider"
     written = contact_sheets.draw(folder, split, predicted, ranking, scores.per_image[ranking], config.sheet_images,
                                config.worst_and_best)
@@ -81,9 +78,9 @@ def run(config: eval_flags.Eval) -> int:
         "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
         "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
         "definitions": eval_summary.DEFINITIONS}
-    write_atomic(folder / METRICS_FILE, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    write_atomic(folder / files.METRICS, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     print(eval_summary.summary(values, config.run_dir))
-    for path in (*written, folder / PREDICTIONS_FILE, folder / METRICS_FILE):
+    for path in (*written, folder / files.PREDICTIONS, folder / files.METRICS):
         print(f"  {path}")
     print(f"  ({values['images']:,} images in {duration(time.monotonic() - start)})", flush=True)
     return 0
@@ -121,7 +118,7 @@ def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifes
                                  f"--run_dir={run_dir}", remedy)
     for what, found, expected in (
             ("target", records.target, trained_on.target),
-            ("vocabulary's sha256", *(one.files[VOCABULARY_FILE].sha256[:12] for one in (records, trained_on)))):
+            ("vocabulary's sha256", *(one.files[VOCABULARY].sha256[:12] for one in (records, trained_on)))):
         if found != expected:
             raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: its {what} is {found}, the "
                             f"run was trained with {expected}; {remedy}")

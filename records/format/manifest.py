@@ -11,7 +11,6 @@ by hand or by a failing disk, is found when it is loaded.
 import dataclasses
 import hashlib
 import json
-import re
 import types
 import typing
 from collections.abc import Mapping
@@ -21,14 +20,11 @@ from typing import Any, TypeVar
 from etils import epath
 
 from flags.errors import UserError
+from records.format.layout import DATASET_INFO, MANIFEST, is_shard, staging_dir
 from records.util.atomic_files import write_atomic
 
 FORMAT = 1
-FILE = "manifest.json"
-OTHER_FILES = ("dataset_info.json", "duplicates.jsonl", "features.json", "rejected.jsonl", "vocabulary.txt",
-               "word_counts.tsv")
 _RUN_FILE = "config.json"  # what a run folder has and a records folder has not
-STATE_DIR = ".make_records"  # what an unfinished make_records keeps beside the shards; removed by its last step
 
 _Type = TypeVar("_Type")
 _STATS_AT_ONCE = 32  # asked one by one, the answers of an object store about thousands of files take minutes
@@ -198,18 +194,18 @@ def load(records_dir: epath.PathLike) -> Manifest:
       UserError: no such folder, no manifest in it, an unfinished make_records, a damaged manifest, or a run folder.
     """
     folder = epath.Path(records_dir)
-    path = folder / FILE
+    path = folder / MANIFEST
     try:
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         if not folder.exists():
             raise UserError(f"--records_dir={records_dir}: no such folder; --mode=make_records makes one") from None
-        if (folder / STATE_DIR).exists():
+        if staging_dir(folder).exists():
             raise UserError(f"--records_dir={records_dir}: make_records did not finish here; run the same "
                             "make_records command again, it continues") from None
-        raise UserError(f"--records_dir={records_dir}: has no {FILE}, so it is no folder that make_records finished; "
-                        "give such a folder, or run --mode=make_records") from None
-    if (folder / _RUN_FILE).exists() and not (folder / OTHER_FILES[0]).exists():
+        raise UserError(f"--records_dir={records_dir}: has no {MANIFEST}, so it is no folder that make_records "
+                        "finished; give such a folder, or run --mode=make_records") from None
+    if (folder / _RUN_FILE).exists() and not (folder / DATASET_INFO).exists():
         raise UserError(f"--records_dir={records_dir}: is a folder that train wrote, which has a copy of the manifest "
                         "but no records; give the folder that make_records wrote")
     try:
@@ -221,7 +217,7 @@ def load(records_dir: epath.PathLike) -> Manifest:
 
 def save(records_dir: epath.PathLike, manifest: Manifest) -> None:
     """Writes records_dir/manifest.json, whole or not at all."""
-    write_atomic(epath.Path(records_dir) / FILE, manifest.to_json())
+    write_atomic(epath.Path(records_dir) / MANIFEST, manifest.to_json())
 
 
 def expected_sizes(manifest: Manifest) -> dict[str, int]:
@@ -230,11 +226,6 @@ def expected_sizes(manifest: Manifest) -> dict[str, int]:
     for split in manifest.splits.values():
         sizes.update({shard.file: shard.bytes for shard in split.shards})
     return sizes
-
-
-def is_shard(file: str) -> bool:
-    """Whether a file name looks like a TFRecord shard's: NAME-SPLIT.tfrecord-00000-of-00016."""
-    return re.search(r"\.tfrecord-\d{5}-of-\d{5}$", file) is not None
 
 
 def check_sizes(records_dir: epath.PathLike, manifest: Manifest) -> None:
@@ -258,11 +249,11 @@ def check_sizes(records_dir: epath.PathLike, manifest: Manifest) -> None:
         all_found = list(pool.map(size_of, sizes))
     for (name, size), found in zip(sizes.items(), all_found, strict=True):
         if found is None:
-            raise UserError(f"{folder / name}: is missing, {FILE} lists it with {size:,} bytes; restore it from a "
+            raise UserError(f"{folder / name}: is missing, {MANIFEST} lists it with {size:,} bytes; restore it from a "
                             "copy, or run make_records again with --overwrite")
         if found != size:
-            raise UserError(f"{folder / name}: has {found:,} bytes, {FILE} says {size:,}; restore it from a copy, "
+            raise UserError(f"{folder / name}: has {found:,} bytes, {MANIFEST} says {size:,}; restore it from a copy, "
                             "or run make_records again with --overwrite")
     for path in sorted(folder.iterdir()):
         if is_shard(path.name) and path.name not in sizes:
-            raise UserError(f"{path}: is a shard that {FILE} does not list; move it out of the folder")
+            raise UserError(f"{path}: is a shard that {MANIFEST} does not list; move it out of the folder")

@@ -16,6 +16,7 @@ from typing import Any
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
+from records.format import layout
 from records.format.manifest import BackboneInfo, Rejected
 from records.ingest import database as index_file
 from records.ingest import rejections
@@ -30,12 +31,9 @@ from records.util.atomic_files import write_atomic
 from records.util.atomic_output import AtomicOutput
 from records.util.process_pool import Workers
 
-DUPLICATES = "duplicates.jsonl"
 _SHARD_BYTES = 150e6
-_MOST_SHARDS = 99_999  # five digits number them
 _TEXT_BYTES = 500  # of an example's captions, about
 _JOBS_PER_WORKER = 4  # few, as each has the vocabulary sent; enough for all to end together
-_PLAN = "plan.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +58,8 @@ def shard_counts(config: MakeRecords) -> dict[str, int]:
     """--shards, by split. Raises UserError where it is no such thing."""
     counts = {}
     for split, text in pairs(config.shards, "shards").items():
-        if not text.isdecimal() or not 1 <= int(text) <= _MOST_SHARDS:
-            raise UserError(f"--shards: {split}={text}, expected a number from 1 to {_MOST_SHARDS}")
+        if not text.isdecimal() or not 1 <= int(text) <= layout.MOST_SHARDS:
+            raise UserError(f"--shards: {split}={text}, expected a number from 1 to {layout.MOST_SHARDS}")
         counts[split] = int(text)
     return counts
 
@@ -69,7 +67,7 @@ def shard_counts(config: MakeRecords) -> dict[str, int]:
 def read_plan(state: State) -> Plan | None:
     """The plan that an earlier run made; None when there is none."""
     try:
-        body = json.loads((state.remote / _PLAN).read_text())
+        body = json.loads((state.remote / layout.PLAN).read_text())
     except FileNotFoundError:
         return None
     return Plan(**{**body, "rejected": Rejected(**body["rejected"])})
@@ -103,7 +101,7 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         raise
     finally:
         index.close()
-    write_atomic(state.remote / _PLAN, json.dumps(dataclasses.asdict(plan)))
+    write_atomic(state.remote / layout.PLAN, json.dumps(dataclasses.asdict(plan)))
     return plan
 
 
@@ -112,7 +110,7 @@ def _write_rejected(index: Index, config: MakeRecords, records_dir: str, state: 
     by_kind: Counter[str] = Counter()
     first: dict[str, str] = {}
     rows = index.row_count()
-    with AtomicOutput(os.path.join(records_dir, rejections.FILE), state.local) as out:
+    with AtomicOutput(os.path.join(records_dir, layout.REJECTED), state.local) as out:
         for image, row, reason in itertools.chain(index.rejected(), _unused_names(index, config)):
             by_kind[rejections.kind(reason)] += 1
             first.setdefault(rejections.kind(reason), f"{row}: {reason}")
@@ -129,7 +127,7 @@ def _unused_names(index: Index, config: MakeRecords) -> Iterator[tuple[str, str,
 
 def _write_duplicates(index: Index, records_dir: str, state: State) -> int:
     count = 0
-    with AtomicOutput(os.path.join(records_dir, DUPLICATES), state.local) as out:
+    with AtomicOutput(os.path.join(records_dir, layout.DUPLICATES), state.local) as out:
         for image, kept, split in index.duplicates():
             line = json.dumps({"image": image, "kept_as": kept, "split": split}, ensure_ascii=False)
             out.write(f"{line}\n".encode())
@@ -141,7 +139,7 @@ def _vocabulary(index: Index, config: MakeRecords) -> Vocabulary:
     word_counts, tag_counts = index.count_words("train")
     if not word_counts:
         raise UserError("the train split is empty: no usable caption is in it; see "
-                        f"--split_lists, --split_fractions and {rejections.FILE} in --records_dir")
+                        f"--split_lists, --split_fractions and {layout.REJECTED} in --records_dir")
     counter = tag_counts if config.target == "tags" else word_counts
     return Vocabulary.build(counter, tag_counts, config.min_count, config.max_words)
 
@@ -158,7 +156,8 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
     per_example = _TEXT_BYTES + (2 * info.feature_size if info else 0)
     size = {split: count * per_example + (stored if config.store_images else 0)
             for split, (count, stored) in counts.items()}
-    return {split: given.get(split) or min(max(1, round(size[split] / _SHARD_BYTES)), _MOST_SHARDS) for split in counts}
+    return {split: given.get(split) or min(max(1, round(size[split] / _SHARD_BYTES)), layout.MOST_SHARDS)
+            for split in counts}
 
 
 def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir: str, name: str,
@@ -168,7 +167,7 @@ def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir:
     for split, (examples, _) in index.split_counts().items():
         bounds = [shard * examples // number[split] for shard in range(number[split] + 1)]
         sizes = [end - start for start, end in itertools.pairwise(bounds)]
-        files = [f"{name}-{split}.tfrecord-{shard:05d}-of-{number[split]:05d}" for shard in range(number[split])]
+        files = [layout.shard_file(name, split, shard, number[split]) for shard in range(number[split])]
         at_once = -(-len(files) // (_JOBS_PER_WORKER * max(workers.running, 1)))
         jobs += [PlansJob(index.path, records_dir, split, target, files[some:some + at_once],
                           index.position(split, bounds[some]), sizes[some:some + at_once])

@@ -11,8 +11,6 @@ from collections import Counter
 from flags.errors import UserError
 from records.images.files import MISSING
 
-FILE = "rejected.jsonl"
-
 NO_SPLIT = "image is in no split list"
 UNUSED_NAME = "name in a split list has no caption"
 REPEATED = "caption repeats another row of the same image"

@@ -8,11 +8,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from records.format.manifest import STATE_DIR
+from records.format.layout import plan_path, staging_dir
 from records.ingest.planned import Planned, planned
 from records.text.vocabulary import END, Vocabulary
 from records.util.atomic_output import AtomicOutput
-from records.writing.shard_writer import plan_path
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would make one for each line
 
@@ -48,7 +47,7 @@ def write_plans(job: PlansJob, vocabulary: Vocabulary) -> dict[str, str]:
         examples = planned(db, job.split, job.first)
         for file, count in zip(job.files, job.counts, strict=True):
             path = plan_path(job.records_dir, file)
-            with AtomicOutput(path, os.path.join(job.records_dir, STATE_DIR)) as out:
+            with AtomicOutput(path, os.fspath(staging_dir(job.records_dir))) as out:
                 for example in itertools.islice(examples, count):
                     targets = (found if job.target == "captions" else tagged for _, found, tagged in example.captions)
                     tokens = [[*vocabulary.ids(text.split()), END] for text in targets]

@@ -1,7 +1,7 @@
 """What a records folder was started with, so that a restart continues the same work or refuses.
 
 Everything that shapes the bytes is a setting: flags, contents of the input files, versions of the programs. The
-settings are in STATE_DIR/settings.json while make_records works, and in the manifest afterwards.
+settings are in .make_records/settings.json while make_records works, and in the manifest afterwards.
 """
 
 import fcntl
@@ -20,12 +20,10 @@ from etils import epath
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
-from records.format import manifest as manifests
-from records.ingest import rejections
+from records.format import layout
 from records.sources import is_spooled
 from records.util.atomic_files import write_atomic
 
-_SETTINGS = "settings.json"
 _VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
 _INDEXED = ("captions_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
 # A setting that is no flag of its own, as messages should name it.
@@ -103,15 +101,15 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], records_dir:
 
 
 class State:
-    """STATE_DIR of a records folder, and this machine's part of it.
+    """.make_records of a records folder, and this machine's part of it.
 
     Attributes:
-      remote: STATE_DIR itself, where runners on other machines find plans and leave receipts.
-      local: a folder of this machine: STATE_DIR, or one under the system's temporary folder for gs:// and the like.
+      remote: that folder itself, where runners on other machines find plans and leave receipts.
+      local: a folder of this machine: the same one, or one under the system's temporary folder for gs:// and the like.
     """
 
     def __init__(self, records_dir: str):
-        self.remote = epath.Path(records_dir) / manifests.STATE_DIR
+        self.remote = layout.staging_dir(records_dir)
         self.local = os.fspath(self.remote)
         if "://" in records_dir:  # SQLite needs a file of this machine
             self.local = os.path.join(tempfile.gettempdir(),
@@ -120,7 +118,7 @@ class State:
     def settings(self) -> dict[str, Any] | None:
         """What an unfinished run was started with; None when there is none."""
         try:
-            return json.loads((self.remote / _SETTINGS).read_text())
+            return json.loads((self.remote / layout.SETTINGS).read_text())
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
 
@@ -128,14 +126,14 @@ class State:
         """Makes the folders and notes the settings; stale temporary files of a killed run are removed."""
         os.makedirs(self.local, exist_ok=True)
         self.remote.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.remote / _SETTINGS, json.dumps(settings))
+        write_atomic(self.remote / layout.SETTINGS, json.dumps(settings))
         for entry in os.scandir(self.local):
             if re.search(r"\.tmp-\d+$", entry.name):
                 os.unlink(entry.path)
 
     def forget_settings(self) -> None:
         """Lets the next run have other flags; what is known of rows and photos stays."""
-        (self.remote / _SETTINGS).unlink(missing_ok=True)
+        (self.remote / layout.SETTINGS).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Removes all of it: the work is done, or to be done anew."""
@@ -167,9 +165,9 @@ class State:
 def remove_records(records_dir: str) -> None:
     """Removes what make_records wrote, the manifest first, so that no reader takes the rest for complete."""
     folder = epath.Path(records_dir)
-    (folder / manifests.FILE).unlink(missing_ok=True)
+    (folder / layout.MANIFEST).unlink(missing_ok=True)
     for path in list(folder.iterdir()):
-        if manifests.is_shard(path.name) or path.name in manifests.OTHER_FILES:
+        if layout.is_shard(path.name) or path.name in layout.OTHER_FILES:
             path.unlink()
 
 
@@ -181,6 +179,6 @@ def check_unclaimed(records_dir: str) -> None:
     if not folder.is_dir():
         raise UserError(f"--records_dir={records_dir}: is a file; give a folder")
     for path in folder.iterdir():
-        if path.name != rejections.FILE and (manifests.is_shard(path.name) or path.name in manifests.OTHER_FILES):
-            raise UserError(f"--records_dir={records_dir}: holds {path.name} without a {manifests.FILE}; give another "
+        if path.name != layout.REJECTED and (layout.is_shard(path.name) or path.name in layout.OTHER_FILES):
+            raise UserError(f"--records_dir={records_dir}: holds {path.name} without a {layout.MANIFEST}; give another "
                             "folder, or --overwrite to remove it")

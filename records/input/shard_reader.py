@@ -19,6 +19,7 @@ from etils import epath
 
 from flags.errors import UserError
 from records.format import manifest as manifest_lib
+from records.format.layout import MANIFEST
 
 END, UNK = 1, 2  # word ids, as in records.text.vocabulary
 
@@ -98,7 +99,7 @@ def _check_hash(path: str, expected: str) -> None:
         while chunk := file.read(1 << 22):
             digest.update(chunk)
     if digest.hexdigest() != expected:
-        raise UserError(f"{path}: its sha256 is {digest.hexdigest()}, {manifest_lib.FILE} says {expected}; restore it "
+        raise UserError(f"{path}: its sha256 is {digest.hexdigest()}, {MANIFEST} says {expected}; restore it "
                         "from a copy, or run make_records again with --overwrite")
 
 
@@ -152,7 +153,7 @@ def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
             expected = tf.clip_by_value(examples - block * size, 0, size)
             with tf.control_dependencies([_require(
                     tf.equal(found, expected), path, ": has ", tf.where(found < expected, "fewer", "more"),
-                    " records than the ", examples, f" that {manifest_lib.FILE} says; restore it from a copy, or run "
+                    " records than the ", examples, f" that {MANIFEST} says; restore it from a copy, or run "
                     "make_records again with --overwrite")]):
                 return tf.identity(serialized), shard, block, blocks
 
@@ -212,7 +213,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
                 _require(whole, paths[shard], ": a record's tokens do not end with <end>; run make_records again with "
                          "--overwrite"),
                 _require(longest <= split.info.max_tokens, paths[shard], ": a caption has ", longest,
-                         f" tokens, {manifest_lib.FILE} says at most {split.info.max_tokens}; run make_records again "
+                         f" tokens, {MANIFEST} says at most {split.info.max_tokens}; run make_records again "
                          "with --overwrite")]):
             ids = tf.cast(ragged.values, tf.int32)
         block_of = {
@@ -230,7 +231,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
         same = tf.logical_and(total[0] == captions[shard], total[1] == tokens[shard])
         with tf.control_dependencies([_require(
                 tf.logical_or(tf.logical_not(last), same), paths[shard], ": holds ", total[0], " captions with ",
-                total[1], f" tokens, {manifest_lib.FILE} says ", captions[shard], " with ", tokens[shard],
+                total[1], f" tokens, {MANIFEST} says ", captions[shard], " with ", tokens[shard],
                 "; restore it from a copy, or run make_records again with --overwrite")]):
             state = tuple(tf.where(last, tf.constant(0, tf.int64), count) for count in total)
         return state, (shard, number, {k: tf.identity(v) for k, v in block.items()})

@@ -15,12 +15,11 @@ import numpy as np
 from etils import epath
 
 from flags.errors import UserError
+from records.format.layout import VOCABULARY, WORD_COUNTS
 from records.util.atomic_files import write_atomic
 
 PAD, END, UNK = 0, 1, 2
 SPECIALS = ("<pad>", "<end>", "<unk>")  # no word of records.text.tokenizer holds a "<"
-VOCABULARY_FILE = "vocabulary.txt"
-COUNTS_FILE = "word_counts.tsv"
 
 
 @dataclasses.dataclass(frozen=True, eq=True)
@@ -111,8 +110,8 @@ class Vocabulary:
     def save(self, folder: epath.PathLike) -> None:
         """Writes vocabulary.txt (a word a line) and word_counts.tsv (word, count, tag count)."""
         path = epath.Path(folder)
-        write_atomic(path / VOCABULARY_FILE, "".join(f"{word}\n" for word in self.words))
-        write_atomic(path / COUNTS_FILE, "".join(
+        write_atomic(path / VOCABULARY, "".join(f"{word}\n" for word in self.words))
+        write_atomic(path / WORD_COUNTS, "".join(
             f"{word}\t{count}\t{tagged}\n"
             for word, count, tagged in zip(self.words, self.counts, self.tag_counts, strict=True)))
 
@@ -124,23 +123,23 @@ class Vocabulary:
           UserError: a file is missing or damaged, or the two files disagree.
         """
         path = epath.Path(folder)
-        words = tuple(_lines(path / VOCABULARY_FILE))
+        words = tuple(_lines(path / VOCABULARY))
         if words[:len(SPECIALS)] != SPECIALS:
-            raise UserError(f"{path / VOCABULARY_FILE}: starts with {', '.join(words[:3]) or 'nothing'}, expected "
+            raise UserError(f"{path / VOCABULARY}: starts with {', '.join(words[:3]) or 'nothing'}, expected "
                             f"{', '.join(SPECIALS)}; run make_records again or restore the file")
         if len(set(words)) != len(words):
-            raise UserError(f"{path / VOCABULARY_FILE}: a word is listed twice; run make_records again or restore it")
+            raise UserError(f"{path / VOCABULARY}: a word is listed twice; run make_records again or restore it")
         counts, tag_counts = [], []
-        rows = _lines(path / COUNTS_FILE)
+        rows = _lines(path / WORD_COUNTS)
         for number, row in enumerate(rows, 1):
-            word, count, tagged = _count_row(row, f"{path / COUNTS_FILE}:{number}")
+            word, count, tagged = _count_row(row, f"{path / WORD_COUNTS}:{number}")
             if number > len(words) or word != words[number - 1]:
-                raise UserError(f"{path / COUNTS_FILE}:{number}: word {word!r} is not line {number} of "
-                                f"{VOCABULARY_FILE}; the two files belong to different runs of make_records")
+                raise UserError(f"{path / WORD_COUNTS}:{number}: word {word!r} is not line {number} of "
+                                f"{VOCABULARY}; the two files belong to different runs of make_records")
             counts.append(count)
             tag_counts.append(tagged)
         if len(rows) != len(words):
-            raise UserError(f"{path / COUNTS_FILE}: {len(rows)} lines, expected {len(words)} like {VOCABULARY_FILE}; "
+            raise UserError(f"{path / WORD_COUNTS}: {len(rows)} lines, expected {len(words)} like {VOCABULARY}; "
                             "run make_records again or restore it")
         return cls(words, tuple(counts), tuple(tag_counts))
 

@@ -18,7 +18,8 @@ from etils import epath
 
 from flags.errors import UserError
 from records.format.example import Example, encode
-from records.format.manifest import STATE_DIR, ShardInfo
+from records.format.layout import failure_path, plan_path, receipt_path, staging_dir
+from records.format.manifest import ShardInfo
 from records.format.tfrecord import frame
 from records.images.files import read_unchanged
 from records.images.validation import check_image
@@ -46,7 +47,7 @@ class ShardJob:
     """One shard to write.
 
     Attributes:
-      records_dir: where the shard goes; its plan and its receipt are in STATE_DIR below it.
+      records_dir: where the shard goes; its plan and its receipt are in the staging folder below it.
       file: the shard's name.
       plan_sha256: hash of the plan, in hex.
       images_dir: where the photos are.
@@ -68,15 +69,15 @@ class ShardJob:
     @property
     def failure(self) -> epath.Path:
         """Where a worker on another machine says why it could not write the shard."""
-        return epath.Path(self.records_dir) / STATE_DIR / f"{self.file}.failure"
+        return failure_path(self.records_dir, self.file)
 
     @property
     def temporary_dir(self) -> str:
-        return os.path.join(self.records_dir, STATE_DIR)
+        return os.fspath(staging_dir(self.records_dir))
 
     @property
     def receipt(self) -> epath.Path:
-        return epath.Path(self.records_dir) / STATE_DIR / "done" / f"{self.file}.json"
+        return receipt_path(self.records_dir, self.file)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +91,6 @@ class Receipt:
     plan_sha256: str
     max_tokens: int
     shard: ShardInfo
-
-
-def plan_path(records_dir: str, file: str) -> epath.Path:
-    """Where the plan of a shard is."""
-    return epath.Path(records_dir) / STATE_DIR / "plans" / f"{file}.jsonl"
 
 
 def finished(job: ShardJob) -> Receipt | None:

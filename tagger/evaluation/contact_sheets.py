@@ -8,6 +8,7 @@ from etils import epath
 from records.images.contact_sheet import BLUE, GREEN, GREY, INK, RED, Cell
 from records.images.contact_sheet import draw as draw_cells
 from records.input import caption_dataset
+from tagger.evaluation import files
 from tagger.evaluation.predictions import Predicted
 
 # Metrics by which images are ranked: how they are called and written.
@@ -41,8 +42,8 @@ def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[P
     photos = _photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}})
     label, form = RANKINGS[ranking]
     sheets: list[tuple[str, list[int], bool, str]] = [
-        ("contact_sheet.png", spaced, False, f"{len(spaced)} of {len(predicted):,} images of {split.name}"),
-        ("worst_and_best.png", ends, True, f"{count} lowest, then {count} highest by {label}, {split.name}")]
+        (files.CONTACT_SHEET, spaced, False, f"{len(spaced)} of {len(predicted):,} images of {split.name}"),
+        (files.WORST_AND_BEST, ends, True, f"{count} lowest, then {count} highest by {label}, {split.name}")]
     written = []
     for file, chosen, ranked, title in sheets:
         if not chosen:

@@ -10,8 +10,9 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.train import Train
+from records.format import layout
 from records.format import manifest as manifest_lib
-from tagger.evaluate import METRICS_FILE, PREDICTIONS_FILE
+from tagger.evaluation import files
 from tagger.runs import run_dir as run_dir_lib
 from tagger.training import history as history_lib
 from tagger.training.history import HISTORY_FILE, THROUGHPUT_FILE
@@ -33,7 +34,7 @@ class Evaluation:
 
     def predictions(self) -> list[dict[str, Any]]:
         """predictions.jsonl; empty where the file is missing."""
-        path = self.folder / PREDICTIONS_FILE
+        path = self.folder / files.PREDICTIONS
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def picture(self, name: str) -> bytes | None:
@@ -86,15 +87,15 @@ def load(folder: epath.PathLike) -> RunData:
         raise UserError(f"--run_dir={folder}: has no {run_dir_lib.CONFIG_FILE}, so it is no folder that train wrote; "
                         "run --mode=train first")
     try:
-        manifest = manifest_lib.from_json((path / manifest_lib.FILE).read_bytes())
+        manifest = manifest_lib.from_json((path / layout.MANIFEST).read_bytes())
         history, throughput = history_lib.read(path), _table(path / THROUGHPUT_FILE)
-        evaluations = [Evaluation(one.parent.name.removeprefix("eval-"), json.loads(one.read_text()), one.parent)
-                       for one in sorted(path.glob(f"eval-*/{METRICS_FILE}"))]
+        evaluations = [Evaluation(split, json.loads((part / files.METRICS).read_text()), part)
+                       for split, part in files.finished(path)]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"--run_dir={folder}: cannot be read as a run ({error}); run eval again for a damaged "
                         "evaluation, or train again") from error
     changed = max(one.stat().mtime for one in (path / run_dir_lib.CONFIG_FILE, path / HISTORY_FILE,
-                                               *(e.folder / METRICS_FILE for e in evaluations)) if one.exists())
+                                               *(e.folder / files.METRICS for e in evaluations)) if one.exists())
     return RunData(path, config, manifest, history, throughput, evaluations, float(changed))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from records.util.progress import duration
+from tagger.evaluation import files
 from tagger.evaluation.contact_sheets import RANKINGS
 from tagger.evaluation.summary import DEFINITIONS
 from tagger.reporting.charts import Series, line_chart
@@ -128,7 +129,7 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
              f'<p class="quiet">{html.escape(metrics["weights"].capitalize())} weights, beam {metrics["beam_width"]}, '
              f'length penalty {metrics["length_penalty"]:g}{limited}.</p>',
              _comparison(run, evaluation, others), _all_metrics(metrics)]
-    sheet = evaluation.picture("contact_sheet.png")
+    sheet = evaluation.picture(files.CONTACT_SHEET)
     if sheet:
         parts.append(f'<h3>Contact sheet</h3><img class="sheet" alt="Photos of {html.escape(evaluation.split)} with '
                      f'predictions and references" src="{data_url(sheet, "image/png")}">')

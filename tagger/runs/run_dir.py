@@ -19,6 +19,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.train import Train
 from records.format import manifest as manifest_lib
+from records.format.layout import MANIFEST
 from records.format.manifest import Manifest
 from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic
@@ -129,9 +130,9 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
         raise UserError(f"--run_dir={run_dir}: has no {CONFIG_FILE}, so it is no folder that train wrote; "
                         "run --mode=train first")
     try:
-        manifest = manifest_lib.from_json((folder / manifest_lib.FILE).read_bytes())
+        manifest = manifest_lib.from_json((folder / MANIFEST).read_bytes())
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / manifest_lib.FILE}: is missing or damaged ({error}); restore it by copying the "
+        raise UserError(f"{folder / MANIFEST}: is missing or damaged ({error}); restore it by copying the "
                         "records folder's") from error
     vocabulary = Vocabulary.load(folder)
     model = new_model(config, manifest, vocabulary, **kwargs)

@@ -9,6 +9,7 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.train import RESUMABLE, Train
+from records.format import layout
 from records.format import manifest as manifest_lib
 from records.format.backbone_identity import check_same as check_same_backbone
 from records.input.caption_dataset import TrainBatches, open_split, reading_errors
@@ -130,7 +131,7 @@ def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
             raise UserError(f"--{field.name}={new}: the run in --run_dir={config.run_dir} was started with "
                             f"--{field.name}={old}; give that to continue it, another --run_dir, or --fresh to start "
                             "over")
-    if manifest_lib.from_json((epath.Path(config.run_dir) / manifest_lib.FILE).read_bytes()) != manifest:
+    if manifest_lib.from_json((epath.Path(config.run_dir) / layout.MANIFEST).read_bytes()) != manifest:
         raise UserError(f"--records_dir={config.records_dir}: is not the records folder that the run in "
                         f"--run_dir={config.run_dir} was started with; give that, another --run_dir, or --fresh to "
                         "start over")

@@ -7,6 +7,7 @@ import numpy as np
 
 from records.format import manifest as manifest_lib
 from records.format.example import Example, dataset_info_json, encode, features_json
+from records.format.layout import shard_file
 from records.format.tfrecord import frame
 
 Captions = list[list[int]]  # of one image: word ids without <end>
@@ -38,7 +39,7 @@ def write(folder: Path, splits: dict[str, list[list[Captions]]], feature_size: i
                 [" ".join(f"w{i}" for i in caption) for caption in captions],
                 [" ".join(f"t{i}" for i in caption) for caption in captions],
                 [i for caption in captions for i in [*caption, 1]]))) for r, captions in enumerate(records))
-            file = f"test-{name}.tfrecord-{s:05d}-of-{len(shards):05d}"
+            file = shard_file("test", name, s, len(shards))
             (folder / file).write_bytes(data)
             written.append(manifest_lib.ShardInfo(
                 file, len(data), hashlib.sha256(data).hexdigest(), len(records), len(lengths), sum(lengths)))

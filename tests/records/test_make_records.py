@@ -13,6 +13,7 @@ from PIL import Image
 
 from flags.errors import UserError
 from flags.make_records import MakeRecords
+from records.format import layout
 from records.format import manifest as manifests
 from records.images.validation import check_image
 from records.make_records import run
@@ -154,7 +155,7 @@ def test_an_image_that_changes_under_way_is_not_stored(photos, tmp_path):
             make(images, photos[1], tmp_path / "r")
     finally:
         make_records._write_shards = original
-    assert not (tmp_path / "r" / manifests.FILE).exists()
+    assert not (tmp_path / "r" / layout.MANIFEST).exists()
 
 
 # --- one picture, one split ---------------------------------------------------------------------------------------
@@ -290,7 +291,7 @@ def test_records_can_be_made_from_records(records, tmp_path):
         name: (split.examples, split.captions, split.tokens) for name, split in first.splits.items()}
     images = [{f["image"].bytes_list.value[0] for f in examples_of(folder)} for folder in (records, again)]
     assert images[0] == images[1]
-    assert problems(again) == [] and not (again / manifests.STATE_DIR).exists()
+    assert problems(again) == [] and not (again / layout.STAGING_DIR).exists()
 
 
 # --- bad flags ----------------------------------------------------------------------------------------------------

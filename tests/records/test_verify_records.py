@@ -8,6 +8,7 @@ import pytest
 
 from flags.errors import UserError
 from flags.verify_records import VerifyRecords
+from records.format import layout
 from records.format import manifest as manifests
 from records.verify_records import damage, problems, run
 from tests.records.inputs import contents, make, write_captions, write_photos
@@ -141,7 +142,7 @@ def test_records_that_were_put_in_another_order_are_found(records):
     assert "are whole, but they are not those that were written" in problem
 
 
-@pytest.mark.parametrize("name", manifests.OTHER_FILES)
+@pytest.mark.parametrize("name", layout.OTHER_FILES)
 def test_a_change_of_any_other_file_is_found(records, name):
     with (records / name).open("a") as file:
         file.write("x")
@@ -166,7 +167,7 @@ def changed(value):
 
 
 def test_every_edit_of_the_manifest_is_found(records):
-    path = records / manifests.FILE
+    path = records / layout.MANIFEST
     text = path.read_text()
     count = 0
     for leaf in leaves(json.loads(text)):
@@ -188,7 +189,7 @@ def test_every_edit_of_the_manifest_is_found(records):
 
 @pytest.mark.parametrize("field", ["examples", "captions", "tokens"])
 def test_an_edit_with_a_mended_checksum_contradicts_the_rest(records, field):
-    path = records / manifests.FILE
+    path = records / layout.MANIFEST
     body = json.loads(path.read_text())
     body["splits"]["train"]["shards"][0][field] += 1
     del body["sha256"]

@@ -19,6 +19,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from flags.errors import UserError
 from flags.export import Export
 from records.backbones.registry import BACKBONES, load_backbone
+from records.format import layout
 from records.format import manifest as manifests
 from records.input.caption_dataset import images, open_split
 from tagger import export
@@ -341,7 +342,7 @@ def test_runs_on_other_words_are_not_averaged(demo, tmp_path):
 
 def test_runs_on_features_of_another_precision_are_not_averaged(demo, tmp_path):
     shutil.copytree(demo[0] / "run", tmp_path / "other")
-    manifest = manifests.from_json((tmp_path / "other" / manifests.FILE).read_bytes())
+    manifest = manifests.from_json((tmp_path / "other" / layout.MANIFEST).read_bytes())
     manifests.save(tmp_path / "other", dataclasses.replace(
         manifest, backbone=dataclasses.replace(manifest.backbone, precision="bfloat16")))
     with pytest.raises(UserError, match="--ensemble=.*precision is bfloat16, expected float32"):

@@ -7,6 +7,7 @@ import pytest
 
 from flags.errors import UserError
 from flags.train import RESUMABLE, Train
+from records.format import layout
 from records.format import manifest as manifests
 from tagger.runs.run_dir import load_run
 from tagger.train import run
@@ -64,7 +65,7 @@ def test_init_from_another_vocabulary(first, tmp_path):
 
 def test_init_from_features_of_another_precision(first, tmp_path):
     shutil.copytree(first.run_dir, tmp_path / "half")
-    manifest = manifests.from_json((tmp_path / "half" / manifests.FILE).read_bytes())
+    manifest = manifests.from_json((tmp_path / "half" / layout.MANIFEST).read_bytes())
     manifests.save(tmp_path / "half", dataclasses.replace(
         manifest, backbone=dataclasses.replace(manifest.backbone, precision="bfloat16")))
     config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), init_from=str(tmp_path / "half"))

@@ -6,9 +6,8 @@ import json
 import pytest
 
 from flags.errors import UserError
+from records.format import layout
 from records.format.manifest import (
-    FILE,
-    STATE_DIR,
     BackboneInfo,
     FileInfo,
     Manifest,
@@ -63,7 +62,7 @@ def test_files_of_other_sizes_are_named(folder, spoil, message):
     lambda body: body | {"format": 2}, lambda body: body | {"seed": 1}, lambda body: body | {"sha256": "0" * 64},
     lambda body: {k: v for k, v in body.items() if k != "sha256"}, lambda body: [], lambda body: body | {"more": 1}])
 def test_an_edited_manifest_is_refused(folder, edit):
-    (folder / FILE).write_text(json.dumps(edit(json.loads(MANIFEST.to_json()))))
+    (folder / layout.MANIFEST).write_text(json.dumps(edit(json.loads(MANIFEST.to_json()))))
     with pytest.raises(UserError, match=r"manifest.json: is damaged: .*; restore it from a copy"):
         load(folder)
 
@@ -73,7 +72,7 @@ def test_folders_without_one_are_told_apart(tmp_path):
         load(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no folder that make_records finished"):
         load(tmp_path)
-    (tmp_path / STATE_DIR).mkdir()
+    layout.staging_dir(tmp_path).mkdir()
     with pytest.raises(UserError, match="did not finish here; run the same make_records command again"):
         load(tmp_path)
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from records.format.layout import plan_path
 from records.ingest.plan import _write_plans
 from records.ingest.splits import Splitter
 from records.sources import Row
 from records.text.vocabulary import Vocabulary
 from records.util.process_pool import Workers
-from records.writing.shard_writer import plan_path
 from tests.records.ingest.test_database import resolved
 
 

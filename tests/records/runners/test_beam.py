@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flags.errors import UserError
-from records.format import manifest as manifests
+from records.format import layout
 from records.runners.beam import write_or_say_why
 from records.writing.shard_writer import ShardJob
 from tests.records.inputs import contents, make, write_captions, write_photos
@@ -50,7 +50,7 @@ def test_a_worker_says_why_a_shard_could_not_be_written(photos, tmp_path, monkey
     images = shutil.copytree(photos[0], tmp_path / "images")
     with pytest.raises(UserError, match="needs Apache Beam"):
         make(images, photos[1], tmp_path / "r", runner="beam")
-    (plan,) = (tmp_path / "r" / manifests.STATE_DIR / "plans").glob("*-train*")
+    (plan,) = (tmp_path / "r" / layout.STAGING_DIR / "plans").glob("*-train*")
     shutil.copy(images / "photo_0001.jpg", images / "photo_0000.jpg")
     sha256 = hashlib.sha256(plan.read_bytes()).hexdigest()
     job = ShardJob(str(tmp_path / "r"), plan.stem, sha256, str(images), True, None)

@@ -1,0 +1,115 @@
+"""Which room may import which: the drawing of BUILD.md, held against the imports of every module.
+
+A room is a folder of records/ or tagger/, or an entry point beside those folders. A new arrow is a decision: draw it
+here and in BUILD.md, or move what is needed to where it belongs.
+"""
+
+import ast
+import graphlib
+import pathlib
+
+from tests.conftest import ROOT
+
+# Each room: the rooms of its own package that it may import. `flags` and `records.util` are open to all of records/
+# and tagger/, and what tagger/ takes from records/ is below.
+RECORDS = {
+    "util": "",
+    "images": "",
+    "format": "",
+    "sources": "",
+    "text": "format",
+    "backbones": "images",
+    "writing": "backbones format images",
+    "runners": "writing",
+    "ingest": "sources images text format",
+    "input": "format",
+    "make_records": "ingest runners writing sources format",
+    "verify_records": "format",
+    "inspect_records": "input images text format",
+}
+TAGGER = {
+    "modeling": "",
+    "runs": "modeling",
+    "losses": "modeling",
+    "decoding": "modeling",
+    "evaluation": "decoding modeling evaluation.metrics",
+    "evaluation.metrics": "",
+    "saved_model": "decoding",
+    "serving": "saved_model",
+    "training": "losses evaluation modeling runs",
+    "reporting": "evaluation training runs",
+    "train": "training",
+    "evaluate": "evaluation evaluation.metrics decoding runs",
+    "export": "saved_model decoding runs",
+    "tag": "saved_model",
+    "serve": "serving",
+    "report": "reporting",
+    "demo": "",
+}
+# What records/ gives: its formats and words, the way out of the shards, and what served photos go through as well.
+FROM_RECORDS = {"util", "format", "text", "input", "images", "backbones"}
+
+
+def _modules() -> dict[str, pathlib.Path]:
+    paths = [path for package in ("flags", "records", "tagger") for path in (ROOT / package).rglob("*.py")]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+MODULES = _modules()
+
+
+def _imports(path: pathlib.Path) -> set[str]:
+    """The modules of this project that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    names = {name for name in names if name in MODULES}
+    return {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
+
+
+def _room(module: str) -> str:
+    """records.input for records.input.sampling; an entry point is a room of its own."""
+    return module if MODULES[module].name == "__init__.py" or module.count(".") < 2 else module.rpartition(".")[0]
+
+
+def _arrows() -> dict[str, set[str]]:
+    """Room -> the other rooms that its modules import."""
+    arrows: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        if module not in ("flags", "records", "tagger"):
+            room = _room(module)
+            arrows.setdefault(room, set()).update(set(map(_room, _imports(path))) - {room})
+    return arrows
+
+
+ARROWS = _arrows()
+
+
+def test_every_room_is_drawn():
+    rooms = {f"records.{name}" for name in RECORDS} | {f"tagger.{name}" for name in TAGGER}
+    assert {room for room in ARROWS if not room.startswith("flags")} == rooms
+
+
+def test_flags_import_neither_records_nor_tagger():
+    assert all(other.startswith("flags") for room, others in ARROWS.items() if room.startswith("flags")
+               for other in others)
+
+
+def test_rooms_import_what_is_drawn_and_no_more():
+    drawn = {f"records.{name}": {f"records.{other}" for other in others.split()} | {"records.util"}
+             for name, others in RECORDS.items()}
+    from_records = {f"records.{name}" for name in FROM_RECORDS}
+    drawn |= {f"tagger.{name}": {f"tagger.{other}" for other in others.split()} | from_records
+              for name, others in TAGGER.items()}
+    new = [f"{room} → {other}" for room, others in ARROWS.items() if room in drawn
+           for other in sorted(others - drawn[room]) if not other.startswith("flags")]
+    unused = [f"{room} → {other}" for room, others in drawn.items()
+              for other in sorted(others - ARROWS[room] - from_records - {"records.util"})]
+    assert (new, unused) == ([], [])
+
+
+def test_no_circle_between_rooms():
+    graphlib.TopologicalSorter(ARROWS).prepare()  # raises CycleError, which names the circle
