@@ -9,7 +9,7 @@ from importlib import metadata
 
 from absl import flags as absl_flags
 
-from flags import flag_files, spec
+from flags import flag_files, glossary, spec
 from flags.errors import UserError
 from flags.modes import MODES
 from records.util.tf_startup import tensorflow_starts
@@ -21,6 +21,8 @@ _USAGE = """Trains an image tagger at scale: photos and captions to TFRecords to
         the flags of one mode
     {command} --mode=MODE --flagfile=FILE
         flags from a file, one a line, or from the config.json of a run; those on the command line win
+    {command} --glossary
+        the words that the modes print, explained
     {command} --version
 
 Modes:
@@ -38,6 +40,7 @@ def _base_flags() -> absl_flags.FlagValues:
     absl_flags.DEFINE_boolean("help", False, "Show help.", flag_values=values)
     absl_flags.DEFINE_boolean("version", False, "Show the version of this package and of TensorFlow.",
                               flag_values=values)
+    absl_flags.DEFINE_boolean("glossary", False, "Explain the words that the modes print.", flag_values=values)
     absl_flags.DEFINE_enum("verbosity", "fatal", list(_VERBOSITY), flag_values=values,
                            help="Least severe message of TensorFlow and other libraries that is shown on stderr.")
     return values
@@ -108,6 +111,9 @@ def _run(argv: Sequence[str]) -> int:
     if values["version"].value:
         print(f"tagger {_version('tagger')}, TensorFlow {_version('tensorflow')}")
         return 0
+    if values["glossary"].value:
+        print(glossary.text())
+        return 0
     if values["help"].value and values["mode"].value is None:
         print(_overview(_command(argv)))
         return 0
@@ -131,7 +137,10 @@ def _run(argv: Sequence[str]) -> int:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with tensorflow_starts():
         run = mode.load_code()
-    return run(config) or 0
+    status = run(config) or 0
+    if mode.explained and not status:
+        print(f"(words that are new to you: {_command(argv)} --glossary)", file=sys.stderr)
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ class Mode:
       example: arguments of a typical call, for --help.
       convolves: whether the time goes into a backbone, which oneDNN's kernels speed up on CPUs for which TensorFlow
         leaves them off.
+      explained: whether it prints words that the glossary explains, and says so at its end.
     """
 
     summary: str
@@ -23,6 +24,7 @@ class Mode:
     code: str
     example: str
     convolves: bool = False
+    explained: bool = False
 
     def load_flags(self) -> type:
         return _load(self.flags)
@@ -40,7 +42,7 @@ MODES = {
     "make_records": Mode(
         "convert photos and captions into checked, sharded TFRecords with image features",
         "flags.make_records:MakeRecords", "records.make_records:run",
-        "--images=photos --captions=captions.csv --records_dir=data/mine", convolves=True),
+        "--images=photos --captions=captions.csv --records_dir=data/mine", convolves=True, explained=True),
     "verify_records": Mode(
         "prove that every byte of a records folder is what make_records wrote",
         "flags.verify_records:VerifyRecords", "records.verify_records:run",
@@ -48,15 +50,15 @@ MODES = {
     "inspect_records": Mode(
         "show what is in a records folder, with a contact sheet of random examples",
         "flags.inspect_records:InspectRecords", "records.inspect_records:run",
-        "--records_dir=data/mine"),
+        "--records_dir=data/mine", explained=True),
     "train": Mode(
         "train the merge model; the same command continues an interrupted run",
         "flags.train:Train", "tagger.train:run",
-        "--records_dir=data/mine --run_dir=runs/first"),
+        "--records_dir=data/mine --run_dir=runs/first", explained=True),
     "eval": Mode(
         "score a trained model on a held-out split, with predictions and a contact sheet",
         "flags.eval:Eval", "tagger.evaluate:run",
-        "--records_dir=data/mine --run_dir=runs/first --split=test"),
+        "--records_dir=data/mine --run_dir=runs/first --split=test", explained=True),
     "export": Mode(
         "write a SavedModel that takes image bytes and answers captions and tags",
         "flags.export:Export", "tagger.export:run",

@@ -51,6 +51,15 @@ def test_help_of_tag_says_where_photos_go(main_process):
     assert "--mode=tag --export_dir=… [--flag=value …] IMAGE…" in out and "IMAGE: Photos" in out
 
 
+def test_glossary_explains_what_eval_and_train_print(main_process, demo):
+    result = main_process("--glossary")
+    assert result.returncode == 0 and max(map(len, result.stdout.splitlines())) <= 100
+    terms = [line.partition(":")[0] for line in result.stdout.splitlines() if not line.startswith(" ")]
+    shown = demo[1] + (demo[0] / "run" / "eval-test" / "metrics.json").read_text()
+    for word in ("perplexity", "CIDEr-D", "ROUGE-L", "mean avg. precision", "distinct", "beam", "length penalty"):
+        assert word in shown and any(word in term for term in terms)
+
+
 def test_version(main_process):
     result = main_process("--version")
     assert result.returncode == 0 and re.fullmatch(r"tagger \S+, TensorFlow 2\.\d+\.\d+\n", result.stdout), result

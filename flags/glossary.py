@@ -1,0 +1,40 @@
+"""The words that the modes print, explained for those who meet them for the first time: `tagger --glossary`."""
+
+import textwrap
+
+TERMS = {
+    "example": "One photo with everything that is stored of it: its feature, its captions, its tags.",
+    "split": "A part of the examples with a purpose: train is learnt from, validation picks the best epoch, test is "
+             "looked at once, at the end.",
+    "shard": "One of the files that a split is cut into, so that several processes or machines can read it at once.",
+    "feature": "The numbers, 2,048 for ResNet50, that the pretrained network (the backbone) makes of a photo.",
+    "vocabulary": "The words that the model can write. Rarer ones (--min_count) are <unk>, unknown, to it.",
+    "<unk>": "A word that is not in the vocabulary. Above 10 % of the words, lower --min_count.",
+    "token": "A word of a caption, or the <end> that closes it. tokens/s counts how many are trained on in a second.",
+    "waiting": "Share of the time in which the training waited for data instead of computing. A few per cent are well.",
+    "step": "One update of the weights, from --batch_size captions. An epoch is all steps over the train split once.",
+    "loss": "How surprised the model is by the true next word, on average (cross-entropy): lower is better, and "
+            "val_loss, on the validation split, is the one that counts.",
+    "perplexity": "exp(loss): among how many words, equally likely, the model would still be choosing.",
+    "checkpoint": "All that a training needs to go on where it was interrupted.",
+    "replica": "One device's copy of the model; the batch is divided among all of them.",
+    "beam": "Captions are written by keeping the --beam_width likeliest beginnings at every word.",
+    "length penalty": "How far longer captions are favoured when the beam's captions are compared: 0 not at all, 1 "
+                      "compares the probability per word.",
+    "BLEU-1 … BLEU-4": "Share, in per cent, of the runs of 1 to 4 words that also occur in a caption by a person.",
+    "ROUGE-L": "Agreement, in per cent, of the longest common sequence of words.",
+    "CIDEr-D": "Agreement with the captions by people, in which rare words count more. It is computed over the whole "
+               "split, and a split of few photos makes it meaningless.",
+    "precision, recall, F1": "Share of the tags given that are right; share of the right ones given; and their "
+                             "harmonic mean.",
+    "mean avg. precision": "How well the ranking of photos by a tag's score separates those that have the tag from "
+                           "those that have not, averaged over tags: 1 is perfect.",
+    "distinct": "How many different captions were written: few mean that the model says the same of every photo.",
+    "seen in training": "Share of the captions that are, word for word, a caption of the train split.",
+}
+
+
+def text(width: int = 100) -> str:
+    """The whole glossary, wrapped to `width` columns."""
+    return "\n".join(textwrap.fill(f"{term}: {meaning}", width, subsequent_indent="    ")
+                     for term, meaning in TERMS.items())
