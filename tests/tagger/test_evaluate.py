@@ -18,7 +18,7 @@ from records.format import manifest as manifest_lib
 from records.input import caption_dataset
 from records.text.tokenizer import tags, words
 from tagger import evaluate
-from tagger.evaluation import metrics
+from tagger.evaluation import files, metrics
 from tagger.runs import run_dir
 from tagger.training import history
 
@@ -33,7 +33,7 @@ class Scored:
     def __init__(self, **flags):
         self.config = Eval(**flags)
         assert evaluate.run(self.config) == 0
-        folder = evaluate.epath.Path(self.config.run_dir) / f"eval-{self.config.split}"
+        folder = files.folder_of(self.config.run_dir, self.config.split)
         self.metrics = json.loads((folder / "metrics.json").read_text())
         self.text = (folder / "predictions.jsonl").read_text()
         self.rows = [json.loads(line) for line in self.text.splitlines()]
