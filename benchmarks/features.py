@@ -83,16 +83,16 @@ def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
         model.save_weights(weights)
     files = photos(arguments.images, BATCH_SIZE * arguments.batches)
     write_input(scratch, files)
-    batches = [decode_batch(files[i:i + BATCH_SIZE])[0] for i in range(0, len(files), BATCH_SIZE)]
+    batches = [decode_batch(files[i:i + BATCH_SIZE], spec.image_size)[0] for i in range(0, len(files), BATCH_SIZE)]
     ready = [spec.preprocess(batch).numpy() for batch in batches]
     extractor = Extractor(load_backbone(spec.name, weights))
     function = tf.function(lambda images: model(spec.preprocess(images), training=False))
     bare = extractor.backbone.frozen(BATCH_SIZE)
 
     def notebook() -> np.ndarray:
-        features = []
+        features, square = [], (spec.image_size, spec.image_size)
         for data in files[:BATCH_SIZE]:
-            image = keras.utils.img_to_array(keras.utils.load_img(io.BytesIO(data), target_size=(224, 224)))
+            image = keras.utils.img_to_array(keras.utils.load_img(io.BytesIO(data), target_size=square))
             features.append(model.predict(spec.preprocess(tf.constant(image[None])).numpy(), verbose=0)[0])
         return np.stack(features)
 

@@ -33,6 +33,7 @@ from records.util.progress import Progress
 
 _END = "endseq"
 _UNITS = 256
+_IMAGE_SIZE = 224
 _PARTS = 4
 
 
@@ -44,7 +45,8 @@ def features(images: Images, weights: str, batch_size: int = 32) -> np.ndarray:
     def extract(batch: tf.Tensor) -> tf.Tensor:
         return network(batch / 255.0, training=False)
 
-    data = tf.data.Dataset.from_tensor_slices(images.encoded).map(decode_and_resize, tf.data.AUTOTUNE)
+    data = tf.data.Dataset.from_tensor_slices(images.encoded).map(
+        lambda encoded: decode_and_resize(encoded, _IMAGE_SIZE), tf.data.AUTOTUNE)
     result = []
     with Progress("notebook features", len(images.keys), "images") as progress:
         for batch in data.batch(batch_size).prefetch(2):

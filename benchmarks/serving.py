@@ -62,7 +62,7 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
     backbone = backbone_of(config, load_run(arguments.run_dir))
     model = SavedModel(newest(arguments.export_dir))
     batch = list(itertools.islice(itertools.cycle(photos), 32))
-    data, pixels = tf.constant(batch), decode_batch(tf.constant(batch))[0]
+    data, pixels = tf.constant(batch), decode_batch(tf.constant(batch), backbone.spec.image_size)[0]
 
     def bare() -> int:
         backbone(pixels).numpy()

@@ -136,7 +136,7 @@ def check(config: Export, backbone: LoadedBackbone, decoder: Decoder, saved_mode
         raise RuntimeError(f"{saved_model} cannot be loaded in a fresh process:\n{fresh.stderr[-4000:]}")
     served = [json.loads(line) for line in fresh.stdout.splitlines() if line.startswith("{")]
     with tf.device("/CPU:0"):
-        pixels, valid = decode_batch(tf.constant([photo.read_bytes() for photo in photos]))
+        pixels, valid = decode_batch(tf.constant([photo.read_bytes() for photo in photos]), backbone.spec.image_size)
         features = backbone(pixels)
         decoded = tf.function(decoder.decode, autograph=False)(features, config.beam_width, config.length_penalty)
     for row, (photo, theirs) in enumerate(zip(photos, served, strict=True)):

@@ -9,6 +9,7 @@ is the same whatever images are beside it, before it, or left to another process
 """
 
 import collections
+import functools
 import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,7 @@ import tensorflow as tf
 
 from records.backbones.registry import LoadedBackbone
 from records.images import jpeg
-from records.images.preprocessing import IMAGE_SIZE, decode_and_resize, decode_upright_jpeg
+from records.images.preprocessing import decode_and_resize, decode_upright_jpeg
 from records.util.process_pool import cpus
 
 BATCH_SIZE = 32
@@ -37,9 +38,11 @@ class Extractor:
     def __init__(self, backbone: LoadedBackbone, batch_size: int = BATCH_SIZE):
         self.backbone, self.batch_size = backbone, batch_size
         self._compute = backbone.frozen(batch_size)
+        self._size = backbone.spec.image_size
         signature = [tf.TensorSpec([], tf.string)]
-        self._decode_any = tf.function(decode_and_resize, signature, autograph=False)
-        self._decode_upright_jpeg = tf.function(decode_upright_jpeg, signature, autograph=False)
+        self._decode_any, self._decode_upright_jpeg = (
+            tf.function(functools.partial(decode, size=self._size), signature, autograph=False)
+            for decode in (decode_and_resize, decode_upright_jpeg))
 
     def features(self, images: Iterable[bytes]) -> Iterator[np.ndarray | None]:
         """Yields one float16 [F] array per image, in order; None for one that `decode_and_resize` refuses.
@@ -77,7 +80,7 @@ class Extractor:
             raise failures[0]
 
     def _decode(self, data: bytes) -> np.ndarray | None:
-        """float32 [224, 224, 3], or None."""
+        """float32 [image_size, image_size, 3], or None."""
         frame = jpeg.read_frame(data) if data.startswith(b"\xff\xd8\xff") else None
         decode = self._decode_any if frame is None or frame.has_app1 else self._decode_upright_jpeg
         try:
@@ -87,7 +90,7 @@ class Extractor:
 
     def _features_of(self, decoded: list[np.ndarray | None]) -> Iterator[np.ndarray | None]:
         good = [pixels for pixels in decoded if pixels is not None]
-        batch = np.zeros([self.batch_size, IMAGE_SIZE, IMAGE_SIZE, 3], np.float32)
+        batch = np.zeros([self.batch_size, self._size, self._size, 3], np.float32)
         if good:
             np.stack(good, out=batch[:len(good)])
         features = iter(self._compute(tf.constant(batch)).numpy().astype(np.float16) if good else ())

@@ -17,7 +17,6 @@ import tensorflow as tf
 from flags.errors import UserError
 from records.backbones.batch_norm_folding import fold_batch_norm
 from records.backbones.weights import load_weights, weights_sha256
-from records.images.preprocessing import IMAGE_SIZE
 
 PRECISIONS = ("float32", "bfloat16")
 VIEWS = ("one", "flip", "crops")
@@ -65,7 +64,7 @@ class Backbone:
     feature_size: int
     convention: str
     weights_url: str
-    image_size: int = IMAGE_SIZE
+    image_size: int = 224
 
     @property
     def preprocessing(self) -> str:
@@ -137,6 +136,7 @@ class LoadedBackbone(tf.Module):
         self._model = fold_batch_norm(model, precision)
         # Keras's own tracking misses some of them in a SavedModel; a plain list of tf.Variable is tracked by tf.Module.
         self._variables = [variable.value for variable in self._model.variables]
+        self.traced = tf.function(self.compute, input_signature=[self._images(None)])
 
     @property
     def feature_size(self) -> int:
@@ -155,16 +155,22 @@ class LoadedBackbone(tf.Module):
         """
         values = [(variable, tf.constant(variable.numpy())) for variable in self._model.variables]
 
-        @tf.function(input_signature=[tf.TensorSpec([batch_size, IMAGE_SIZE, IMAGE_SIZE, 3], tf.float32)])
+        @tf.function(input_signature=[self._images(batch_size)])
         def compute(images: tf.Tensor) -> tf.Tensor:
             with keras.StatelessScope(state_mapping=values):
-                return self.__call__.python_function(images)
+                return self.compute(images)
 
         return compute
 
-    @tf.function(input_signature=[tf.TensorSpec([None, IMAGE_SIZE, IMAGE_SIZE, 3], tf.float32, name="images")])
+    def _images(self, batch_size: int | None) -> tf.TensorSpec:
+        return tf.TensorSpec([batch_size, self.spec.image_size, self.spec.image_size, 3], tf.float32, name="images")
+
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 [B, 224, 224, 3], RGB in 0..255, to float32 [B, feature_size]: the mean over the views."""
+        """`compute`, traced once for batches of any size."""
+        return self.traced(images)
+
+    def compute(self, images: tf.Tensor) -> tf.Tensor:
+        """float32 [B, image_size, image_size, 3], RGB in 0..255, to float32 [B, feature_size]: mean over the views."""
         views = _views(images, self.views)
         features = self._model(self.spec.preprocess(tf.concat(views, 0)), training=False)
         features = tf.reshape(tf.cast(features, tf.float32), [len(views), -1, self.spec.feature_size])

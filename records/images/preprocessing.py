@@ -1,6 +1,6 @@
 """Image bytes to the pixels that a backbone sees, in TensorFlow operations alone.
 
-    images, valid = decode_batch(tf.constant([jpeg_bytes, b"broken"]))   # [2, 224, 224, 3], [True, False]
+    images, valid = decode_batch(tf.constant([jpeg_bytes, b"broken"]), 224)   # [2, 224, 224, 3], [True, False]
 
 The same operations run inside make_records (`decode_and_resize`, or `decode_upright_jpeg` where it does the same) and
 inside the exported SavedModel (`decode_batch`), so a served photo gets the features that a recorded one got, before
@@ -16,33 +16,33 @@ import tensorflow as tf
 
 from records.images import headers
 
-IMAGE_SIZE = 224
 # Larger images are refused from their header, before a byte of pixels is allocated.
 MAX_PIXELS = 100_000_000
-# A JPEG is decoded at 1/2, 1/4 or 1/8 while both sides stay at least this long (libjpeg then skips most of the
-# inverse transform). Twice the target keeps the antialiased resize the step that decides the result.
-_ENOUGH_PIXELS = 2 * IMAGE_SIZE
+# A JPEG is decoded at 1/2, 1/4 or 1/8 while both sides stay at least so many times as long as the target (libjpeg then
+# skips most of the inverse transform). Twice keeps the antialiased resize the step that decides the result.
+_ENOUGH = 2
 # Images in flight in decode_batch. Threads are as many as the host that runs the graph has cores, which the machine
 # that traces it cannot know; short-lived pipelines end before tf.data's own tuning has found a number.
 _PARALLEL_IMAGES = 64
 
 
-def decode_and_resize(image_bytes: tf.Tensor) -> tf.Tensor:
+def decode_and_resize(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
     """Decodes one image and squashes it to the square that backbones take.
 
     JPEG (grey, RGB, CMYK), PNG (any depth), BMP (8, 24 and 32 bits), the first frame of a GIF and still WebP, turned
     upright by their EXIF orientation. Transparent pixels of PNG and WebP are laid over white, 16-bit channels keep
     their upper byte, the alpha byte of BMP (mostly unset) is ignored. The whole image is kept: no crop, aspect ratio
-    lost, bilinear with antialiasing. An image that is 224x224 already keeps its decoded values bit for bit. JPEGs of
-    at least twice 448 on both sides are decoded at a reduced scale.
+    lost, bilinear with antialiasing. An image that has this size already keeps its decoded values bit for bit. JPEGs of
+    at least four times the size on both sides are decoded at a reduced scale.
 
     Damage inside a JPEG's compressed data that leaves its length right is invisible to TensorFlow's decoder.
 
     Args:
       image_bytes: string scalar, an encoded image.
+      size: side of the square in pixels, the backbone's image_size.
 
     Returns:
-      float32 [224, 224, 3], RGB in 0..255.
+      float32 [size, size, 3], RGB in 0..255.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, for bytes that are no such image, are truncated or
@@ -51,18 +51,18 @@ def decode_and_resize(image_bytes: tf.Tensor) -> tf.Tensor:
     image_bytes = tf.convert_to_tensor(image_bytes, tf.string)
     header = headers.read_header(image_bytes)
     readers: list[Callable[[], tf.Tensor]] = [
-        lambda: _refuse("bytes are no JPEG, PNG, GIF, BMP or WebP image"),
-        lambda: _read_jpeg(image_bytes),
-        lambda: _upright(_when_small(headers.png_pixels(header), lambda: _read_png(image_bytes)),
+        lambda: _refuse("bytes are no JPEG, PNG, GIF, BMP or WebP image", size),
+        lambda: _read_jpeg(image_bytes, size),
+        lambda: _upright(_when_small(headers.png_pixels(header), lambda: _read_png(image_bytes), size),
                          headers.exif_orientation(headers.exif_part(image_bytes), b"eXIf")),
-        lambda: _when_small(headers.gif_pixels(header), lambda: _first_gif_frame(image_bytes)),
-        lambda: _when_small(headers.bmp_pixels(header), lambda: _read_bmp(image_bytes, header)),
-        lambda: _read_webp(image_bytes, header),
+        lambda: _when_small(headers.gif_pixels(header), lambda: _first_gif_frame(image_bytes), size),
+        lambda: _when_small(headers.bmp_pixels(header), lambda: _read_bmp(image_bytes, header), size),
+        lambda: _read_webp(image_bytes, header, size),
     ]
-    return tf.ensure_shape(tf.switch_case(headers.kind(header), readers), [IMAGE_SIZE, IMAGE_SIZE, 3])
+    return tf.ensure_shape(tf.switch_case(headers.kind(header), readers), [size, size, 3])
 
 
-def decode_batch(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_batch(image_bytes: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a batch in parallel over the cores; an image that cannot be decoded spoils its own row only.
 
     A tf.data pipeline runs inside the graph: it is the one place where TensorFlow lets an element fail without
@@ -70,61 +70,63 @@ def decode_batch(image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
     Args:
       image_bytes: string [B], encoded images; B may be 0.
+      size: side in pixels of the squares, the backbone's image_size.
 
     Returns:
-      images: float32 [B, 224, 224, 3], RGB in 0..255 as `decode_and_resize` gives them; zeros where not valid.
+      images: float32 [B, size, size, 3], RGB in 0..255 as `decode_and_resize` gives them; zeros where not valid.
       valid: bool [B], False for an image that `decode_and_resize` refuses.
     """
     image_bytes = tf.convert_to_tensor(image_bytes, tf.string)
     count, plain = tf.size(image_bytes, out_type=tf.int64), headers.is_jpeg_without_exif(image_bytes)
 
-    def decoded(of: tf.Tensor, decode: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
+    def decoded(of: tf.Tensor, decode: Callable[[tf.Tensor, int], tf.Tensor]) -> tf.data.Dataset:
         row = tf.where(of)[:, 0]
         rows = tf.data.Dataset.from_tensor_slices((row, tf.gather(image_bytes, row)))
         decode = tf.autograph.experimental.do_not_convert(decode)  # nothing to convert, and looking takes seconds
-        images = rows.map(lambda row, data: (row, decode(data)), num_parallel_calls=_PARALLEL_IMAGES)
+        images = rows.map(lambda row, data: (row, decode(data, size)), num_parallel_calls=_PARALLEL_IMAGES)
         return images.ignore_errors(log_warning=False)
 
     # One more row keeps the dataset from being empty, which get_single_element would take for an error.
-    extra = tf.data.Dataset.from_tensors((count, tf.zeros([IMAGE_SIZE, IMAGE_SIZE, 3])))
+    extra = tf.data.Dataset.from_tensors((count, tf.zeros([size, size, 3])))
     parts = decoded(plain, decode_upright_jpeg).concatenate(decoded(~plain, decode_and_resize)).concatenate(extra)
     rows, images = parts.batch(count + 1).get_single_element()
-    shape = tf.stack([count + 1, IMAGE_SIZE, IMAGE_SIZE, 3])
+    shape = tf.stack([count + 1, size, size, 3])
     valid = tf.scatter_nd(rows[:, None], tf.ones_like(rows, tf.bool), [count + 1])[:-1]
     in_order = tf.reduce_all(valid) & tf.reduce_all(plain)
     images = tf.cond(in_order, lambda: images, lambda: tf.scatter_nd(rows[:, None], images, shape))[:-1]
     static = image_bytes.shape[0]
-    return tf.ensure_shape(images, [static, IMAGE_SIZE, IMAGE_SIZE, 3]), tf.ensure_shape(valid, [static])
+    return tf.ensure_shape(images, [static, size, size, 3]), tf.ensure_shape(valid, [static])
 
 
-def _refuse(reason: str) -> tf.Tensor:
+def _refuse(reason: str, size: int) -> tf.Tensor:
     with tf.control_dependencies([tf.debugging.Assert(False, [reason])]):
-        return tf.zeros([IMAGE_SIZE, IMAGE_SIZE, 3])
+        return tf.zeros([size, size, 3])
 
 
-def _when_small(pixels: tf.Tensor, read: Callable[[], tf.Tensor]) -> tf.Tensor:
+def _when_small(pixels: tf.Tensor, read: Callable[[], tf.Tensor], size: int) -> tf.Tensor:
     """Resizes what `read` decodes if `pixels` (int64, from the header) is a size to trust."""
-    return tf.cond((pixels > 0) & (pixels <= MAX_PIXELS), lambda: _resize(read()),
-                   lambda: _refuse(f"image has no pixels or more than {MAX_PIXELS:,}"))
+    return tf.cond((pixels > 0) & (pixels <= MAX_PIXELS), lambda: _resize(read(), size),
+                   lambda: _refuse(f"image has no pixels or more than {MAX_PIXELS:,}", size))
 
 
-def _resize(image: tf.Tensor) -> tf.Tensor:
-    """uint8 [h, w, 3] to float32 [224, 224, 3]."""
-    fits = tf.reduce_all(tf.shape(image)[:2] == IMAGE_SIZE)
+def _resize(image: tf.Tensor, size: int) -> tf.Tensor:
+    """uint8 [h, w, 3] to float32 [size, size, 3]."""
+    fits = tf.reduce_all(tf.shape(image)[:2] == size)
     return tf.cond(fits, lambda: tf.cast(image, tf.float32),
-                   lambda: tf.image.resize(image, [IMAGE_SIZE, IMAGE_SIZE], "bilinear", antialias=True))
+                   lambda: tf.image.resize(image, [size, size], "bilinear", antialias=True))
 
 
-def decode_upright_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
+def decode_upright_jpeg(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
     """What `decode_and_resize` gives for a JPEG without EXIF, to the bit, in a fifth of its time.
 
     TensorFlow spends most of it on the branches that are not taken. So it pays to know beforehand what an image is.
 
     Args:
       image_bytes: string scalar.
+      size: side of the square in pixels.
 
     Returns:
-      float32 [224, 224, 3], RGB in 0..255.
+      float32 [size, size, 3], RGB in 0..255.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, as `decode_and_resize` does.
@@ -135,14 +137,15 @@ def decode_upright_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
         # INTEGER_ACCURATE: the decoder's default is faster by little, off by a few levels, and chosen by platform.
         return tf.io.decode_jpeg(image_bytes, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
 
-    halvings = tf.add_n([tf.cast(tf.minimum(height, width) >= _ENOUGH_PIXELS * ratio, tf.int32) for ratio in (2, 4, 8)])
+    side = tf.minimum(height, width)
+    halvings = tf.add_n([tf.cast(side >= _ENOUGH * size * ratio, tf.int32) for ratio in (2, 4, 8)])
     small = _when_small(height * width, lambda: tf.switch_case(
-        halvings, [lambda ratio=ratio: decode(ratio) for ratio in (1, 2, 4, 8)]))
-    return tf.ensure_shape(small, [IMAGE_SIZE, IMAGE_SIZE, 3])
+        halvings, [lambda ratio=ratio: decode(ratio) for ratio in (1, 2, 4, 8)]), size)
+    return tf.ensure_shape(small, [size, size, 3])
 
 
-def _read_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
-    return _upright(decode_upright_jpeg(image_bytes),
+def _read_jpeg(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
+    return _upright(decode_upright_jpeg(image_bytes, size),
                     headers.exif_orientation(headers.exif_part(image_bytes), b"Exif\0\0"))
 
 
@@ -195,13 +198,13 @@ def _read_bmp(image_bytes: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     return tf.cond(tf.shape(image)[2] == 1, colours, lambda: image[..., :3])
 
 
-def _read_webp(image_bytes: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+def _read_webp(image_bytes: tf.Tensor, header: tf.Tensor, size: int) -> tf.Tensor:
     def read() -> tf.Tensor:
         image = tf.io.decode_webp(image_bytes, channels=0)[0]
         return tf.cond(tf.shape(image)[2] == 4, lambda: _over_white(image), lambda: image)
 
-    image = tf.cond(headers.webp_is_animated(header), lambda: _refuse("animated WebP"),
-                    lambda: _when_small(headers.webp_pixels(header), read))
+    image = tf.cond(headers.webp_is_animated(header), lambda: _refuse("animated WebP", size),
+                    lambda: _when_small(headers.webp_pixels(header), read, size))
     # Here EXIF comes last, so the end is searched; eight bytes are the chunk's name and size.
     end = tf.strings.substr(image_bytes, -tf.minimum(tf.strings.length(image_bytes), headers.EXIF_SEARCH_BYTES),
                             headers.EXIF_SEARCH_BYTES)

@@ -42,7 +42,7 @@ class ServingModel(tf.Module):
         variables = [*backbone.keras_variables, *(weight for model in decoder.models for weight in model.weights)]
         self.weights = WeightsStore(variables, precision)
         self._feature_size, self._longest = backbone.feature_size, decoder.max_length
-        network = backbone.__call__.python_function  # inlined below, where its weights are those of the store
+        network = backbone.compute  # inlined below, where its weights are those of the store
         options = [tf.TensorSpec([], tf.int32, "beam_width"), tf.TensorSpec([], tf.float32, "length_penalty"),
                    tf.TensorSpec([], tf.int32, "max_length")]
         outputs = {"caption": tf.TensorSpec([None], tf.string), "caption_score": tf.TensorSpec([None], tf.float32),
@@ -62,7 +62,7 @@ class ServingModel(tf.Module):
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string), *options])
         def from_images(image_bytes, *options):
             def answer(rows: tf.Tensor) -> Answer:
-                pixels, valid = decode_batch(rows)
+                pixels, valid = decode_batch(rows, backbone.spec.image_size)
                 result = chunk_of_features(network(pixels), *options)
                 return {name: _blank(output, valid) for name, output in result.items()} | {"valid": valid}
 

@@ -36,7 +36,7 @@ def features(extractor) -> np.ndarray:
 
 def test_features_are_the_backbones(extractor, features):
     assert features.dtype == np.float16 and features.shape == (20, 1280)
-    pixels, _ = decode_batch(FILES)
+    pixels, _ = decode_batch(FILES, 224)
     expected = extractor.backbone(pixels).numpy()
     assert np.linalg.norm(features - expected) / np.linalg.norm(expected) < 1e-3
 

@@ -111,7 +111,7 @@ def test_a_failed_download_says_what_to_fetch(monkeypatch, tmp_path):
 
 
 def test_a_saved_model_holds_all_weights(mobilenet, tmp_path):
-    tf.saved_model.save(mobilenet, str(tmp_path), signatures=mobilenet.__call__)
+    tf.saved_model.save(mobilenet, str(tmp_path), signatures=mobilenet.traced)
     restored = tf.saved_model.load(str(tmp_path))
     images = pixels(2)
     found = restored.signatures["serving_default"](images=tf.constant(images))

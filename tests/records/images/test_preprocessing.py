@@ -1,4 +1,4 @@
-"""Any image becomes the same 224x224 pixels everywhere, and a broken one spoils nothing but its own row."""
+"""Any image becomes the same square of pixels everywhere, and a broken one spoils nothing but its own row."""
 
 import io
 import os
@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from records.images.preprocessing import IMAGE_SIZE, MAX_PIXELS, decode_and_resize, decode_batch, decode_upright_jpeg
+from records.images.preprocessing import MAX_PIXELS, decode_and_resize, decode_batch, decode_upright_jpeg
 from records.images.validation import check_image
 from tests.records.images.bad_images import broken, encoded, photo, png_header, usable
 from tests.records.inputs import PHOTOS
 
+SIZE = 224
 # Formats that TensorFlow has no decoder for, and the one on which its decoder corrupts memory.
 REFUSED = {"rgb.tiff", "16_bit.tiff", "cmyk.tiff", "many_pages.tiff", "rgb.ppm", "rgb.jp2", "animated.webp"}
 # TensorFlow's decoders fill or skip this damage without a word; make_records rejects it.
@@ -26,17 +27,17 @@ BROKEN = {name: make() for name, make in broken().items()}
 
 @pytest.fixture(scope="module")
 def batch():
-    return tf.function(decode_batch, input_signature=[tf.TensorSpec([None], tf.string)])
+    return tf.function(lambda rows: decode_batch(rows, SIZE), input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 @pytest.fixture(scope="module")
 def single():
-    return tf.function(decode_and_resize, input_signature=[tf.TensorSpec([], tf.string)])
+    return tf.function(lambda data: decode_and_resize(data, SIZE), input_signature=[tf.TensorSpec([], tf.string)])
 
 
 def test_an_image_of_the_right_size_keeps_its_decoded_values(single):
     with Image.open(PHOTOS[0]) as image:
-        data = encoded(image.convert("RGB").resize((IMAGE_SIZE, IMAGE_SIZE)), "JPEG", quality=90)
+        data = encoded(image.convert("RGB").resize((SIZE, SIZE)), "JPEG", quality=90)
     expected = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE").numpy()
     pixels = single(data).numpy()
     assert pixels.dtype == np.float32
@@ -56,9 +57,9 @@ def test_every_photo_is_the_antialiased_resize_of_its_decoded_values(batch):
 def test_the_way_for_plain_jpegs_gives_the_same_bits(single, size):
     for options in ({}, {"progressive": True}, {"subsampling": 0}):
         data = encoded(photo(size), "JPEG", **options)
-        np.testing.assert_array_equal(tf.function(decode_upright_jpeg)(tf.constant(data)), single(data))
+        np.testing.assert_array_equal(tf.function(decode_upright_jpeg)(tf.constant(data), SIZE), single(data))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        decode_upright_jpeg(data[:len(data) // 2])
+        decode_upright_jpeg(data[:len(data) // 2], SIZE)
 
 
 def test_what_is_served_is_what_was_recorded(batch):
@@ -143,6 +144,17 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same(single):
     assert np.abs(pixels - full).mean() < 0.5
 
 
+@pytest.mark.parametrize("size", [96, 299])
+def test_other_sizes(size):
+    data = [PHOTOS[0].read_bytes(), encoded(photo((1300, 1200)), "JPEG"), USABLE["palette_alpha.png"], b"broken"]
+    pixels, valid = decode_batch(data, size)
+    assert pixels.shape == (4, size, size, 3) and valid.numpy().tolist() == [True, True, True, False]
+    decoded = tf.io.decode_jpeg(data[0], channels=3, dct_method="INTEGER_ACCURATE")
+    np.testing.assert_array_equal(pixels[0], tf.image.resize(decoded, [size, size], antialias=True))
+    for index in range(3):
+        np.testing.assert_array_equal(decode_and_resize(data[index], size), pixels[index])
+
+
 @pytest.mark.parametrize("order", ["little", "big"])
 @pytest.mark.parametrize("before", [0, 5000])
 def test_orientation_is_found_in_either_byte_order_and_behind_other_headers(single, order, before):
@@ -169,7 +181,7 @@ def test_the_saved_model_loader_runs_it(tmp_path):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
     def serve(image_bytes):
-        images, valid = decode_batch(image_bytes)
+        images, valid = decode_batch(image_bytes, SIZE)
         return {"images": images, "valid": valid}
 
     tf.saved_model.save(module, str(tmp_path / "model"), signatures=serve)
@@ -182,12 +194,12 @@ def test_the_saved_model_loader_runs_it(tmp_path):
         capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
     assert np.load(tmp_path / "valid.npy").tolist() == [True, False, False, True]
-    np.testing.assert_array_equal(np.load(tmp_path / "images.npy")[0], decode_and_resize(rows[0]))
+    np.testing.assert_array_equal(np.load(tmp_path / "images.npy")[0], decode_and_resize(rows[0], SIZE))
 
 
 def test_it_needs_no_particular_pipeline(single):
     """The function is the same eagerly, traced, and mapped by tf.data."""
     data = PHOTOS[1].read_bytes()
-    mapped = next(iter(tf.data.Dataset.from_tensors(data).map(decode_and_resize)))
+    mapped = next(iter(tf.data.Dataset.from_tensors(data).map(lambda data: decode_and_resize(data, SIZE))))
     np.testing.assert_array_equal(mapped, single(data))
-    np.testing.assert_array_equal(decode_and_resize(io.BytesIO(data).read()), single(data))
+    np.testing.assert_array_equal(decode_and_resize(io.BytesIO(data).read(), SIZE), single(data))
