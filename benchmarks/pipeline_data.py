@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from records.format import manifest as manifest_lib
-from records.format.example import Example, dataset_info_json, encode, features_json
+from records.format.example import Example, encode
+from records.format.tfds_metadata import dataset_info_json, features_json
 from records.format.tfrecord import frame
 from records.text.tokenizer import words
 

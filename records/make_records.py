@@ -18,10 +18,10 @@ from flags.errors import UserError
 from flags.make_records import MakeRecords
 from records.format import layout
 from records.format import manifest as manifests
-from records.format.example import dataset_info_json, features_json
 from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
+from records.format.tfds_metadata import dataset_info_json, features_json
+from records.ingest import fingerprint, rejections, staging
 from records.ingest import plan as plan_lib
-from records.ingest import rejections, staging
 from records.ingest.plan import Plan
 from records.ingest.splits import Splitter
 from records.sources import is_spooled
@@ -37,10 +37,10 @@ _EXAMPLES_PER_WORKER = 2000  # it takes about as long to start one
 def run(config: MakeRecords) -> None:
     """--mode=make_records. Raises UserError for input or flags that cannot be used."""
     _check_flags(config)
-    name = staging.dataset_name(config)
+    name = fingerprint.dataset_name(config)
     splitter = Splitter.from_flags(config.split_lists, config.split_fractions)
     backbone, info = _backbone(config)
-    settings = staging.settings_of(config, name, info.weights_sha256 if info else None)
+    settings = fingerprint.settings_of(config, name, info.weights_sha256 if info else None)
     records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
     state = staging.State(records_dir)
     try:
@@ -101,13 +101,13 @@ def _is_finished(config: MakeRecords, records_dir: str, state: staging.State, se
             staging.remove_records(records_dir)
     if (epath.Path(records_dir) / layout.MANIFEST).exists():
         manifest = manifests.load(records_dir)
-        staging.check_same(manifest.flags, settings, records_dir, "records")
+        fingerprint.check_same(manifest.flags, settings, records_dir, "records")
         manifests.check_sizes(records_dir, manifest)
         state.remove()  # what a kill between the manifest and this line left
         return True
     unfinished = state.settings()
     if unfinished is not None:
-        staging.check_same(unfinished, settings, records_dir, "unfinished records")
+        fingerprint.check_same(unfinished, settings, records_dir, "unfinished records")
     else:
         staging.check_unclaimed(records_dir)
     return False

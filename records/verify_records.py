@@ -15,8 +15,8 @@ from flags.errors import UserError
 from flags.verify_records import VerifyRecords
 from records.format import layout, tfrecord
 from records.format import manifest as manifests
-from records.format.example import dataset_info_json, features_json
 from records.format.manifest import Manifest
+from records.format.tfds_metadata import dataset_info_json, features_json
 from records.util.process_pool import cpus, ordered_map
 from records.util.progress import Progress
 

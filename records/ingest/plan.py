@@ -21,10 +21,11 @@ from records.format.manifest import BackboneInfo, Rejected
 from records.ingest import database as index_file
 from records.ingest import rejections
 from records.ingest.database import Index
+from records.ingest.fingerprint import index_inputs
 from records.ingest.scan import check_images, start_meanwhile
 from records.ingest.shard_plan import PlansJob, loaded, write_plans
 from records.ingest.splits import Splitter, listed_names
-from records.ingest.staging import State, index_inputs
+from records.ingest.staging import State
 from records.sources import open_source
 from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic

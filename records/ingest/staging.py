@@ -1,8 +1,4 @@
-"""What a records folder was started with, so that a restart continues the same work or refuses.
-
-Everything that shapes the bytes is a setting: flags, contents of the input files, versions of the programs. The
-settings are in .make_records/settings.json while make_records works, and in the manifest afterwards.
-"""
+"""The staging folder: where make_records keeps its work until the records are complete."""
 
 import fcntl
 import hashlib
@@ -12,92 +8,13 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from typing import Any
 
 from etils import epath
 
 from flags.errors import UserError
-from flags.make_records import MakeRecords
-from flags.spec import pairs
 from records.format import layout
-from records.sources import is_spooled
 from records.util.atomic_files import write_atomic
-
-_VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
-_INDEXED = ("captions_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
-# A setting that is no flag of its own, as messages should name it.
-_SAID = {"captions_sha256": "--captions (the content of the table)", "split_lists": "--split_lists (the content of "
-         "a list)", "backbone_weights_sha256": "--backbone_weights (the weights' values)", "pillow": "the installed "
-         "version of pillow", "textblob": "the installed version of textblob", "tensorflow": "the installed version of "
-         "tensorflow"}
-
-
-def dataset_name(config: MakeRecords) -> str:
-    """--name, or the last part of --records_dir, as TensorFlow Datasets accepts it.
-
-    Raises:
-      UserError: --name holds other characters than letters, digits and underscores.
-    """
-    if config.name:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", config.name):
-            raise UserError(f"--name={config.name}: expected letters, digits and underscores, starting with a letter")
-        return config.name
-    last = os.path.basename(os.path.abspath(config.records_dir).rstrip("/"))
-    name = re.sub(r"[^A-Za-z0-9]+", "_", last).strip("_").lower()
-    return name if name[:1].isalpha() else f"records_{name}".rstrip("_")
-
-
-def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> dict[str, Any]:
-    """Everything that shapes the records' bytes, by flag name.
-
-    Args:
-      weights_sha256: of the backbone; None without one.
-    """
-    lists = {split: _sha256(file, "split_lists") for split, file in pairs(config.split_lists, "split_lists").items()}
-    spooled = is_spooled(config.captions, config.captions_format)
-    settings: dict[str, Any] = {
-        "captions_sha256": config.captions if spooled else _sha256(config.captions, "captions"),
-        "captions_format": config.captions_format, "target": config.target,
-        "split_lists": lists or None, "split_fractions": config.split_fractions, "shards": config.shards,
-        "name": name, "min_count": config.min_count, "max_words": config.max_words,
-        "max_words_per_caption": config.max_words_per_caption, "store_images": config.store_images,
-        "seed": config.seed, "backbone": config.backbone, **{name: metadata.version(name) for name in _VERSIONS},
-    }
-    if weights_sha256 is not None:
-        settings |= {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
-                     "feature_views": config.feature_views,
-                     "tensorflow": metadata.version("tensorflow")}
-    return settings
-
-
-def index_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
-    """The settings that what is known of single rows and photos depends on, in words."""
-    return json.dumps({"images": images_dir, **{name: settings[name] for name in _INDEXED}}, sort_keys=True)
-
-
-def _sha256(file: str, flag: str) -> str:
-    digest = hashlib.sha256()
-    try:
-        with epath.Path(file).open("rb") as stream:
-            while part := stream.read(1 << 20):
-                digest.update(part)  # type: ignore[arg-type]
-    except FileNotFoundError:
-        raise UserError(f"--{flag}: {file} does not exist; give the path of a file") from None
-    except OSError as error:
-        raise UserError(f"--{flag}: {file} cannot be read ({error.strerror or error}); "
-                        "give the path of a file") from error
-    return digest.hexdigest()
-
-
-def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], records_dir: str, what: str) -> None:
-    """Raises UserError that names the first setting that differs."""
-    for name in sorted(set(found) | set(wanted)):
-        if found.get(name) != wanted.get(name):
-            said = _SAID.get(name, f"--{name}")
-            raise UserError(f"--records_dir={records_dir}: holds {what} made with another value of {said}: "
-                            f"{found.get(name)!r} there, {wanted.get(name)!r} now; give that value, or another folder, "
-                            "or --overwrite to make the records anew")
 
 
 class State:

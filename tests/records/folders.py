@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from records.format import manifest as manifest_lib
-from records.format.example import Example, dataset_info_json, encode, features_json
+from records.format.example import Example, encode
 from records.format.layout import shard_file
+from records.format.tfds_metadata import dataset_info_json, features_json
 from records.format.tfrecord import frame
 
 Captions = list[list[int]]  # of one image: word ids without <end>
