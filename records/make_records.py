@@ -5,7 +5,6 @@ that come splits, vocabulary and one plan per shard. Pass 2 writes each shard fr
 at any moment and started again; the manifest is written last.
 """
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -24,14 +23,14 @@ from records.ingest import fingerprint, rejections, staging
 from records.ingest import plan as plan_lib
 from records.ingest.plan import Plan
 from records.ingest.splits import Splitter
+from records.runners import local
 from records.sources import is_spooled
 from records.util.atomic_files import write_atomic
-from records.util.process_pool import WorkerDied, Workers, worth
+from records.util.hashing import file_sha256
+from records.util.process_pool import WorkerDied, Workers
 from records.util.progress import Progress
 from records.writing import shard_writer
 from records.writing.shard_writer import BackboneJob, Receipt, ShardJob
-
-_EXAMPLES_PER_WORKER = 2000  # it takes about as long to start one
 
 
 def run(config: MakeRecords) -> None:
@@ -137,22 +136,14 @@ def _write_shards(config: MakeRecords, jobs: Mapping[str, list[ShardJob]], plan:
 
 def _written(config: MakeRecords, waiting: list[ShardJob], examples: int, workers: Workers,
              progress: Progress) -> Iterator[Receipt]:
-    if config.runner == "beam" and waiting:
-        from records.runners.beam import write_shards
+    if config.runner == "local":
+        yield from local.write_shards(waiting, examples, workers, config.workers, progress.add)
+    elif waiting:
+        from records.runners import beam  # imported only here: Apache Beam is an extra
 
-        yield from write_shards(waiting, config.beam_args)
-        return
-    if config.backbone != "none":  # its own threads use every CPU
-        workers.close()
-    # Those that checked the photos are there already; others would have to be started.
-    count = workers.running or worth(examples // _EXAMPLES_PER_WORKER, config.workers)
-    if config.backbone != "none" or not count:
-        for job in waiting:
-            yield shard_writer.write_shard(job, progress.add)
-        return
-    for receipt in workers.map(shard_writer.write_shard, waiting, count):
-        progress.add(receipt.shard.examples)
-        yield receipt
+        for receipt in beam.write_shards(waiting, config.beam_args):
+            progress.add(receipt.shard.examples)
+            yield receipt
 
 
 def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, info: BackboneInfo | None, plan: Plan,
@@ -179,8 +170,7 @@ def _version(distribution: str) -> str:
 
 
 def _file_info(path: epath.Path) -> FileInfo:
-    data = path.read_bytes()
-    return FileInfo(len(data), hashlib.sha256(data).hexdigest())
+    return FileInfo(path.stat().length, file_sha256(path))
 
 
 def _summary(records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]) -> None:

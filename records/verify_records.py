@@ -17,10 +17,10 @@ from records.format import layout, tfrecord
 from records.format import manifest as manifests
 from records.format.manifest import Manifest
 from records.format.tfds_metadata import dataset_info_json, features_json
+from records.util.hashing import file_sha256
 from records.util.process_pool import cpus, ordered_map
 from records.util.progress import Progress
 
-_READ_BYTES = 1 << 20
 _WORTH_PROCESSES = 500e6  # bytes that one process reads in the time it takes to start more
 
 
@@ -88,7 +88,7 @@ def _problems(records_dir: epath.PathLike, manifest: Manifest, workers: int,
             wrong.append(found)
     extra = _extra(folder, expected)
     lost = {item.sha256 for item in missing}
-    renamed = {sha256: name for name in extra if (sha256 := _sha256(folder / name)) in lost} if missing else {}
+    renamed = {sha256: name for name in extra if (sha256 := file_sha256(folder / name)) in lost} if missing else {}
     for item in missing:
         known = renamed.get(item.sha256)
         yield f"{folder / item.file}: is missing" + (f"; {known} is this file under another name" if known else "")
@@ -127,18 +127,10 @@ def _extra(folder: epath.Path, expected: list[_Expected]) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name not in known and not path.is_dir())
 
 
-def _sha256(path: epath.Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(_READ_BYTES):
-            digest.update(part)  # type: ignore[arg-type]
-    return digest.hexdigest()
-
-
 def _check(item: _Expected, records_dir: str) -> _Found:
     path = epath.Path(records_dir) / item.file
     try:
-        size, sha256 = path.stat().length, _sha256(path)
+        size, sha256 = path.stat().length, file_sha256(path)
     except FileNotFoundError:
         return _Found(item.file, 0, "", "is missing")
     except OSError as error:

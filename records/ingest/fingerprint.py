@@ -4,7 +4,6 @@ A restart continues the same work or refuses, by comparing these settings. They 
 make_records works, and in the manifest afterwards.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -12,12 +11,11 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from etils import epath
-
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
 from records.sources import is_spooled
+from records.util.hashing import file_sha256
 
 _VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
 _INDEXED = ("captions_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
@@ -72,17 +70,13 @@ def index_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
 
 
 def _sha256(file: str, flag: str) -> str:
-    digest = hashlib.sha256()
     try:
-        with epath.Path(file).open("rb") as stream:
-            while part := stream.read(1 << 20):
-                digest.update(part)  # type: ignore[arg-type]
+        return file_sha256(file)
     except FileNotFoundError:
         raise UserError(f"--{flag}: {file} does not exist; give the path of a file") from None
     except OSError as error:
         raise UserError(f"--{flag}: {file} cannot be read ({error.strerror or error}); "
                         "give the path of a file") from error
-    return digest.hexdigest()
 
 
 def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], records_dir: str, what: str) -> None:

@@ -10,7 +10,6 @@ turns what tf.data raises into the one line that a user sees.
 
 import contextlib
 import dataclasses
-import hashlib
 import re
 from collections.abc import Iterator
 
@@ -20,6 +19,7 @@ from etils import epath
 from flags.errors import UserError
 from records.format import manifest as manifest_lib
 from records.format.layout import MANIFEST
+from records.util.hashing import file_sha256
 
 END, UNK = 1, 2  # word ids, as in records.text.vocabulary
 
@@ -94,12 +94,8 @@ def open_split(records_dir: epath.PathLike, split: str, check_sha256: bool = Fal
 
 
 def _check_hash(path: str, expected: str) -> None:
-    digest = hashlib.sha256()
-    with epath.Path(path).open("rb") as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-    if digest.hexdigest() != expected:
-        raise UserError(f"{path}: its sha256 is {digest.hexdigest()}, {MANIFEST} says {expected}; restore it "
+    if (sha256 := file_sha256(path)) != expected:
+        raise UserError(f"{path}: its sha256 is {sha256}, {MANIFEST} says {expected}; restore it "
                         "from a copy, or run make_records again with --overwrite")
 
 

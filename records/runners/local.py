@@ -1,0 +1,39 @@
+"""Shards written on this machine (--runner=local): one after the other, or several at a time in worker processes."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from records.util.process_pool import Workers, worth
+from records.writing import shard_writer
+from records.writing.shard_writer import Receipt, ShardJob
+
+_EXAMPLES_PER_WORKER = 2000  # it takes about as long to start one
+
+
+def write_shards(jobs: Sequence[ShardJob], examples: int, workers: Workers, most: int,
+                 progress: Callable[[int], None]) -> Iterator[Receipt]:
+    """Writes every shard, and yields the receipts in order.
+
+    With a backbone it is this process that writes, as the network's own threads use every CPU.
+
+    Args:
+      examples: in all of these shards.
+      workers: processes that are used when they are running already, or when the work is worth starting them.
+      most: processes to start at most; 0: one per CPU.
+      progress: called with a number of examples whenever so many more are written.
+
+    Raises:
+      UserError: an image changed since it was checked, or a plan did.
+      WorkerDied: a worker was killed.
+    """
+    if any(job.backbone for job in jobs):
+        workers.close()
+        count = 0
+    else:
+        count = workers.running or worth(examples // _EXAMPLES_PER_WORKER, most)
+    if not count:
+        for job in jobs:
+            yield shard_writer.write_shard(job, progress)
+        return
+    for receipt in workers.map(shard_writer.write_shard, jobs, count):
+        progress(receipt.shard.examples)
+        yield receipt
