@@ -13,9 +13,13 @@ class Serve:
     name: str = flag("tagger", "The model's name in the routes: /v1/models/NAME:predict.")
     host: str = flag("127.0.0.1", "Address to listen on. The default is reachable from this machine only; there is "
                                   "no encryption and no password, so think before you open it to a network.")
+    allowed_hosts: tuple[str, ...] = flag(
+        (), "Names under which the server is asked, beside localhost, --host and addresses, and whose pages may ask "
+            "it; * for any. Others are refused, so that no web page that somebody opens can use the server.")
     port: int = flag(8501, "Port to listen on (8501 is TensorFlow Serving's for REST); 0 takes a free one and says "
                            "which.")
-    max_request_mb: int = flag(64, "Larger requests are refused before they are read into memory.")
+    max_request_mb: int = flag(64, "Larger requests are refused before they are read into memory; four of the"
+                                   "largest are held at once.")
     max_batch: int = flag(256, "Requests with more images are refused, so that one cannot hold up the others.")
     together: int = flag(32, "Images of several clients' requests computed as one batch: those that came while the "
                              "model was busy. 1 computes each request by itself.")

@@ -5,6 +5,8 @@
 
 No call waits for others to come: on an idle server it is computed at once and alone, and batches grow with the load by
 themselves. So there is no time-out to tune, which TensorFlow Serving's batching has.
+
+`call_in_pieces` is for calls of many rows: other calls are computed between its pieces.
 """
 
 import asyncio
@@ -48,6 +50,18 @@ class MicroBatches(Generic[Kind]):
         self._pool = concurrent.futures.ThreadPoolExecutor(threads)
         self._waiting: collections.deque[_Call[Kind]] = collections.deque()
         self._running: set[asyncio.Task] = set()  # the event loop itself keeps only weak references to tasks
+
+    @property
+    def waiting(self) -> int:
+        """Calls that are not being computed yet; those whose client left may be among them."""
+        return len(self._waiting)
+
+    async def call_in_pieces(self, kind: Kind, inputs: Arrays, rows: int) -> Arrays:
+        """Like `call`, computed `rows` rows at a time."""
+        count = len(next(iter(inputs.values())))
+        parts = [await self.call(kind, {name: value[start:start + rows] for name, value in inputs.items()})
+                 for start in range(0, count, rows)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     async def call(self, kind: Kind, inputs: Arrays) -> Arrays:
         """The output rows that belong to `inputs`, one to a row."""

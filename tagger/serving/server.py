@@ -6,24 +6,27 @@
     POST /v1/models/NAME:predict        rows or columns, as in tagger.serving.tf_serving_json
 
 For trying an export, and for developing clients, on one machine. It serves the version that was newest when it was
-started, computes together what several clients ask at once (tagger.serving.dynamic_batching), and knows no
-encryption and no passwords: in production run TensorFlow Serving on the same folder.
+started, computes together what several clients ask at once (tagger.serving.dynamic_batching), bounds what one client
+may take from the others (tagger.serving.admission), and knows no encryption and no passwords: in production run
+TensorFlow Serving on the same folder.
 """
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
+import socket
+import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from flags.errors import UserError
 from flags.serve import Serve
-from tagger.saved_model.loaded import SavedModel
-from tagger.saved_model.versions import newest
 from tagger.serving import tf_serving_json
-from tagger.serving.dynamic_batching import Arrays, MicroBatches
 from tagger.serving.page import content_security_policy, page
 
 try:
@@ -32,141 +35,164 @@ except ImportError as missing:
     raise UserError("--mode=serve needs aiohttp, which is an optional extra: pip install 'tagger[serve]' "
                     "(or pip install aiohttp)") from missing
 
-_MAX_WAITING = 64
-"""Requests that may be in the server; further ones are told to come back, instead of filling the memory."""
-_PATIENCE_S = 5.0  # for requests that are being answered when Ctrl-C is pressed
-_MB = 1 << 20
+from tagger.serving.admission import MB, Admission, Limits, Refusal
+from tagger.serving.host_check import refusal
+from tagger.serving.inflation import inflated
+from tagger.serving.model import ServedModel
+
+_PATIENCE_S = 25.0  # for what is being answered when the server is asked to end; Kubernetes kills after 30
+_LULL_S = 1.0  # in which clients that keep their connection learn that it ends with their next answer
+_LINGERING_S = 2.0  # for which the rest of a refused body is read, so that its sender sees the refusal
+_READ_BYTES = 64 << 10  # of a connection at a time
+_BACKLOG = 512
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def serve(config: Serve) -> None:
-    """Serves until it is interrupted.
+def serve(config: Serve) -> int:
+    """Serves until SIGINT (Ctrl-C) or SIGTERM, then answers the requests that are there.
+
+    Returns:
+      the exit status: 0 after SIGTERM, 130 after SIGINT, 1 when requests were left unanswered.
 
     Raises:
       UserError: there is no SavedModel, or the address cannot be listened on.
     """
-    app = application(config)
+    server = Server(config)
     try:
-        asyncio.run(_serve(app, config))
-    except OSError as error:
-        raise UserError(f"--host={config.host} --port={config.port}: cannot listen there ({error.strerror or error}); "
+        return asyncio.run(server.run())
+    except (OSError, UnicodeError) as error:
+        what = getattr(error, "strerror", None) or error
+        raise UserError(f"--host={config.host} --port={config.port}: cannot listen there ({what}); "
                         "is another program using the port? --port=0 takes a free one") from error
 
 
-async def _serve(app: web.Application, config: Serve) -> None:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_PATIENCE_S)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, config.host, config.port)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        print(f"Serving {app[_MODEL].path} as {config.name}\n  page:    {address}/\n"
-              f"  predict: {address}/v1/models/{config.name}:predict\nStop with Ctrl-C.", flush=True)
-        await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()
-
-
-class Model:
-    """A SavedModel that answers request bodies."""
+class Server:
+    """One process's server: listens, answers, ends in good order."""
 
     def __init__(self, config: Serve):
-        self.path = newest(config.export_dir)
-        self.version = self.path.name if self.path.name.isdecimal() else "1"
-        self._loaded = SavedModel(self.path)
-        self._inputs = {name: signature.structured_input_signature[1]
-                        for name, signature in self._loaded.signatures.items()}
-        self._max_batch = config.max_batch
-        self._batches = MicroBatches(self._compute, config.together, config.threads)
-        self._in_here = 0
-        self._loaded.answer([tf.io.encode_jpeg(tf.zeros([8, 8, 3], tf.uint8)).numpy()])  # the first run is slow
+        self._config, self._model = config, ServedModel(config)
+        self._names = frozenset(name.lower() for name in (config.host, *config.allowed_hosts))
+        self._signal = 0
 
-    async def predict(self, body: bytes) -> bytes:
-        """The answer to a request body.
-
-        Raises:
-          tf_serving_json.BadRequest: it cannot be answered.
-          web.HTTPServiceUnavailable: too many requests are waiting.
-        """
-        if self._in_here >= _MAX_WAITING:
-            raise web.HTTPServiceUnavailable(reason="too many requests are waiting", headers={"Retry-After": "1"})
-        self._in_here += 1
+    async def run(self) -> int:
+        """Serves; the exit status."""
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._end, number, asked)
+        runner = web.AppRunner(self._application(), access_log=None, handler_cancellation=True, auto_decompress=False,
+                               keepalive_timeout=Limits.idle_s, lingering_time=_LINGERING_S, read_bufsize=_READ_BYTES,
+                               shutdown_timeout=_LULL_S)
+        await runner.setup()
+        assert runner.server is not None
+        self._admission = Admission(runner.server, self._config.max_request_mb * MB)
+        sweeps = loop.create_task(self._sweep())
         try:
-            # Megabytes of base64 take a while; other clients are listened to meanwhile.
-            request = await asyncio.to_thread(tf_serving_json.parse, body, self._inputs, self._max_batch)
-            rows = {name: value for name, value in request.inputs.items() if value.ndim}
-            options = tuple((name, value.item()) for name, value in request.inputs.items() if not value.ndim)
-            return tf_serving_json.answer(await self._batches.call((request.signature, options), rows), request.by_row)
+            listening = await loop.create_server(self._admission.connection, self._config.host, self._config.port,
+                                                 backlog=_BACKLOG)
+            self._announce(*listening.sockets[0].getsockname()[:2])
+            await asked.wait()
+            await self._stop_listening(listening)
+            unanswered = await self._drain()
         finally:
-            self._in_here -= 1
+            sweeps.cancel()
+            await runner.cleanup()
+        if unanswered:
+            print(f"{unanswered} requests were not answered within {_PATIENCE_S:.0f} s", file=sys.stderr)
+            return 1
+        return 128 + signal.SIGINT if self._signal == signal.SIGINT else 0
 
-    def _compute(self, kind: tuple[str, tuple[tuple[str, float], ...]], rows: Arrays) -> dict[str, np.ndarray]:
-        """What a signature answers to rows, all with the same options."""
-        signature, options = kind
-        inputs = {name: tf.constant(value, self._inputs[signature][name].dtype)
-                  for name, value in [*rows.items(), *options]}
-        return {name: value.numpy() for name, value in self._loaded.signatures[signature](**inputs).items()}
+    def _end(self, number: int, asked: asyncio.Event) -> None:
+        if asked.is_set():
+            print("ended at once, as it was asked a second time", file=sys.stderr, flush=True)
+            os._exit(128 + number)
+        self._signal = number
+        asked.set()
 
-    def metadata(self, name: str) -> dict[str, Any]:
-        """What TensorFlow Serving answers about the signatures."""
-        signatures = {}
-        for key, signature in self._loaded.signatures.items():
-            inputs = {spec.name: _tensor_info(spec) for spec in self._inputs[key].values()}
-            outputs = {output: _tensor_info(spec) for output, spec in signature.structured_outputs.items()}
-            signatures[key] = {"inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict"}
-        return {"model_spec": {"name": name, "signature_name": "", "version": self.version},
-                "metadata": {"signature_def": {"signature_def": signatures}}}
+    def _announce(self, host: str, port: int) -> None:
+        address, name = f"http://{f'[{host}]' if ':' in host else host}:{port}", self._config.name
+        print(f"Serving {self._model.path} as {name}\n  page:    {address}/\n"
+              f"  predict: {address}/v1/models/{name}:predict\nStop with Ctrl-C.", flush=True)
 
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._admission.sweep()
 
-_MODEL = web.AppKey("model", Model)
+    async def _stop_listening(self, listening: asyncio.Server) -> None:
+        """Takes the connections that the system has accepted already, which closing would reset, then closes."""
+        copies = [socket.socket(fileno=os.dup(one.fileno())) for one in listening.sockets]
+        loop = asyncio.get_running_loop()
+        listening.close()
+        for copy in copies:
+            copy.setblocking(False)
+            with copy, contextlib.suppress(OSError):
+                while True:
+                    await loop.connect_accepted_socket(self._admission.connection, copy.accept()[0])
 
+    async def _drain(self) -> int:
+        """Waits for the answers of the requests that are here; how many have none after _PATIENCE_S."""
+        start = time.monotonic()
+        self._admission.drain()
+        while (passed := time.monotonic() - start) < _PATIENCE_S:
+            if not self._admission.open_connections or passed > _LULL_S and not self._admission.unanswered:
+                break
+            await asyncio.sleep(0.02)
+        return self._admission.unanswered
 
-def _tensor_info(spec: tf.TensorSpec) -> dict[str, Any]:
-    dims = [{"size": str(-1 if size is None else size), "name": ""} for size in spec.shape]
-    dtype = tf.as_dtype(spec.dtype)
-    return {"dtype": f"DT_{ {'float32': 'FLOAT'}.get(dtype.name, dtype.name.upper()) }",
-            "tensor_shape": {"dim": dims, "unknown_rank": False}, "name": spec.name}
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[_json_errors, self._admit])
+        model, config = self._model, self._config
+        html = page(config.name, model.version)
+        headers = {"Content-Security-Policy": content_security_policy(html), "X-Content-Type-Options": "nosniff"}
 
+        async def show_page(request: web.Request) -> web.Response:
+            return web.Response(text=html, content_type="text/html", headers=headers)
 
-def application(config: Serve) -> web.Application:
-    """The server as an aiohttp application, model loaded and warm."""
-    app = web.Application(client_max_size=config.max_request_mb * _MB, middlewares=[_json_errors])
-    model = app[_MODEL] = Model(config)
-    html = page(config.name, model.version)
-    headers = {"Content-Security-Policy": content_security_policy(html), "X-Content-Type-Options": "nosniff"}
+        async def status(request: web.Request) -> web.Response:
+            fine = {"error_code": "OK", "error_message": ""}
+            return web.json_response({"model_version_status": [
+                {"version": model.version, "state": "AVAILABLE", "status": fine}]})
 
-    async def show_page(request: web.Request) -> web.Response:
-        return web.Response(text=html, content_type="text/html", headers=headers)
+        async def metadata(request: web.Request) -> web.Response:
+            return web.json_response(model.metadata(config.name))
 
-    async def status(request: web.Request) -> web.Response:
-        ready = {"version": model.version, "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
-        return web.json_response({"model_version_status": [ready]})
+        async def predict(request: web.Request) -> web.Response:
+            async with self._admission.body(request) as data, inflated(data, request.headers, self._admission) as body:
+                parsed = await model.parse(body)
+                body.clear()  # the model has the images now
+                return web.Response(body=await model.predict(*parsed), content_type="application/json")
 
-    async def metadata(request: web.Request) -> web.Response:
-        return web.json_response(model.metadata(config.name))
+        app.router.add_get("/", show_page)
+        for base in (f"/v1/models/{config.name}", f"/v1/models/{config.name}/versions/{model.version}"):
+            app.router.add_get(base, status)
+            app.router.add_get(f"{base}/metadata", metadata)
+            app.router.add_post(f"{base}:predict", predict)
+        return app
 
-    async def predict(request: web.Request) -> web.Response:
-        return web.Response(body=await model.predict(await request.read()), content_type="application/json")
-
-    app.router.add_get("/", show_page)
-    for base in (f"/v1/models/{config.name}", f"/v1/models/{config.name}/versions/{model.version}"):
-        app.router.add_get(base, status)
-        app.router.add_get(f"{base}/metadata", metadata)
-        app.router.add_post(f"{base}:predict", predict)
-    return app
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        with self._admission.request(request):
+            if reason := refusal(request.headers.get("Host"), request.headers.get("Origin"), self._names):
+                raise Refusal(403, reason)
+            response = await handler(request)
+            if self._signal:
+                response.force_close()
+            return response
 
 
 @web.middleware
-async def _json_errors(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-                       ) -> web.StreamResponse:
+async def _json_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Every error as TensorFlow Serving writes it: {"error": "…"}."""
     try:
         return await handler(request)
     except tf_serving_json.BadRequest as error:
         return _error(400, str(error))
-    except web.HTTPRequestEntityTooLarge as error:
-        return _error(413, f"the request is larger than {request.client_max_size // _MB} MB; send fewer images at once",
-                      error.headers)
+    except Refusal as error:
+        response = _error(error.status, str(error), {"Retry-After": "1"} if error.status == 503 else None)
+        if not request.content.is_eof():  # what is left of its body would be taken for the next request
+            response.force_close()
+        return response
     except web.HTTPNotFound:
         return _error(404, f"{request.path} is not served here; there are the routes / and /v1/models/NAME with "
                            "/metadata and :predict")

@@ -1,9 +1,14 @@
 """The server as a process, asked over loopback."""
 
+import base64
 import concurrent.futures
+import gzip
+import http.client
+import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import numpy as np
@@ -14,7 +19,7 @@ from flags.errors import UserError
 from flags.serve import Serve
 from tagger.saved_model.loaded import SavedModel
 from tests.records.inputs import PHOTOS
-from tests.tagger.serving.server import ask, b64, open_url, server
+from tests.tagger.serving.server import ask, b64, open_url, process_and_address, server
 
 pytest.importorskip("aiohttp")
 IMAGES = [path.read_bytes() for path in PHOTOS[:6]]
@@ -22,7 +27,8 @@ IMAGES = [path.read_bytes() for path in PHOTOS[:6]]
 
 @pytest.fixture(scope="module")
 def address(demo):
-    with server(demo[0] / "export", "--name=photos", "--max_request_mb=1", "--max_batch=8") as address:
+    with server(demo[0] / "export", "--name=photos", "--max_request_mb=1", "--max_batch=12",
+                "--allowed_hosts=photos.example") as address:
         yield address
 
 
@@ -50,6 +56,78 @@ def test_the_exports_readme_asks_with_curl(address, demo, tmp_path):
                             env=os.environ | {"no_proxy": "*"}, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["predictions"][0]["valid"]
+
+
+def test_more_images_than_go_with_others_keep_their_order(address, expected):
+    """12 images, and one of 4,000 x 4,000: computed in pieces of 8 and of 1."""
+    large = io.BytesIO()
+    Image.new("RGB", (4000, 4000)).save(large, "PNG")
+    for images, answers in (([*IMAGES, *IMAGES], 2 * expected[:6]), ([*IMAGES[:2], large.getvalue()], expected[:2])):
+        status, answer = ask(f"{address}/v1/models/photos:predict", {"instances": [*map(b64, images)]})
+        assert status == 200 and all(row["valid"] for row in answer["predictions"])
+        captions = [row["caption"] for row in answer["predictions"]]
+        assert captions[:len(answers)] == [row["caption"] for row in answers]
+
+
+def test_no_rows_get_no_answers(address):
+    url = f"{address}/v1/models/photos:predict"
+    assert ask(url, {"inputs": []}) == (200, {"outputs": {"caption": [], "tags": [], "tag_scores": [], "valid": []}})
+    assert ask(url, {"signature_name": "features", "inputs": []})[1]["outputs"]["caption"] == []
+
+
+def test_base64_with_line_breaks_and_gzip(address, expected):
+    broken = {"b64": base64.encodebytes(IMAGES[0]).decode()}
+    assert "\n" in broken["b64"]
+    body = json.dumps({"instances": [broken]}).encode()
+    for data, headers in ((body, {}), (gzip.compress(body), {"Content_Encoding": "gzip"})):
+        status, answer = ask(f"{address}/v1/models/photos:predict", data, **headers)
+        assert (status, answer["predictions"][0]["caption"]) == (200, expected[0]["caption"])
+
+
+@pytest.mark.parametrize(("data", "encoding", "status", "message"), [
+    (gzip.compress(b" " * (1 << 26)), "gzip", 413, "larger than 1 MB when inflated"),
+    (gzip.compress(b"{}")[:-4], "gzip", 400, "cut short"), (b"{}", "gzip", 400, "no gzip data"),
+    (b"{}", "br", 415, "'br' is not read here")])
+def test_compressed_bodies_that_are_refused(address, data, encoding, status, message):
+    found, answer = ask(f"{address}/v1/models/photos:predict", data, Content_Encoding=encoding)
+    assert found == status and message in answer["error"]
+
+
+def test_pages_of_other_sites_are_refused(address):
+    """A page that posts to the loopback address, and one whose name was made to point there (DNS rebinding)."""
+    url, body, port = f"{address}/v1/models/photos:predict", {"instances": [b64(IMAGES[0])]}, address.rsplit(":", 1)[1]
+    assert ask(url, body, Origin="http://evil.example")[0] == 403
+    assert ask(url, body, Origin="null")[0] == 403
+    assert ask(url, body, Host=f"evil.example:{port}", Origin=f"http://evil.example:{port}")[0] == 403
+    assert "--allowed_hosts=NAME" in ask(f"{address}/v1/models/photos", Host="evil.example")[1]["error"]
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"photos.example:{port}"):
+        assert ask(url, body, Host=host, Origin=f"http://{host}")[0] == 200
+    assert ask(url, body, Host=f"localhost:{port}", Origin="https://photos.example")[0] == 200
+
+
+def test_sigterm_answers_what_is_there(demo):
+    """Eight clients ask when the server is told to end: every request that it took is answered, then it ends with 0."""
+    body, answered = json.dumps({"instances": [b64(IMAGES[0])]}).encode(), []
+    with process_and_address(demo[0] / "export") as (process, address):
+        def client(_):
+            """Asks until the server takes no more; what it answered."""
+            while True:
+                connection = http.client.HTTPConnection(address.partition("//")[2], timeout=60)
+                try:
+                    connection.connect()
+                except ConnectionRefusedError:
+                    return True
+                connection.request("POST", "/v1/models/tagger:predict", body)
+                answered.append(connection.getresponse().status)
+                connection.close()
+                if len(answered) == 16:
+                    process.send_signal(signal.SIGTERM)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(client, range(8)))
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0 and not errors
+    assert set(answered) == {200} and len(answered) >= 16
 
 
 def test_columns_with_options_and_a_version_in_the_route(address):
@@ -82,7 +160,13 @@ def test_status_and_metadata(address):
 
 @pytest.mark.parametrize(("path", "body", "status", "message"), [
     ("/v1/models/photos:predict", b"no json", 400, "no JSON"),
-    ("/v1/models/photos:predict", {"instances": [b64(b"")] * 9}, 400, "at most 8"),
+    ("/v1/models/photos:predict", {"instances": [b64(b"")] * 13}, 400, "at most 12"),
+    ("/v1/models/photos:predict", b'{"instances": ["\\ud800"]}', 400, "surrogate"),
+    ("/v1/models/photos:predict", b'{"signature_name": "\\ud800", "instances": [""]}', 400, "unknown"),
+    ("/v1/models/photos:predict", {"instances": []}, 400, "at least one"),
+    ("/v1/models/photos:predict", b'{"signature_name": "features", "instances": [[' + b"NaN," * 1279 + b"0]]}", 400,
+     "finite"),
+    ("/v1/models/%ED%A0%80:predict", {"instances": ["a"]}, 404, "not served here"),
     ("/v1/models/photos:predict", b" " * (1 << 20) + b"{}", 413, "larger than 1 MB"),
     ("/v1/models/photos:predict", None, 405, "Not Allowed"),
     ("/v1/models/other:predict", {"instances": ["a"]}, 404, "not served here"),
@@ -122,7 +206,7 @@ def test_a_port_in_use_is_one_line(address, demo, main_process):
 
 
 @pytest.mark.parametrize("wrong", [{"port": 70_000}, {"threads": 0}, {"together": 0}, {"max_batch": 0},
-                                   {"max_request_mb": -1}])
+                                   {"max_request_mb": -1}, {"name": "{x"}, {"name": "a/b"}, {"name": "\ud800"}])
 def test_flags_out_of_range(wrong):
     from tagger.serve import run
 
