@@ -114,7 +114,10 @@ def _blank(output: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
 
 def _in_chunks(answer: Callable[[tf.Tensor], Answer], rows: tf.Tensor, outputs: dict[str, tf.TensorSpec]) -> Answer:
     """`answer` of all rows, computed CHUNK rows at a time; `outputs` says what it answers."""
-    chunks = tf.maximum((tf.shape(rows)[0] + CHUNK - 1) // CHUNK, 1)  # an empty batch needs an empty answer
+    count = tf.shape(rows)[0]
+    # An empty batch needs an empty answer, and oneDNN has no convolution of no images: it is computed with one row.
+    rows = tf.concat([rows, tf.zeros([tf.cast(count == 0, tf.int32), *rows.shape[1:]], rows.dtype)], 0)
+    chunks = (tf.shape(rows)[0] + CHUNK - 1) // CHUNK
     arrays = {name: tf.TensorArray(spec.dtype, chunks, infer_shape=False, element_shape=spec.shape)
               for name, spec in outputs.items()}
 
@@ -124,4 +127,4 @@ def _in_chunks(answer: Callable[[tf.Tensor], Answer], rows: tf.Tensor, outputs: 
 
     # One at a time: two chunks side by side would double the memory and gain nothing, each uses all cores.
     _, arrays = tf.while_loop(lambda index, _: index < chunks, step, (tf.constant(0), arrays), parallel_iterations=1)
-    return {name: tf.ensure_shape(array.concat(), outputs[name].shape) for name, array in arrays.items()}
+    return {name: tf.ensure_shape(array.concat()[:count], outputs[name].shape) for name, array in arrays.items()}

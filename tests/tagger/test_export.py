@@ -26,6 +26,7 @@ from tagger import export
 from tagger.decoding.decoder import Decoder
 from tagger.runs.run_dir import load_run
 from tagger.saved_model.loaded import SavedModel
+from tests.conftest import ROOT
 from tests.records.images.bad_images import broken
 from tests.records.inputs import DEMO, PHOTOS
 
@@ -145,6 +146,14 @@ def test_any_number_of_images(model, count):
     assert len(answers) == count
     for index in range(5, count):
         assert answers[index]["caption"] == answers[index % 5]["caption"]
+
+
+def test_no_images_with_onednn(demo):
+    """oneDNN refuses convolutions of an empty batch, and is on in every program that does not say otherwise."""
+    command = [sys.executable, "-m", "tagger.saved_model.loaded", str(demo[0] / "export" / "1")]
+    result = subprocess.run(command, env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}, cwd=ROOT, capture_output=True,
+                            text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
 def test_it_answers_the_same_every_time(model):
