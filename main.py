@@ -4,7 +4,9 @@ import difflib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import metadata
 
 from absl import flags as absl_flags
@@ -12,6 +14,8 @@ from absl import flags as absl_flags
 from flags import flag_files, glossary, spec
 from flags.errors import UserError
 from flags.modes import MODES
+from records.util import system_errors
+from records.util.printable import printable
 from records.util.tf_startup import tensorflow_starts
 
 _USAGE = """Trains an image tagger at scale: photos and captions to TFRecords to a merge model to a SavedModel.
@@ -137,32 +141,73 @@ def _run(argv: Sequence[str]) -> int:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with tensorflow_starts():
         run = mode.load_code()
-    status = run(config) or 0
+    try:
+        status = run(config) or 0
+    except KeyboardInterrupt as interruption:
+        return _interrupted(interruption, "; the same command " + (
+            "continues where this one stopped" if mode.continues else "starts over"))
     if mode.explained and not status:
         print(f"(words that are new to you: {_command(argv)} --glossary)", file=sys.stderr)
     return status
 
 
+def _interrupted(interruption: KeyboardInterrupt, remedy: str) -> int:
+    """Says so, and returns the exit status that shells give to a process that the signal ended."""
+    print(f"\ninterrupted{remedy}", file=sys.stderr)
+    return 128 + (signal.SIGTERM if isinstance(interruption, _Terminated) else signal.SIGINT)
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM ends a mode as Ctrl-C does: `with` blocks are left, half-written files removed, a line printed."""
+    def interrupt(*_: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one mode and returns the exit status: 0, or 1 after one line on stderr."""
+    arguments = sys.argv if argv is None else argv
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no UTF-8
     try:
-        return _run(sys.argv if argv is None else argv)
+        with _sigterm_interrupts():
+            status = _run(arguments)
+            sys.stdout.flush()
+            return status
     except UserError as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        print("error: " + printable(" ".join(str(error).split())), file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command continues where this one stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as interruption:
+        return _interrupted(interruption, "")
     except BrokenPipeError:  # the reader of our output went away (… | head)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
     except Exception as error:
-        if type(error).__name__ != "ResourceExhaustedError":  # TensorFlow's, which is not imported here
+        line = system_errors.explain(error)
+        if line is None or "--verbosity=debug" in arguments:
             raise
-        what = str(error).splitlines()[0].rpartition("}} ")[2][:200]
-        print(f"error: memory ran out ({what}); give a smaller --batch_size (in train, --accumulate_steps makes up for "
-              "it), or close what else uses the device", file=sys.stderr)
+        print("error: " + printable(" ".join(line.split())), file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is None:
+            _discard_output()  # it may be the output that cannot be written; Python would try once more at the end
         return 1
+
+
+def _discard_output() -> None:
+    with suppress(OSError, ValueError):  # under a test stdout may be no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console() -> None:

@@ -17,6 +17,7 @@ class Mode:
       convolves: whether the time goes into a backbone, which oneDNN's kernels speed up on CPUs for which TensorFlow
         leaves them off.
       explained: whether it prints words that the glossary explains, and says so at its end.
+      continues: whether the same command goes on where an earlier one was interrupted.
     """
 
     summary: str
@@ -25,6 +26,7 @@ class Mode:
     example: str
     convolves: bool = False
     explained: bool = False
+    continues: bool = False
 
     def load_flags(self) -> type:
         return _load(self.flags)
@@ -42,7 +44,8 @@ MODES = {
     "make_records": Mode(
         "convert photos and captions into checked, sharded TFRecords with image features",
         "flags.make_records:MakeRecords", "records.make_records:run",
-        "--images=photos --captions=captions.csv --records_dir=data/mine", convolves=True, explained=True),
+        "--images=photos --captions=captions.csv --records_dir=data/mine", convolves=True, explained=True,
+        continues=True),
     "verify_records": Mode(
         "prove that every byte of a records folder is what make_records wrote",
         "flags.verify_records:VerifyRecords", "records.verify_records:run",
@@ -54,7 +57,7 @@ MODES = {
     "train": Mode(
         "train the merge model; the same command continues an interrupted run",
         "flags.train:Train", "tagger.train:run",
-        "--records_dir=data/mine --run_dir=runs/first", explained=True),
+        "--records_dir=data/mine --run_dir=runs/first", explained=True, continues=True),
     "eval": Mode(
         "score a trained model on a held-out split, with predictions and a contact sheet",
         "flags.eval:Eval", "tagger.evaluate:run",
@@ -78,5 +81,5 @@ MODES = {
     "demo": Mode(
         "run the whole job on the embedded photos: make_records, train, eval, export, tag",
         "flags.demo:Demo", "tagger.demo:run",
-        "--run_dir=demo_run"),
+        "--run_dir=demo_run", continues=True),
 }

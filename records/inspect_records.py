@@ -25,6 +25,7 @@ from records.format.tfrecord import Damage, walk
 from records.images import contact_sheet
 from records.input.shard_reader import Split, open_split
 from records.text.vocabulary import END, UNK
+from records.util import regular_files
 from records.util.progress import Progress
 
 _MANY_UNKNOWN = "which is much: make records with a smaller --min_count, or a caption will often miss its main word"
@@ -109,7 +110,7 @@ def _examples(split: Split) -> Iterator[Any]:
     for shard in split.info.shards:
         path = epath.Path(split.path(shard))
         try:
-            with path.open("rb") as file:
+            with regular_files.open_binary(path) as file:
                 for _, data in walk(file):
                     yield tf.train.Example.FromString(data).features.feature
         except (Damage, DecodeError) as damage:

@@ -57,13 +57,21 @@ def run(config: MakeRecords) -> None:
             receipts = _write_shards(config, jobs, plan, workers)
             _finish(config, settings, records_dir, info, plan, receipts)
             state.remove()
-    except (OSError, sqlite3.Error) as error:
-        raise UserError(f"--records_dir={config.records_dir}: cannot be written ({error}); give a folder with room and "
-                        "write permission, the same command then continues") from error
-    except (WorkerDied, MemoryError) as error:
-        raise UserError(f"{error or 'memory ran out'}: pass fewer --workers, as each needs memory for the largest "
-                        "photo; the same command continues") from error
+    except (WorkerDied, MemoryError, OSError, sqlite3.Error) as error:
+        raise _refused(config.records_dir, error) from error
     _summary(records_dir, plan, receipts)
+
+
+def _refused(records_dir: str, error: Exception) -> UserError:
+    """What the machine would not do, in one line."""
+    # SQLite calls a statement "interrupted" when it runs out of memory in the middle; nothing here interrupts one.
+    no_memory = isinstance(error, MemoryError) or (
+        getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM))
+    if no_memory or isinstance(error, WorkerDied):
+        return UserError(f"{'memory ran out' if no_memory else error}: pass fewer --workers, as each needs memory for "
+                         "the largest photo; the same command continues")
+    return UserError(f"--records_dir={records_dir}: cannot be written ({error}); give a folder with room and write "
+                     "permission, the same command then continues")
 
 
 def _check_flags(config: MakeRecords) -> None:

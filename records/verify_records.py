@@ -17,6 +17,7 @@ from records.format import layout, tfrecord
 from records.format import manifest as manifests
 from records.format.manifest import Manifest
 from records.format.tfds_metadata import dataset_info_json, features_json
+from records.util import regular_files
 from records.util.hashing import file_sha256
 from records.util.process_pool import cpus, ordered_map
 from records.util.progress import Progress
@@ -154,8 +155,8 @@ def damage(file_path: epath.PathLike, size: int, records: int | None) -> str:
         return f"{sizes}somewhere from byte 0 to {found} it is not what make_records wrote"
     count = end = 0
     try:
-        with path.open("rb") as file:
-            for offset, data in tfrecord.walk(file):  # type: ignore[arg-type]
+        with regular_files.open_binary(path) as file:
+            for offset, data in tfrecord.walk(file):
                 count += 1
                 end = offset + tfrecord.HEADER_BYTES + len(data) + tfrecord.FOOTER_BYTES
     except tfrecord.Damage as error:

@@ -1,8 +1,10 @@
 """The command line: help, modes, and one clear line for each kind of bad input."""
 
 import json
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -11,7 +13,8 @@ from absl import flags as absl_flags
 
 import main
 from flags import flag_files
-from flags.modes import MODES
+from flags.errors import UserError
+from flags.modes import MODES, Mode
 from flags.spec import define, read
 from tests.conftest import ROOT
 
@@ -207,3 +210,34 @@ def test_demo_leaves_everything_behind(demo):
     metrics = json.loads((folder / "run/eval-test/metrics.json").read_text())
     assert metrics["images"] > 0 and metrics["loss"] > 0
     assert "contact_sheet.png" in output and "resnet50" in output
+
+
+@pytest.mark.parametrize(("mode", "line"), [
+    ("make_records", "interrupted; the same command continues where this one stopped"),
+    ("verify_records", "interrupted; the same command starts over")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_ends_with_the_line_of_ctrl_c(monkeypatch, capsys, mode, line, number):
+    monkeypatch.setattr(Mode, "load_code", lambda _: lambda _: os.kill(os.getpid(), number))
+    flags = ["--captions=x", "--images=x"] if mode == "make_records" else []
+    before = signal.getsignal(signal.SIGTERM)
+    assert main.main(["main.py", f"--mode={mode}", "--records_dir=x", *flags]) == 128 + number
+    assert capsys.readouterr().err == f"\n{line}\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_names_in_an_error_cannot_write_to_the_terminal(monkeypatch, capsys):
+    def refuse(_):
+        raise UserError("\x1b[2Jx\udcff: no\nsuch photo")
+
+    monkeypatch.setattr(Mode, "load_code", lambda _: refuse)
+    assert main.main(["main.py", "--mode=verify_records", "--records_dir=x"]) == 1
+    assert capsys.readouterr().err == "error: \\x1b[2Jx\\xff: no such photo\n"
+
+
+def test_a_full_disk_under_the_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([sys.executable, "main.py", "--help"], cwd=ROOT, text=True, stdout=full,
+                                stderr=subprocess.PIPE, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: a file could not be read or written: No space left on device; ")
+    assert result.stderr.count("\n") == 1

@@ -18,6 +18,7 @@ import numpy as np
 from etils import epath
 
 from flags.errors import UserError
+from records.util import regular_files
 
 Arrays = list[np.ndarray]
 
@@ -31,7 +32,7 @@ def load_weights(model: keras.Model, path: epath.PathLike) -> None:
     """
     where = f"--backbone_weights={path}"
     try:
-        data = epath.Path(path).read_bytes()
+        data = regular_files.read_bytes(path)
     except OSError as error:
         raise UserError(f"{where}: the file cannot be read ({error.strerror or error}); give the path of a Keras "
                         f"weights file for {model.name}") from error

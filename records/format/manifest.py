@@ -21,6 +21,7 @@ from etils import epath
 
 from flags.errors import UserError
 from records.format.layout import DATASET_INFO, MANIFEST, is_shard, staging_dir
+from records.util import regular_files
 from records.util.atomic_files import write_atomic
 
 FORMAT = 1
@@ -196,7 +197,7 @@ def load(records_dir: epath.PathLike) -> Manifest:
     folder = epath.Path(records_dir)
     path = folder / MANIFEST
     try:
-        text = path.read_bytes()
+        text = regular_files.read_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
         if not folder.exists():
             raise UserError(f"--records_dir={records_dir}: no such folder; --mode=make_records makes one") from None
@@ -235,11 +236,13 @@ def check_sizes(records_dir: epath.PathLike, manifest: Manifest) -> None:
 
     Raises:
       UserError: the first file that is wrong.
+      OSError: one is a pipe, a device or a socket, or cannot be looked at.
     """
     folder = epath.Path(records_dir)
     sizes = expected_sizes(manifest)
 
     def size_of(name: str) -> int | None:
+        regular_files.check(folder / name)
         try:
             return (folder / name).stat().length
         except FileNotFoundError:

@@ -11,6 +11,7 @@ import os
 import google_crc32c
 
 from flags.errors import UserError
+from records.util.regular_files import check_handle
 
 MISSING = "image file does not exist"
 MAX_FILE_BYTES = 512 << 20
@@ -60,6 +61,7 @@ def _read_inside(images_dir: str, name: str) -> bytes:
     if handle is None:
         raise BadImage(f"image is a link that leads outside --images: {name!r}")
     try:
+        check_handle(handle, path)
         size = os.fstat(handle).st_size
         if size > MAX_FILE_BYTES:
             raise BadImage(f"image file is too large: more than {MAX_FILE_BYTES >> 20} MB")

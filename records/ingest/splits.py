@@ -18,6 +18,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.spec import pairs
 from records.sources.base import BadField, image_name, split_name
+from records.util import regular_files
 
 DEFAULT_FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _ORDER = ("train", "validation", "test")
@@ -126,7 +127,7 @@ def listed_names(split_lists: str) -> Iterator[tuple[str, str, int, str]]:
         try:
             if not epath.Path(file).exists():  # object stores raise errors of their own kind
                 raise FileNotFoundError(errno.ENOENT, "no such file")
-            lines = epath.Path(file).read_bytes().decode("utf-8-sig").split("\n")
+            lines = regular_files.read_bytes(file).decode("utf-8-sig").split("\n")
         except OSError as error:
             raise UserError(f"--split_lists: cannot read {file} ({error.strerror or error}); "
                             "expected a text file with one image name a line") from error

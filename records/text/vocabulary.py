@@ -16,6 +16,7 @@ from etils import epath
 
 from flags.errors import UserError
 from records.format.layout import VOCABULARY, WORD_COUNTS
+from records.util import regular_files
 from records.util.atomic_files import write_atomic
 
 PAD, END, UNK = 0, 1, 2
@@ -157,7 +158,7 @@ def _lines(path: epath.Path) -> Sequence[str]:
     try:
         if not path.exists():  # object stores raise errors of their own kind
             raise FileNotFoundError("no such file")
-        text = path.read_text()
+        text = regular_files.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a vocabulary ({error}); is this a records folder or a run "
                         "folder that make_records or train finished?") from error

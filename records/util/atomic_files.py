@@ -1,5 +1,6 @@
-"""Whole-file reads and atomic writes on any path that etils knows: local, gs://, s3://."""
+"""Atomic writes of whole files on any path that etils knows: local, gs://, s3://."""
 
+import contextlib
 import os
 
 from etils import epath
@@ -10,6 +11,9 @@ def write_atomic(path: epath.PathLike, data: bytes | str) -> None:
 
     Local files go through temporary + fsync + rename. Object stores publish an object only when it is
     complete, so there a plain write is atomic already.
+
+    Raises:
+      OSError: it could not be written; its filename is `path`, and nothing is left of the attempt.
     """
     target = epath.Path(path)
     raw = data.encode() if isinstance(data, str) else data
@@ -17,8 +21,20 @@ def write_atomic(path: epath.PathLike, data: bytes | str) -> None:
         target.write_bytes(raw)
         return
     temporary = f"{os.fspath(target)}.tmp-{os.getpid()}"
-    with open(temporary, "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, target)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            name_file(error, target)
+        raise
+
+
+def name_file(error: OSError, path: epath.PathLike) -> None:
+    """Has an error of the operating system name the file that it is about: one of a write or a sync names none."""
+    error.filename, error.filename2 = os.fspath(path), None

@@ -1,10 +1,13 @@
 """Files that are written piece by piece and appear whole, or not at all."""
 
+import contextlib
 import hashlib
 import os
 from typing import Any, BinaryIO
 
 from etils import epath
+
+from records.util.atomic_files import name_file
 
 _BUFFER_BYTES = 1 << 20
 
@@ -56,17 +59,28 @@ class AtomicOutput:
 
     def _flush(self) -> None:
         rest = memoryview(b"".join(self._parts))
-        while rest:  # a raw file may take less than it is given
-            rest = rest[self._file.write(rest):]
+        try:
+            while rest:  # a raw file may take less than it is given
+                rest = rest[self._file.write(rest):]
+        except OSError as error:
+            name_file(error, self._final)
+            raise
         self._parts.clear()
         self._pending = 0
 
     def __exit__(self, kind: Any, *exception: object) -> None:
         if kind is not None:
-            if not self._remote:  # a remote file is left open: closing it would publish half of it
-                self._file.close()
-                os.unlink(self._path)
+            self._discard()
             return
+        try:
+            self._finish()
+        except BaseException as error:
+            self._discard()
+            if isinstance(error, OSError):
+                name_file(error, self._final)
+            raise
+
+    def _finish(self) -> None:
         self._flush()
         if self._remote:
             self._file.close()
@@ -77,3 +91,9 @@ class AtomicOutput:
         folder = os.open(os.path.dirname(self._final), os.O_RDONLY)
         os.fsync(folder)  # the name, too, survives a power cut
         os.close(folder)
+
+    def _discard(self) -> None:
+        if not self._remote:  # a remote file is left open: closing it would publish half of it
+            self._file.close()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)

@@ -4,6 +4,8 @@ import hashlib
 
 from etils import epath
 
+from records.util import regular_files
+
 _READ_BYTES = 1 << 20
 
 
@@ -11,10 +13,10 @@ def file_sha256(path: epath.PathLike) -> str:
     """Hash of a file's bytes, in hex.
 
     Raises:
-      OSError: it cannot be read; FileNotFoundError where there is none.
+      OSError: it cannot be read; FileNotFoundError where there is none, NotRegular for a pipe and its like.
     """
     digest = hashlib.sha256()
-    with epath.Path(path).open("rb") as file:
+    with regular_files.open_binary(path) as file:
         while part := file.read(_READ_BYTES):
-            digest.update(part)  # type: ignore[arg-type]
+            digest.update(part)
     return digest.hexdigest()

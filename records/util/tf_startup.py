@@ -18,7 +18,9 @@ def tensorflow_starts() -> Iterator[None]:
         yield
         return
     sys.stderr.flush()
-    stderr, held = os.dup(2), tempfile.TemporaryFile()
+    # Memory where the system has such files: a full or read-only disk is no reason not to start.
+    held = os.fdopen(os.memfd_create("stderr"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+    stderr = os.dup(2)
     os.dup2(held.fileno(), 2)
     try:
         yield

@@ -22,6 +22,7 @@ from records.format import manifest as manifest_lib
 from records.format.layout import MANIFEST
 from records.format.manifest import Manifest
 from records.text.vocabulary import Vocabulary
+from records.util import regular_files
 from records.util.atomic_files import write_atomic
 from tagger.modeling.merge_model import MergeModel
 
@@ -94,7 +95,7 @@ def load_config(run_dir: epath.PathLike) -> Train | None:
     """
     path = epath.Path(run_dir) / CONFIG_FILE
     try:
-        return _config(json.loads(path.read_text()))
+        return _config(json.loads(regular_files.read_bytes(path)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError) as error:
@@ -130,7 +131,7 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
         raise UserError(f"--run_dir={run_dir}: has no {CONFIG_FILE}, so it is no folder that train wrote; "
                         "run --mode=train first")
     try:
-        manifest = manifest_lib.from_json((folder / MANIFEST).read_bytes())
+        manifest = manifest_lib.from_json(regular_files.read_bytes(folder / MANIFEST))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / MANIFEST}: is missing or damaged ({error}); restore it by copying the "
                         "records folder's") from error
@@ -151,7 +152,7 @@ def load_weights(model: MergeModel, path: epath.Path) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             local = os.path.join(folder, WEIGHTS_FILE)  # Keras reads HDF5 from local files only
-            epath.Path(local).write_bytes(path.read_bytes())
+            epath.Path(local).write_bytes(regular_files.read_bytes(path))
             model.published(1).load_weights(local)
     except Exception as error:  # h5py and Keras raise whatever they meet inside the file
         raise UserError(f"{path}: cannot be read as weights of this model ({error}); train again, or give the "

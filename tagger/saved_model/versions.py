@@ -3,6 +3,7 @@
 from etils import epath
 
 from flags.errors import UserError
+from records.util import regular_files
 
 _MODEL_FILE = "saved_model.pb"
 
@@ -20,14 +21,17 @@ def newest(export_dir: epath.PathLike) -> epath.Path:
 
     Raises:
       UserError: there is neither.
+      OSError: it is a pipe, a device or a socket.
     """
     folder = epath.Path(export_dir)
     if (folder / _MODEL_FILE).exists():
+        regular_files.check(folder / _MODEL_FILE)
         return folder
     if not folder.is_dir():
         raise UserError(f"--export_dir={export_dir}: no such folder; --mode=export makes one")
     for version in reversed(versions(folder)):
         if (folder / str(version) / _MODEL_FILE).exists():
+            regular_files.check(folder / str(version) / _MODEL_FILE)
             return folder / str(version)
     raise UserError(f"--export_dir={export_dir}: holds no SavedModel ({_MODEL_FILE}), neither itself nor in a version "
                     "folder 1, 2, …; give a folder that --mode=export wrote")

@@ -20,6 +20,7 @@ import tensorflow as tf
 from etils import epath
 
 from flags.errors import UserError
+from records.util import regular_files
 from records.util.atomic_files import write_atomic
 
 FOLDER = "checkpoints"
@@ -62,8 +63,6 @@ class Checkpoints:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data.getvalue())
         except (OSError, tf.errors.OpError) as error:
-            for left in self._folder.glob(f"{path.name}.tmp-*"):
-                left.unlink(missing_ok=True)
             before = self.steps()
             kept = f"the one at step {before[-1]} stays" if before else "there is none before it"
             _say(f"warning: checkpoint at step {step} could not be written ({error}); {kept}, training goes on")
@@ -104,7 +103,7 @@ class Checkpoints:
 
     def _read(self, step: int, variables: Variables) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and state; everything is read and compared before anything is assigned."""
-        with np.load(io.BytesIO(self._path(step).read_bytes()), allow_pickle=False) as file:
+        with np.load(io.BytesIO(regular_files.read_bytes(self._path(step))), allow_pickle=False) as file:
             arrays = {name: file[name] for name in variables}
             state = json.loads(file[_STATE].tobytes())
         for name, variable in variables.items():
