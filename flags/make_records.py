@@ -23,8 +23,15 @@ class MakeRecords:
         "auto", "Format of --captions, for a table that is not recognised by its content.",
         choices=("auto", "flickr", "csv", "jsonl", "coco", "karpathy", "tfds"))
     target: str = flag(
-        "captions", "What the model will learn to write: whole captions, or only their nouns, verbs and adjectives "
-        "(shorter to train, and enough where tags are all that is wanted).", choices=("captions", "tags"))
+        "auto", "What the model will learn to write: whole captions, or tags alone (shorter to train, and enough where "
+        "tags are all that is wanted). auto: tags where the table has a column of keywords, else captions.",
+        choices=("auto", "captions", "tags"))
+    tag_forms: str = flag(
+        "merged", "What the tags are. merged: keywords as they are, upper and lower case alike; of captions the nouns, "
+        "verbs and adjectives, those that say nothing alone left out, and the forms of a word (dog, dogs) as one tag. "
+        "as_written: every form its own tag. published: every noun, verb and adjective, \"is\" included, as in the "
+        "notebook that the project started from, and keywords too split into words.",
+        choices=("merged", "as_written", "published"))
     split_lists: str = flag(
         "", "Files that list the photos of each split, as train=FILE,validation=FILE: to compare with published "
         "results on an official split. Rows of photos in no list are left out and listed.")

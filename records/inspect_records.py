@@ -20,10 +20,12 @@ from flags.errors import UserError
 from flags.inspect_records import InspectRecords
 from records.format import layout
 from records.format import manifest as manifests
+from records.format.example import TAG_IDS
 from records.format.manifest import Manifest
 from records.format.tfrecord import Damage, walk
 from records.images import contact_sheet
 from records.input.shard_reader import Split, open_split
+from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import END, UNK
 from records.util import regular_files
 from records.util.progress import Progress
@@ -39,12 +41,12 @@ _WIDTH = 110
 
 @dataclasses.dataclass(frozen=True)
 class _Shown:
-    """An example on the sheet; `tags` are those of each caption, joined by spaces."""
+    """An example on the sheet; `tags` are those of each caption."""
 
     key: str
     image: bytes | None
     captions: list[str]
-    tags: list[str]
+    tags: list[list[str]]
 
 
 @dataclasses.dataclass
@@ -77,7 +79,7 @@ def run(config: InspectRecords) -> None:
     splits = [open_split(config.records_dir, name) for name in names]
     stored = bool(manifest.flags.get("store_images", True))
     draws = config.sheet_images if config.sheet != _NO_SHEET and stored else 0
-    seen = _look(splits, config.limit, draws, config.seed)
+    seen = _look(splits, config.limit, draws, config.seed, TagVocabulary.load(config.records_dir))
     print("\n".join(_description(manifest, config.records_dir, seen, config.top_tags)))
     if draws:
         path = config.sheet or layout.contact_sheet_path(config.records_dir)
@@ -87,7 +89,7 @@ def run(config: InspectRecords) -> None:
         print("\nno contact sheet: the photos are not in these records (--store_images=false)")
 
 
-def _look(splits: list[Split], limit: int, draws: int, seed: int) -> _Seen:
+def _look(splits: list[Split], limit: int, draws: int, seed: int, names: TagVocabulary | None) -> _Seen:
     """Reads the first `limit` examples of each split; keeps `draws` of all that it reads."""
     sizes = [min(limit or split.info.examples, split.info.examples) for split in splits]
     picked = set(random.Random(seed).sample(range(sum(sizes)), min(draws, sum(sizes))))
@@ -98,8 +100,8 @@ def _look(splits: list[Split], limit: int, draws: int, seed: int) -> _Seen:
                 if seen.examples in picked:
                     seen.chosen.append((split.name, _Shown(
                         _strings(features, "key")[0], next(iter(features["image"].bytes_list.value), None),
-                        _strings(features, "captions"), _strings(features, "tags"))))
-                _count(features, seen)
+                        _strings(features, "captions"), _tags(features, names))))
+                _count(features, seen, names)
                 progress.add(1)
     random.Random(seed).shuffle(seen.chosen)
     return seen
@@ -122,7 +124,16 @@ def _strings(features: Any, name: str) -> list[str]:
     return [value.decode() for value in features[name].bytes_list.value]
 
 
-def _count(features: Any, seen: _Seen) -> None:
+def _tags(features: Any, names: TagVocabulary | None) -> list[list[str]]:
+    """The tags of each caption."""
+    if names is None:
+        return [text.split() for text in _strings(features, "tags")]
+    ids = iter(features[f"{TAG_IDS}/ragged_flat_values"].int64_list.value)
+    lengths = features[f"{TAG_IDS}/ragged_row_lengths_0"].int64_list.value
+    return [[names.tags[tag] for tag in itertools.islice(ids, length)] for length in lengths]
+
+
+def _count(features: Any, seen: _Seen, names: TagVocabulary | None) -> None:
     seen.examples += 1
     tokens = list(features["tokens"].int64_list.value)
     start = 0
@@ -131,10 +142,10 @@ def _count(features: Any, seen: _Seen) -> None:
         seen.lengths[end - start] += 1
         start = end + 1
     seen.unknown += tokens.count(UNK)
-    tags = _strings(features, "tags")
+    tags = _tags(features, names)
     seen.captions += len(tags)
-    for text in tags:
-        seen.tags.update(text.split())
+    for of_caption in tags:
+        seen.tags.update(of_caption)
 
 
 def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: int) -> Iterator[str]:
@@ -207,7 +218,7 @@ def _percent(part: int, whole: int) -> str:
 def _draw(seen: _Seen, path: str, title: str) -> None:
     cells = []
     for split, example in seen.chosen:
-        tags = Counter(tag for text in example.tags for tag in text.split())
+        tags = Counter(tag for tags in example.tags for tag in tags)
         hidden = len(example.captions) - _CAPTIONS_SHOWN
         more = f" (+{hidden} captions)" if hidden > 0 else ""
         cells.append(contact_sheet.Cell(example.image, [

@@ -160,13 +160,15 @@ def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, inf
     splits = {split: SplitInfo(*shard_writer.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
               for split, done in receipts.items()}
     folder = epath.Path(records_dir)
-    write_atomic(folder / layout.FEATURES, features_json(info.feature_size if info else None, config.store_images))
+    write_atomic(folder / layout.FEATURES,
+                 features_json(info.feature_size if info else None, config.store_images, plan.has_tag_ids))
     write_atomic(folder / layout.DATASET_INFO, dataset_info_json(name, splits))
-    files = {file: _file_info(folder / file) for file in sorted(layout.OTHER_FILES)}
+    names = layout.OTHER_FILES + layout.TAG_FILES * plan.has_tag_ids
+    files = {file: _file_info(folder / file) for file in sorted(names)}
     created_with = {"tagger": _version("tagger"), "tensorflow": _version("tensorflow"),
                     "pillow": _version("pillow")}
     manifests.save(records_dir, Manifest(
-        name, config.target, config.seed, created_with, settings, info, plan.vocabulary_size, config.min_count,
+        name, plan.target, config.seed, created_with, settings, info, plan.vocabulary_size, config.min_count,
         config.max_words, config.max_words_per_caption, splits, files, plan.duplicates_merged, plan.rejected))
 
 
@@ -186,7 +188,10 @@ def _summary(records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]
         examples, captions, _ = shard_writer.total(done)
         size = sum(receipt.shard.bytes for receipt in done)
         print(f"{split}: {examples:,} examples, {captions:,} captions, {len(done)} shards, {size / 1e6:,.1f} MB")
-    print(f"vocabulary: {plan.vocabulary_size:,} words")
+    if plan.target == "captions":
+        print(f"vocabulary: {plan.vocabulary_size:,} words")
+    for note in plan.notes:
+        print(note)
     if plan.duplicates_merged:
         print(f"{plan.duplicates_merged:,} photos have the same pixels as another and were merged with it, in the most "
               f"held-out of their splits; see {layout.DUPLICATES}")

@@ -116,7 +116,8 @@ def _inconsistencies(manifest: Manifest) -> Iterator[str]:
                 yield f"{layout.MANIFEST}: split {name} has {getattr(split, field)} {field}, its shards have {total}"
     described = {layout.DATASET_INFO: dataset_info_json(manifest.name, manifest.splits),
                  layout.FEATURES: features_json(manifest.backbone.feature_size if manifest.backbone else None,
-                                                bool(manifest.flags.get("store_images", True)))}
+                                                bool(manifest.flags.get("store_images", True)),
+                                                layout.TAGS in manifest.files)}
     for name, text in described.items():
         info = manifest.files.get(name)
         if info is None or info.sha256 != hashlib.sha256(text.encode()).hexdigest():

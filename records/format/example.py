@@ -22,6 +22,7 @@ class Example:
       captions: the reference captions.
       tags: the tags of each caption, joined by spaces; parallel to captions.
       tokens: ids of the target words of each caption, each followed by 1 (<end>), one caption after the other.
+      tag_ids: ids of the tags of each caption, parallel to captions; None where there is no tag vocabulary.
     """
 
     key: str
@@ -32,7 +33,10 @@ class Example:
     captions: Sequence[str]
     tags: Sequence[str]
     tokens: Sequence[int]
+    tag_ids: Sequence[Sequence[int]] | None = None
 
+
+TAG_IDS = "tag_ids"
 
 # Protocol buffer wire format (https://protobuf.dev/programming-guides/encoding): each field is a varint
 # (number << 3 | wire type), and for wire type 2 a varint length and that many bytes.
@@ -98,6 +102,10 @@ def encode(example: Example) -> bytes:
     parts.append(_int64("height", example.height))
     if example.image is not None:
         parts += _bytes("image", example.image)
-    parts += (*_bytes("key", example.key.encode()), *_texts("tags", example.tags), _int64s("tokens", example.tokens),
+    parts += _bytes("key", example.key.encode())
+    if example.tag_ids is not None:  # as TensorFlow Datasets stores a sequence of sequences
+        parts += (_int64s(f"{TAG_IDS}/ragged_flat_values", [tag for tags in example.tag_ids for tag in tags]),
+                  _int64s(f"{TAG_IDS}/ragged_row_lengths_0", map(len, example.tag_ids)))
+    parts += (*_texts("tags", example.tags), _int64s("tokens", example.tokens),
               _int64("width", example.width))
     return b"".join((_field_1(sum(map(len, parts))), *parts))

@@ -4,6 +4,7 @@
     manifest.json                          written last: a folder that has one is complete
     dataset_info.json, features.json       what TensorFlow Datasets reads
     vocabulary.txt, word_counts.tsv        the words, and how often each occurs
+    tags.txt, tag_forms.tsv                the tags, how often each occurs, and the words that count for it
     rejected.jsonl, duplicates.jsonl       what was left out, and which photos became one example
     contact_sheet.png                      drawn by inspect_records
     .make_records/                         the staging folder of an unfinished make_records
@@ -21,6 +22,8 @@ VOCABULARY, WORD_COUNTS = "vocabulary.txt", "word_counts.tsv"
 REJECTED, DUPLICATES = "rejected.jsonl", "duplicates.jsonl"
 # What the manifest lists beside the shards.
 OTHER_FILES = (DATASET_INFO, DUPLICATES, FEATURES, REJECTED, VOCABULARY, WORD_COUNTS)
+TAGS, TAG_FORMS = "tags.txt", "tag_forms.tsv"
+TAG_FILES = (TAG_FORMS, TAGS)  # and what it lists where there is a tag vocabulary
 CONTACT_SHEET = "contact_sheet.png"
 
 STAGING_DIR = ".make_records"  # removed by the last step of make_records

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from records.format.example import TAG_IDS
 from records.format.manifest import SplitInfo
 
 _TFDS = "tensorflow_datasets.core.features."
@@ -15,7 +16,7 @@ def _sequence(feature: Mapping[str, Any]) -> dict[str, Any]:
     return {"pythonClassName": _TFDS + "sequence_feature.Sequence", "sequence": {"feature": feature, "length": "-1"}}
 
 
-def features_json(feature_size: int | None, store_images: bool) -> str:
+def features_json(feature_size: int | None, store_images: bool, tag_ids: bool = False) -> str:
     """features.json of TensorFlow Datasets (its feature.proto as JSON): the schema of the examples.
 
     Images are declared with three channels; grey ones are stored grey and decoded to three equal channels.
@@ -24,6 +25,8 @@ def features_json(feature_size: int | None, store_images: bool) -> str:
     number = {"pythonClassName": _TFDS + "tensor_feature.Tensor", **_INT64}
     features = {"key": _TEXT, "height": scalar, "width": scalar, "captions": _sequence(_TEXT),
                 "tags": _sequence(_TEXT), "tokens": _sequence(number)}
+    if tag_ids:
+        features[TAG_IDS] = _sequence(_sequence(number))
     if store_images:
         features["image"] = {"pythonClassName": _TFDS + "image_feature.Image",
                              "image": {"dtype": "uint8", "shape": {"dimensions": ["-1", "-1", "3"]}}}

@@ -21,7 +21,7 @@ from typing import Any
 
 from records.ingest.database_tables import ALIKE, BY_EXAMPLE, IN_ORDER, SCHEMA, ImageResult, ImageTask, LookAlike
 from records.ingest.deduplication import PictureRow, held_out_first, resolve_picture
-from records.ingest.planned import OF_EXAMPLES, Planned, planned
+from records.ingest.planned import OF_EXAMPLES, TEXT_COLUMNS, Planned, Text, planned
 from records.ingest.splits import Splitter
 from records.sources import BadRow, Row
 
@@ -75,9 +75,11 @@ class Index:
                            [(seq, row.image, row.where, row.reason) for seq, row in batch if isinstance(row, BadRow)])
             db.executemany("INSERT OR IGNORE INTO images (key) VALUES (?)",
                            [(key,) for key in dict.fromkeys(row.image for _, row in good)])
-            db.executemany("INSERT INTO rows (image, seq, caption, place, split) "
-                           "SELECT id, ?, ?, ?, ? FROM images WHERE key = ?",
-                           [(seq, row.caption, row.where, row.split, row.image) for seq, row in good])
+            db.executemany("INSERT INTO rows (image, seq, caption, place, split, keywords) "
+                           "SELECT id, ?, ?, ?, ?, ? FROM images WHERE key = ?",
+                           [(seq, row.caption, row.where, row.split,
+                             None if row.keywords is None else "\n".join(row.keywords), row.image)
+                            for seq, row in good])
         db.execute("INSERT INTO facts VALUES ('rows', 'complete')")
         db.execute("COMMIT")
 
@@ -202,6 +204,16 @@ class Index:
             words.update(" ".join([found for found, _ in batch]).split())
             tags.update(" ".join([tagged for _, tagged in batch]).split())
         return words, tags
+
+    def texts(self, split: str) -> Iterator[Text]:
+        """The captions and keyword rows of a split's examples, in any order."""
+        yield from map(Text._make, self._db.execute(f"SELECT {TEXT_COLUMNS} {OF_EXAMPLES}", (split,)))
+
+    def keyword_cells(self) -> Iterator[str]:
+        """The cells of all splits that hold keywords nobody has told apart yet, in any order."""
+        for cell, in self._db.execute(
+                "SELECT caption FROM rows WHERE keywords = '' AND reason IS NULL AND left_out IS NULL"):
+            yield cell
 
     def examples(self, split: str) -> Iterator[Planned]:
         """The examples of a split in the order of `position`."""

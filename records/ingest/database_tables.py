@@ -12,6 +12,7 @@ CREATE TABLE rows (
   image INTEGER NOT NULL,
   seq INTEGER NOT NULL,         -- position in the caption table
   caption TEXT, place TEXT, split TEXT,
+  keywords TEXT,                -- NULL: a caption; '': a cell of keywords; else keywords, a line each
   words TEXT, tags TEXT,        -- joined by spaces
   reason TEXT,                  -- why it cannot be used, found by looking at it alone
   left_out TEXT,                -- why it is in no example all the same, found by looking at all rows

@@ -52,6 +52,7 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
     settings: dict[str, Any] = {
         "captions_sha256": config.captions if spooled else _sha256(config.captions, "captions"),
         "captions_format": config.captions_format, "target": config.target,
+        "tag_forms": config.tag_forms,
         "split_lists": lists or None, "split_fractions": config.split_fractions, "shards": config.shards,
         "name": name, "min_count": config.min_count, "max_words": config.max_words,
         "max_words_per_caption": config.max_words_per_caption, "store_images": config.store_images,

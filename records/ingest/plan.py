@@ -26,8 +26,8 @@ from records.ingest.scan import check_images, start_meanwhile
 from records.ingest.shard_plan import PlansJob, loaded, write_plans
 from records.ingest.splits import Splitter, listed_names
 from records.ingest.staging import State
+from records.ingest.targets import Targets, make_targets
 from records.sources import open_source
-from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic
 from records.util.atomic_output import AtomicOutput
 from records.util.process_pool import Workers
@@ -44,12 +44,18 @@ class Plan:
     Attributes:
       shards: hash of each shard's plan, by split and shard name, in order.
       examples: per split.
+      target: what tokens are, "captions" or "tags".
+      has_tag_ids: whether there is a tag vocabulary.
+      notes: lines for the summary.
       rows: input rows, usable or not.
     """
 
     shards: dict[str, dict[str, str]]
     examples: dict[str, int]
+    target: str
     vocabulary_size: int
+    has_tag_ids: bool
+    notes: list[str]
     duplicates_merged: int
     rows: int
     rejected: Rejected
@@ -90,12 +96,15 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         workers.prepare(loaded)
         index.resolve(splitter, config.seed)
         rows, left_out = _write_rejected(index, config, records_dir, state)
-        vocabulary = _vocabulary(index, config)
+        targets = make_targets(index, config.target, config.tag_forms, config.min_count, config.max_words)
         counts = index.split_counts()
         number = _shards_per_split(config, counts, info)
-        plans = _write_plans(index, vocabulary, config.target, records_dir, settings["name"], number, workers)
-        vocabulary.save(records_dir)
-        plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, vocabulary.size,
+        plans = _write_plans(index, targets, records_dir, settings["name"], number, workers)
+        targets.vocabulary.save(records_dir)
+        if targets.tags is not None:
+            targets.tags.save(records_dir)
+        plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, targets.target,
+                    targets.vocabulary.size, targets.tags is not None, list(targets.notes),
                     _write_duplicates(index, records_dir, state), rows, left_out)
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict
@@ -136,15 +145,6 @@ def _write_duplicates(index: Index, records_dir: str, state: State) -> int:
     return count
 
 
-def _vocabulary(index: Index, config: MakeRecords) -> Vocabulary:
-    word_counts, tag_counts = index.count_words("train")
-    if not word_counts:
-        raise UserError("the train split is empty: no usable caption is in it; see "
-                        f"--split_lists, --split_fractions and {layout.REJECTED} in --records_dir")
-    counter = tag_counts if config.target == "tags" else word_counts
-    return Vocabulary.build(counter, tag_counts, config.min_count, config.max_words)
-
-
 def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]],
                       info: BackboneInfo | None) -> dict[str, int]:
     given = shard_counts(config)
@@ -161,8 +161,8 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
             for split in counts}
 
 
-def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir: str, name: str,
-                 number: Mapping[str, int], workers: Workers) -> dict[str, dict[str, str]]:
+def _write_plans(index: Index, targets: Targets, records_dir: str, name: str, number: Mapping[str, int],
+                 workers: Workers) -> dict[str, dict[str, str]]:
     """Cuts each split's examples, in their order, into plans as even as can be; their hashes by split and shard."""
     jobs = []
     for split, (examples, _) in index.split_counts().items():
@@ -170,11 +170,11 @@ def _write_plans(index: Index, vocabulary: Vocabulary, target: str, records_dir:
         sizes = [end - start for start, end in itertools.pairwise(bounds)]
         files = [layout.shard_file(name, split, shard, number[split]) for shard in range(number[split])]
         at_once = -(-len(files) // (_JOBS_PER_WORKER * max(workers.running, 1)))
-        jobs += [PlansJob(index.path, records_dir, split, target, files[some:some + at_once],
+        jobs += [PlansJob(index.path, records_dir, split, files[some:some + at_once],
                           index.position(split, bounds[some]), sizes[some:some + at_once])
                  for some in range(0, len(files), at_once)]
     result: dict[str, dict[str, str]] = {split: {} for split in number}
-    write = functools.partial(write_plans, vocabulary=vocabulary)
+    write = functools.partial(write_plans, targets=targets)
     for job, hashes in zip(jobs, workers.map(write, jobs, workers.running), strict=True):
         result[job.split] |= hashes
     return result

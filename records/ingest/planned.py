@@ -5,10 +5,33 @@ import itertools
 import operator
 import sqlite3
 from collections.abc import Iterator
+from typing import NamedTuple
 
 # The rows of a split's examples, those of merged images included.
 OF_EXAMPLES = ("FROM images example JOIN images ON images.example = example.id JOIN rows ON rows.image = images.id "
                "WHERE example.split = ? AND rows.reason IS NULL AND rows.left_out IS NULL")
+
+
+TEXT_COLUMNS = "caption, words, tags, keywords"
+
+
+class Text(NamedTuple):
+    """One row's text.
+
+    Attributes:
+      words, tags: joined by spaces.
+      keywords: None for a caption; "" for a cell of keywords; else keywords that a list told apart, a line each.
+    """
+
+    caption: str
+    words: str
+    tags: str
+    keywords: str | None
+
+    @property
+    def listed(self) -> list[str]:
+        """The keywords that a list told apart; [] for a cell of them."""
+        return self.keywords.split("\n") if self.keywords else []
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,7 +41,6 @@ class Planned:
     Attributes:
       file_crc32c: checksum of the image file when it was checked.
       reencode: whether the pixels are stored as PNG rather than the file's own bytes.
-      captions: (caption, words, tags) each; words and tags joined by spaces.
     """
 
     key: str
@@ -27,16 +49,16 @@ class Planned:
     file_crc32c: int
     reencode: bool
     stored_bytes: int
-    captions: tuple[tuple[str, str, str], ...]
+    captions: tuple[Text, ...]
 
 
 def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[Planned]:
     """The examples of a split from the position `first` on, in the order of their positions."""
     rows = db.execute(
         "SELECT example.id, example.key, example.height, example.width, example.file_crc32c, example.reencode, "
-        f"example.stored_bytes, seq, caption, words, tags {OF_EXAMPLES} AND example.position >= ? "
+        f"example.stored_bytes, seq, {TEXT_COLUMNS} {OF_EXAMPLES} AND example.position >= ? "
         "ORDER BY example.position", (split, first))
     for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
         found = sorted(group, key=operator.itemgetter(7))  # those of one image are sorted, those of merged ones are not
         _, key, height, width, crc32c, reencode, size, *_ = found[0]
-        yield Planned(key, height, width, crc32c, bool(reencode), size, tuple([row[8:] for row in found]))
+        yield Planned(key, height, width, crc32c, bool(reencode), size, tuple([Text._make(row[8:]) for row in found]))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from records.format.layout import plan_path, staging_dir
 from records.ingest.planned import Planned, planned
-from records.text.vocabulary import END, Vocabulary
+from records.ingest.targets import Targets
 from records.util.atomic_output import AtomicOutput
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would make one for each line
@@ -21,7 +21,6 @@ class PlansJob(NamedTuple):
 
     Attributes:
       index_path: the file of `records.ingest.database`, with all pictures resolved.
-      target: whose ids the tokens are: "captions" or "tags".
       files: the shards' names.
       first: position of the first example of the first shard.
       counts: examples of each shard.
@@ -30,7 +29,6 @@ class PlansJob(NamedTuple):
     index_path: str
     records_dir: str
     split: str
-    target: str
     files: Sequence[str]
     first: bytes
     counts: Sequence[int]
@@ -40,7 +38,7 @@ def loaded() -> None:
     """Does nothing: to import this module has loaded what plans and shards take."""
 
 
-def write_plans(job: PlansJob, vocabulary: Vocabulary) -> dict[str, str]:
+def write_plans(job: PlansJob, targets: Targets) -> dict[str, str]:
     """Writes the plan of each shard; its hash by the shard's name."""
     result = {}
     with contextlib.closing(sqlite3.connect(job.index_path)) as db:
@@ -49,18 +47,17 @@ def write_plans(job: PlansJob, vocabulary: Vocabulary) -> dict[str, str]:
             path = plan_path(job.records_dir, file)
             with AtomicOutput(path, os.fspath(staging_dir(job.records_dir))) as out:
                 for example in itertools.islice(examples, count):
-                    targets = (found if job.target == "captions" else tagged for _, found, tagged in example.captions)
-                    tokens = [[*vocabulary.ids(text.split()), END] for text in targets]
-                    out.write(plan_line(example, tokens).encode())
+                    out.write(plan_line(example, *targets.of(example.captions)).encode())
             result[file] = out.sha256()
     return result
 
 
-def plan_line(example: Planned, tokens: list[list[int]]) -> str:
-    """One line of a plan; `tokens` has one list per caption, each ending with 1."""
-    return _encode({
+def plan_line(example: Planned, tokens: list[list[int]], tag_ids: list[list[int]] | None) -> str:
+    """One line of a plan; `tokens` and `tag_ids` have one list per caption, those of tokens each ending with 1."""
+    line = {
         "key": example.key, "height": example.height, "width": example.width,
         "file_crc32c": example.file_crc32c, "reencode": example.reencode,
-        "captions": [caption for caption, _, _ in example.captions],
-        "tags": [tags for _, _, tags in example.captions], "tokens": tokens,
-    }) + "\n"
+        "captions": [text.caption for text in example.captions],
+        "tags": [text.tags for text in example.captions], "tokens": tokens,
+    }
+    return _encode(line if tag_ids is None else line | {"tag_ids": tag_ids}) + "\n"

@@ -84,7 +84,7 @@ def remove_records(records_dir: str) -> None:
     folder = epath.Path(records_dir)
     (folder / layout.MANIFEST).unlink(missing_ok=True)
     for path in list(folder.iterdir()):
-        if layout.is_shard(path.name) or path.name in layout.OTHER_FILES:
+        if layout.is_shard(path.name) or path.name in layout.OTHER_FILES + layout.TAG_FILES:
             path.unlink()
 
 

@@ -18,7 +18,8 @@ from etils import epath
 
 from flags.errors import UserError
 from records.format import manifest as manifest_lib
-from records.format.layout import MANIFEST
+from records.format.example import TAG_IDS
+from records.format.layout import MANIFEST, TAGS
 from records.util.hashing import file_sha256
 
 END, UNK = 1, 2  # word ids, as in records.text.vocabulary
@@ -247,7 +248,8 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
 
     Returns:
       Dataset of dicts: key string, image string (encoded; b"" when not stored or not wanted), height and width int64,
-      feature float16 [F] (F = 0 when the records have none), captions and tags string [c], tokens int64 [t].
+      feature float16 [F] (F = 0 when the records have none), captions and tags string [c], tokens int64 [t]; where
+      there is a tag vocabulary, tag_ids int64 [c, None], ragged, the ids of each caption's tags.
       Iteration raises InvalidArgumentError when a shard has more or fewer records than the manifest says.
     """
     backbone = split.manifest.backbone
@@ -260,6 +262,9 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
         "tags": tf.io.RaggedFeature(tf.string),
         "tokens": tf.io.RaggedFeature(tf.int64),
     }
+    if TAGS in split.manifest.files:
+        lengths = tf.io.RaggedFeature.RowLengths(f"{TAG_IDS}/ragged_row_lengths_0")  # type: ignore[attr-defined]
+        spec[TAG_IDS] = tf.io.RaggedFeature(tf.int64, f"{TAG_IDS}/ragged_flat_values", [lengths], tf.int64)
     if read_image:
         spec["image"] = tf.io.FixedLenFeature([], tf.string, "")
     if size:

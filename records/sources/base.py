@@ -4,12 +4,11 @@ import dataclasses
 import functools
 import re
 
+from records.text.keywords import SEPARATORS
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode category Cc
 _DRIVE = re.compile(r"[A-Za-z]:")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-SEPARATORS = re.compile(r"[,;|]")
-"""What stands between the keywords of one cell."""
-
 _NAME_BYTES = 255  # of one path component, the limit of every common file system
 _PATH_BYTES = 4095
 

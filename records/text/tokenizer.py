@@ -7,11 +7,11 @@ A word is a run of letters and digits of any script, with apostrophes and hyphen
 put no spaces between words (Chinese, Japanese, Thai) come out as one word per run: segment such captions first.
 """
 
-import functools
-import importlib.util
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+
+from records.text.pattern import part_of_speech
 
 # Vowel signs and accents that have no precomposed letter belong to the word they are in (Hindi, Arabic, Yoruba);
 # Python's \w leaves them out. Variation selectors (U+FE00…) only choose between pictures of an emoji.
@@ -35,25 +35,8 @@ def words(caption: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFC", caption.translate(_PLAIN).lower()))
 
 
-@functools.cache
-def _tagger() -> Callable[[str], str]:
-    """TextBlob's PatternTagger for one word; of its package only the one module that does the work.
-
-    To import the package imports NLTK, which this tagger does not use: 0.2 s and 20 MB in every process.
-    """
-    spec = importlib.util.find_spec("textblob")
-    (folder,) = spec.submodule_search_locations  # type: ignore[union-attr, misc]
-    spec = importlib.util.spec_from_file_location("textblob_text", f"{folder}/_text.py")
-    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-    spec.loader.exec_module(module)  # type: ignore[union-attr]
-    with open(f"{folder}/en/en-lexicon.txt", encoding="utf-8") as file:
-        lexicon = dict(line.split(" ", 2)[:2] for line in map(str.strip, file) if line and not line.startswith(";;;"))
-    return lambda word: module.find_tags([word], lexicon, language="en")[0][1]
-
-
-@functools.lru_cache(maxsize=1 << 15)  # more words than a million captions have; a bound for tables of nonsense
 def _is_tag(word: str) -> bool:
-    return _tagger()(word).startswith(_TAG_PREFIXES)
+    return part_of_speech(word).startswith(_TAG_PREFIXES)
 
 
 def tags(caption: str) -> list[str]:

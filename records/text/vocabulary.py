@@ -124,14 +124,14 @@ class Vocabulary:
           UserError: a file is missing or damaged, or the two files disagree.
         """
         path = epath.Path(folder)
-        words = tuple(_lines(path / VOCABULARY))
+        words = tuple(read_lines(path / VOCABULARY))
         if words[:len(SPECIALS)] != SPECIALS:
             raise UserError(f"{path / VOCABULARY}: starts with {', '.join(words[:3]) or 'nothing'}, expected "
                             f"{', '.join(SPECIALS)}; run make_records again or restore the file")
         if len(set(words)) != len(words):
             raise UserError(f"{path / VOCABULARY}: a word is listed twice; run make_records again or restore it")
         counts, tag_counts = [], []
-        rows = _lines(path / WORD_COUNTS)
+        rows = read_lines(path / WORD_COUNTS)
         for number, row in enumerate(rows, 1):
             word, count, tagged = _count_row(row, f"{path / WORD_COUNTS}:{number}")
             if number > len(words) or word != words[number - 1]:
@@ -154,7 +154,12 @@ def _count_row(row: str, where: str) -> tuple[str, int, int]:
                         "run make_records again or restore the file") from error
 
 
-def _lines(path: epath.Path) -> Sequence[str]:
+def read_lines(path: epath.Path) -> Sequence[str]:
+    """The lines of a text file, without the last line end.
+
+    Raises:
+      UserError: it cannot be read.
+    """
     try:
         if not path.exists():  # object stores raise errors of their own kind
             raise FileNotFoundError("no such file")

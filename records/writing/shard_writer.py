@@ -176,7 +176,7 @@ def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
 
 def _example(row: dict[str, Any], image: bytes | None, feature: bytes | None) -> tuple[Example, list[int]]:
     example = Example(row["key"], image, row["height"], row["width"], feature, row["captions"], row["tags"],
-                      [token for caption in row["tokens"] for token in caption])
+                      [token for caption in row["tokens"] for token in caption], row.get("tag_ids"))
     return example, [len(caption) for caption in row["tokens"]]
 
 

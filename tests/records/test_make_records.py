@@ -218,7 +218,7 @@ def test_photos_in_no_list_and_names_of_no_photo_are_listed(photos, tmp_path):
 
 @pytest.mark.parametrize("target", ["captions", "tags"])
 def test_tokens_are_the_target_words_of_the_train_vocabulary(photos, tmp_path, target):
-    records = make(*photos, tmp_path / "r", target=target, min_count=3)
+    records = make(*photos, tmp_path / "r", target=target, min_count=3, tag_forms="published")
     words = (records / "vocabulary.txt").read_text().splitlines()
     assert words[:3] == ["<pad>", "<end>", "<unk>"]
     counted = collections.Counter()
@@ -238,6 +238,48 @@ def test_tokens_are_the_target_words_of_the_train_vocabulary(photos, tmp_path, t
             if split == "train":
                 counted.update(word for text in said for word in text.split())
     assert words[3:] == [w for w, n in sorted(counted.items(), key=lambda item: (-item[1], item[0])) if n >= 3]
+
+
+@pytest.mark.parametrize(("table", "tags"), [
+    ("image,labels\n{0},0 16\n{1},7\n{2},16\n", {0: ["0", "16"], 1: ["7"], 2: ["16"]}),
+    ("image,tags\n{0},outdoors\n{1},dog outside\n", {0: ["outdoors"], 1: ["dog outside"]}),
+    ("filename,label\n{0},golden retriever\n{1},dog\n", {0: ["golden retriever"], 1: ["dog"]}),
+    ("image,keywords\n{0},New York; dog_park\n{1},new york\n{2},New York\n",
+     {0: ["New York", "dog_park"], 1: ["New York"], 2: ["New York"]})])
+def test_keywords_are_tags_as_they_are(photos, tmp_path, table, tags):
+    """Numbers, several words and underscores; the target is tags without being asked for."""
+    names = sorted(path.name for path in photos[0].iterdir())
+    (tmp_path / "t.csv").write_text(table.format(*names))
+    records = make(photos[0], tmp_path / "t.csv", tmp_path / "r", split_fractions="train=1")
+    assert manifests.load(records).target == "tags" and problems(records) == []
+    names_of = (records / "tags.txt").read_text().splitlines()
+    assert (records / "vocabulary.txt").read_text().splitlines()[3:] == names_of
+    rows = tfds.as_numpy(tfds.builder_from_directory(str(records)).as_dataset(split="train"))
+    found = {row["key"].decode(): row for row in rows}
+    for number, expected in tags.items():
+        row = found[names[number]]
+        assert [[names_of[tag] for tag in tags] for tags in row["tag_ids"].to_list()] == [expected]
+        assert [names_of[token - 3] for token in row["tokens"][:-1]] == expected
+
+
+def test_the_words_of_captions_count_for_tags(photos, tmp_path):
+    """The stored ids are the forms of tag_forms.tsv, in the captions' order; everything else is as without them."""
+    names = sorted(path.name for path in photos[0].iterdir())[:2]
+    (tmp_path / "t.csv").write_text("image,caption\n" + "".join(
+        f"{name},{caption}\n" for name, caption in zip(
+            [names[0], names[0], names[1]], ["Two dogs are running", "A dog runs to a man", "is in the"], strict=True)))
+    with_tags, without = (make(photos[0], tmp_path / "t.csv", tmp_path / forms, split_fractions="train=1",
+                               tag_forms=forms) for forms in ("merged", "published"))
+    assert (with_tags / "tag_forms.tsv").read_text() == "dog\t2\tdog\tdogs\nrun\t2\trunning\truns\nman\t1\tman\n"
+    tags = {feature["key"].bytes_list.value[0].decode(): (
+        list(feature["tag_ids/ragged_flat_values"].int64_list.value),
+        list(feature["tag_ids/ragged_row_lengths_0"].int64_list.value)) for feature in examples_of(with_tags)}
+    assert tags == {names[0]: ([0, 1, 0, 1, 2], [2, 3]), names[1]: ([], [0])}
+    for file in ("vocabulary.txt", "word_counts.tsv"):
+        assert (with_tags / file).read_bytes() == (without / file).read_bytes()
+    for one, other in zip(examples_of(with_tags), examples_of(without), strict=True):
+        assert {name: value for name, value in one.items() if not name.startswith("tag_ids/")} == dict(other.items())
+    assert not (without / "tags.txt").exists() and problems(without) == []
 
 
 # --- readers ------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def resolved(path, rows, pictures, splitter, inputs="inputs", seed=0):
 
 
 def found(index):
-    return {split: sorted((example.key, [caption for caption, _, _ in example.captions])
+    return {split: sorted((example.key, [text.caption for text in example.captions])
                           for example in index.examples(split)) for split in index.split_counts()}
 
 
