@@ -16,7 +16,7 @@ RECORDS = {
     "util": "",
     "images": "",
     "format": "",
-    "sources": "",
+    "sources": "text",
     "text": "format",
     "backbones": "images",
     "writing": "backbones format images",
