@@ -178,7 +178,7 @@ class _Terminated(KeyboardInterrupt):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one mode and returns the exit status: 0, or 1 after one line on stderr."""
+    """Runs one mode and returns the exit status: 0, or that of an error after one line on stderr."""
     arguments = sys.argv if argv is None else argv
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no UTF-8
@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return status
     except UserError as error:
         print("error: " + printable(" ".join(str(error).split())), file=sys.stderr)
-        return 1
+        return error.status
     except KeyboardInterrupt as interruption:
         return _interrupted(interruption, "")
     except BrokenPipeError:  # the reader of our output went away (… | head)

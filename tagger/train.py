@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 from etils import epath
 
-from flags.errors import UserError
+from flags.errors import TemporaryError, UserError
 from flags.train import Train
 from records.format import manifest as manifest_lib
 from tagger.training.checkpoints import Checkpoints
@@ -38,8 +38,9 @@ def run(config: Train) -> int:
     except tf.errors.OpError as error:
         if devices.hosts == 1:
             raise
-        raise UserError(f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every "
-                        "worker again with the same command, the run continues from its last checkpoint") from error
+        raise TemporaryError(
+            f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every worker again "
+            "with the same command, the run continues from its last checkpoint") from error
 
 
 def _check(config: Train) -> None:

@@ -51,7 +51,7 @@ def open_devices(spec: str) -> Devices:
     Raises:
       UserError: the spec is malformed, names GPUs that are not there, or TF_CONFIG is unusable.
     """
-    worker, workers = _task()
+    worker, workers = worker_and_count()
     kind, _, detail = spec.partition(":")
     if kind not in ("auto", "cpu", "gpu") or (kind == "auto" and detail):
         raise UserError(f"--devices={spec}: expected auto, cpu:COUNT such as cpu:2, or gpu:INDEX,… such as gpu:0,1")
@@ -99,7 +99,7 @@ def _pick_gpus(spec: str, detail: str, gpus: list) -> int:
     return len(wanted)
 
 
-def _task() -> tuple[int, int]:
+def worker_and_count() -> tuple[int, int]:
     """(index of this worker, number of workers) from TF_CONFIG; (0, 1) without."""
     text = os.environ.get("TF_CONFIG", "")
     if not text:

@@ -1,0 +1,80 @@
+"""docs/clusters.md: what it gives to schedulers is well formed, and its TF_CONFIG is one that training takes."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from flags.modes import MODES
+from flags.spec import define
+from tagger.training.distribution import worker_and_count
+from tests.conftest import ROOT
+
+CLUSTER = ROOT / "configs" / "cluster"
+
+
+def _tf_config(**environment):
+    """TF_CONFIG after sourcing tf_config.sh in `environment`, and the process."""
+    shown = subprocess.run(["bash", "-ec", f". {CLUSTER / 'tf_config.sh'}; printf %s \"$TF_CONFIG\""],
+                           env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False)
+    return shown.stdout, shown
+
+
+def _slurm(tmp_path, rank):
+    tool = tmp_path / "scontrol"  # Slurm's own, which is not here, prints a node a line
+    tool.write_text('#!/bin/sh\n[ "$1 $2 $3" = "show hostnames gpu[07-08]" ] && printf "gpu07\\ngpu08\\n"\n')
+    tool.chmod(0o755)
+    return {"SLURM_JOB_NODELIST": "gpu[07-08]", "SLURM_PROCID": str(rank), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_tf_config_of_slurm(tmp_path, rank, monkeypatch):
+    text, _ = _tf_config(**_slurm(tmp_path, rank))
+    assert json.loads(text)["cluster"] == {"worker": ["gpu07:2222", "gpu08:2222"]}
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert worker_and_count() == (rank, 2)
+
+
+def test_tf_config_of_kubernetes(monkeypatch):
+    job = list(yaml.safe_load_all((CLUSTER / "train.yaml").read_text()))[1]
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    given = {variable["name"]: variable["value"] for variable in container["env"]}
+    text, _ = _tf_config(**given, JOB_COMPLETION_INDEX="1", PORT="3333")
+    assert json.loads(text)["cluster"] == {"worker": ["tagger-0.tagger-workers:3333", "tagger-1.tagger-workers:3333"]}
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert worker_and_count() == (1, 2)
+
+
+def test_outside_a_scheduler_it_says_so():
+    _, shown = _tf_config()
+    assert shown.returncode == 1 and "SLURM_JOB_NODELIST" in shown.stderr
+
+
+def test_kubernetes_names_fit_together():
+    service, job = yaml.safe_load_all((CLUSTER / "train.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert pod["subdomain"] == service["metadata"]["name"] and service["spec"]["selector"] == {
+        "job-name": job["metadata"]["name"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    assert job["spec"]["completions"] == job["spec"]["parallelism"] == int(container["env"][0]["value"])
+    [rule] = job["spec"]["podFailurePolicy"]["rules"]
+    assert rule["onExitCodes"] == {"containerName": container["name"], "operator": "In", "values": [1]}
+
+
+@pytest.mark.parametrize("script", ["tf_config.sh", "train.sbatch"])
+def test_scripts_are_sound_bash(script):
+    subprocess.run(["bash", "-n", str(CLUSTER / script)], check=True)
+
+
+def test_flags_in_the_files_exist():
+    from absl import flags as absl_flags
+
+    values = absl_flags.FlagValues()
+    define(MODES["train"].load_flags(), values)
+    text = (CLUSTER / "train.yaml").read_text() + (CLUSTER / "train.sbatch").read_text().partition("srun")[2]
+    flags = {word[2:].partition("=")[0] for word in text.split() if re.match(r"--\w", word)}
+    assert "run_dir" in flags and flags - {"mode", "flagfile", "kill-on-bad-exit", "from-file"} <= set(values)

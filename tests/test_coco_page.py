@@ -1,0 +1,55 @@
+"""docs/coco.md: its commands, run on a small copy of COCO's layout."""
+
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+
+import main
+from records.format import manifest
+from tests.conftest import ROOT
+from tests.records.inputs import DEMO
+
+# What lets a test on a few photos end soon; the page's own flags come first, so that these win.
+SMALL = {
+    "make_records": ["--backbone=mobilenet_v2", f"--backbone_weights={DEMO / 'mobilenet_v2_notop_float16.weights.h5'}",
+                     "--shards=train=2", "--min_count=1"],
+    "train": ["--batch_size=8", "--epochs=1", "--warmup_steps=1", "--devices=cpu"], "eval": ["--batch_size=4"]}
+
+
+def _coco(folder):
+    """dataset_coco.json and images/ of Karpathy's form, from the embedded photos."""
+    captions: dict[str, list[str]] = {}
+    for line in (DEMO / "captions.token.txt").read_text().splitlines():
+        name, _, caption = line.partition("\t")
+        captions.setdefault(name.partition("#")[0], []).append(caption)
+    splits = ["train"] * 12 + ["restval"] * 4 + ["val"] * 2 + ["test"] * 2
+    images = []
+    for split, (name, sentences) in zip(splits, captions.items(), strict=False):
+        year = "train2014" if split == "train" else "val2014"
+        target = folder / "images" / year / f"COCO_{year}_{name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(DEMO / "images" / name, target)
+        images.append({"filepath": year, "filename": target.name, "split": split,
+                       "sentences": [{"raw": sentence} for sentence in sentences]})
+    (folder / "dataset_coco.json").write_text(json.dumps({"images": images, "dataset": "coco"}))
+
+
+@pytest.mark.slow
+def test_the_commands(tmp_path, monkeypatch, capfd):
+    _coco(tmp_path / "coco")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^    (tagger .*)$", (ROOT / "docs" / "coco.md").read_text(), re.M)
+    modes = []
+    for command in commands:
+        _, mode, *arguments = shlex.split(command)
+        modes.append(mode.removeprefix("--mode="))
+        assert main.main(["tagger", mode, *arguments, *SMALL.get(modes[-1], [])]) == 0, capfd.readouterr().err
+    assert modes == ["make_records", "verify_records", "train", "eval", "export"]
+    examples = {name: split.examples for name, split in manifest.load(tmp_path / "data/coco").splits.items()}
+    assert examples == {"train": 16, "validation": 2, "test": 2}
+    assert json.loads((tmp_path / "runs/coco/eval-test/metrics.json").read_text())["images"] == 2
+    assert (tmp_path / "exported/coco/1/saved_model.pb").exists()
