@@ -1,4 +1,9 @@
-"""Flags kept in files: one a line, as absl reads them, or the config.json of a run.
+"""Flags kept in files: one a line, or the config.json of a run.
+
+    --epochs=3          # a comment: from a "#" after a space on
+    --records_dir data  # a space instead of "="
+    --nofresh
+    --flagfile=more.flags
 
     lines, others = split(["--mode=train", "--flagfile=job.flags"])
     arguments = [*of_mode(lines, Train), *others]             # what comes last wins: the command line
@@ -8,9 +13,9 @@ import csv
 import dataclasses
 import io
 import json
+import os
+import re
 from collections.abc import Sequence
-
-from absl import flags as absl_flags
 
 from flags.errors import UserError
 from flags.modes import MODES
@@ -30,13 +35,36 @@ def split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
         if not argument.startswith(("--flagfile=", "-flagfile=")):
             others.append(argument)
             continue
-        path = argument.partition("=")[2]
-        try:
-            lines += _lines_of_config(path) if path.endswith(".json") else (
-                absl_flags.FlagValues().read_flags_from_files([argument], force_gnu=False))
-        except (OSError, absl_flags.CantOpenFlagFileError) as error:
-            raise UserError(f"--flagfile={path}: cannot be read; check the path") from error
+        lines += _lines_of_file(os.path.expanduser(argument.partition("=")[2]))
     return lines, others
+
+
+def _lines_of_file(path: str, inside: Sequence[str] = ()) -> list[str]:
+    """The flags of a file; `inside`: the flag files that name it, outermost first."""
+    if path in inside:
+        raise UserError(f"--flagfile={path}: names itself by way of {', '.join(inside)}; remove one of these lines")
+    try:
+        if path.endswith(".json"):
+            return _lines_of_config(path)
+        with open(path, encoding="utf-8-sig") as file:
+            found = [_as_argument(line) for line in file]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--flagfile={path}: cannot be read ({getattr(error, 'strerror', None) or error}); give a text "
+                        "file with one flag a line") from error
+    lines = list[str]()
+    for argument in filter(None, found):
+        name, _, value = argument.partition("=")
+        if name.lstrip("-") == "flagfile":
+            lines += _lines_of_file(os.path.expanduser(value), [*inside, path])
+        else:
+            lines.append(argument)
+    return lines
+
+
+def _as_argument(line: str) -> str:
+    """A line of a flag file as an argument of a command line; "" where it is empty or a comment."""
+    text = re.sub(r"(^|\s)#.*", "", line).strip()
+    return "" if text.startswith("//") else re.sub(r"^(--?\w+)\s*[\s=]\s*", r"\1=", text)
 
 
 def _lines_of_config(path: str) -> list[str]:

@@ -2,23 +2,24 @@
 
 import dataclasses
 
-from flags.spec import flag
+from flags.choices import FEATURE_VIEWS
+from flags.spec import Flags, flag
 
 
 @dataclasses.dataclass(frozen=True)
-class MakeRecords:
+class MakeRecords(Flags):
     """Photos and a table of captions to a folder of TFRecord shards."""
 
     images: str = flag(
         default="",
         help="Folder with the photos; names in the caption table are paths under it, and nothing outside it is ever "
-        "read. Required unless --captions=tfds:NAME, which brings its own photos.")
+        "read. Required unless --captions=tfds:NAME, which brings its own photos.", path=True)
     captions: str = flag(
         help="The table that says which photo has which caption: a Flickr token file, CSV, JSON lines, COCO or "
-        "Karpathy JSON, or tfds:NAME for a dataset of TensorFlow Datasets.")
+        "Karpathy JSON, or tfds:NAME for a dataset of TensorFlow Datasets.", path=True)
     records_dir: str = flag(
         help="Folder for the shards and their manifest, local or gs://; made when it does not exist. The same command "
-        "continues there after an interruption.")
+        "continues there after an interruption.", path=True)
     captions_format: str = flag(
         "auto", "Format of --captions, for a table that is not recognised by its content.",
         choices=("auto", "flickr", "csv", "jsonl", "coco", "karpathy", "tfds"))
@@ -45,7 +46,7 @@ class MakeRecords:
         choices=("resnet50", "mobilenet_v2", "densenet201", "vgg16", "none"))
     backbone_weights: str = flag(
         "imagenet", "Weights of the backbone: imagenet lets Keras download them, a path reads a .weights.h5 file "
-        "(your own fine-tuned network, or a machine without internet).")
+        "(your own fine-tuned network, or a machine without internet).", path=True)
     backbone_precision: str = flag(
         "float32", "Arithmetic of the backbone. bfloat16 is about twice as fast on CPUs that have it and moves "
         "features by about 2 %; train, eval and export must then see features made the same way.",
@@ -53,7 +54,7 @@ class MakeRecords:
     feature_views: str = flag(
         "one", "Views of a photo whose features are averaged: the photo alone; flip, with its mirror image (twice the "
         "time); crops, with the centre of both too (four times). Steadier features, here and in the exported model.",
-        choices=("one", "flip", "crops"))
+        choices=FEATURE_VIEWS)
     shards: str = flag(
         "", "Number of shards per split, as train=16,validation=2, where readers want a certain number (one per "
         "host, for one). Default: as many as give shards of about 150 MB.")
@@ -61,20 +62,20 @@ class MakeRecords:
         "", "Dataset name, the first part of every shard's file name. Default: the last part of --records_dir.")
     min_count: int = flag(
         1, "Words seen less often than this in the train split become <unk>: rare words cost parameters and cannot "
-        "be learned. 5 is customary for captions.")
+        "be learned. 5 is customary for captions.", at_least=1)
     max_words: int = flag(
-        0, "Keep only this many of the most frequent words, to bound the model's size; 0 keeps all.")
+        0, "Keep only this many of the most frequent words, to bound the model's size; 0 keeps all.", at_least=0)
     max_words_per_caption: int = flag(
         100, "Captions with more words are left out and listed: one very long caption makes every batch it is in as "
-        "long as itself.")
+        "long as itself.", at_least=1)
     store_images: bool = flag(
         True, "Keep the encoded photos in the records. Without them the folder is some ten times smaller and trains "
         "just as well, but contact sheets have no photos.")
     seed: int = flag(
         0, "Seed of the split by fractions and of the order of examples; the same inputs, flags and seed give the "
-        "same bytes.")
+        "same bytes.", at_least=0)
     workers: int = flag(
-        0, "Processes that check photos and write shards; 0: one per CPU. The records do not depend on it.")
+        0, "Processes that check photos and write shards; 0: one per CPU. The records do not depend on it.", at_least=0)
     max_rejected: str | None = flag(
         None, "Stop before anything is written when more rows than this cannot be used, as 5% or a number. Default: "
         "any number of bad photos and captions is left out and listed, but a row whose photo does not exist stops "

@@ -2,18 +2,19 @@
 
 import dataclasses
 
-from flags.spec import flag
+from flags.spec import Flags, flag
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class Report(Flags):
     """Writes one self-contained HTML page about a run."""
 
     run_dir: str = flag(help="Folder that train wrote. Other runs beside it, in the same parent folder, are what its "
-                             "metrics are compared with.")
+                             "metrics are compared with.", path=True)
     output: str = flag("", "File to write, to keep pages of several days or to write where a web server looks; "
-                           "RUN_DIR/report.html when empty.")
+                           "RUN_DIR/report.html when empty.", path=True)
     records_dir: str = flag("", "Folder of the records, for the photos of the worst and best examples. Needed only "
-                                "when it has moved since eval read it.")
-    examples: int = flag(6, "Worst and best examples shown of each evaluated split, so many of each.")
-    compare: int = flag(12, "Runs of the parent folder in the comparison, the most recent first; 0 shows none.")
+                                "when it has moved since eval read it.", path=True)
+    examples: int = flag(6, "Worst and best examples shown of each evaluated split, so many of each.", at_least=0)
+    compare: int = flag(12, "Runs of the parent folder in the comparison, the most recent first; 0 shows none.",
+                        at_least=0)

@@ -1,17 +1,19 @@
 """A mode's flags as a frozen dataclass: one definition serves absl, Python callers and config.json.
 
     @dataclasses.dataclass(frozen=True)
-    class Train:
-        records_dir: str = flag(help="Folder that make_records wrote.")          # no default: required
-        epochs: int = flag(25, "Passes over the train split at the most.")
+    class Train(Flags):
+        records_dir: str = flag(help="Folder that make_records wrote.", path=True)      # no default: required
+        epochs: int = flag(25, "Passes over the train split at the most.", at_least=1)
         precision: str = flag("auto", "Why one would change it.", choices=("auto", "float32"))
-        images: tuple[str, ...] = positional("IMAGE", "Photos to tag.")
+        images: tuple[str, ...] = positional("IMAGE", "Photos to tag.", path=True)
 
-`define` turns the fields into absl flags, `read` turns parsed absl flags back into the dataclass.
+`define` turns the fields into absl flags, `read` turns parsed absl flags back into the dataclass. Whoever makes an
+instance, bounds and choices are checked, and `~` in paths is the user's home folder.
 Supported types: str, int, float, bool, tuple[str, ...] (comma-separated), and `X | None` of the first three.
 """
 
 import dataclasses
+import os
 import types
 import typing
 from collections.abc import Sequence
@@ -24,14 +26,75 @@ from flags.errors import UserError
 Config = TypeVar("Config")
 
 
-def flag(default: Any = dataclasses.MISSING, help: str = "", choices: Sequence[str] | None = None) -> Any:
-    """A dataclass field that becomes an absl flag of the same name; without a default it is required."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices}, kw_only=True)
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """The range of a number; None where it is open."""
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        return ((self.at_least is None or value >= self.at_least) and (self.above is None or value > self.above)
+                and (self.at_most is None or value <= self.at_most) and (self.below is None or value < self.below)
+                and value == value)  # NaN is in no range
+
+    def __str__(self) -> str:
+        """Such as "at least 0 and below 1"."""
+        parts = [("at least", self.at_least), ("more than", self.above), ("at most", self.at_most),
+                 ("below", self.below)]
+        return " and ".join(f"{words} {bound:g}" for words, bound in parts if bound is not None) or "a number"
 
 
-def positional(name: str, help: str = "") -> Any:
+def flag(default: Any = dataclasses.MISSING, help: str = "", choices: Sequence[str] | None = None, *,
+         at_least: float | None = None, above: float | None = None, at_most: float | None = None,
+         below: float | None = None, path: bool = False) -> Any:
+    """A dataclass field that becomes an absl flag of the same name; without a default it is required.
+
+    Args:
+      choices: the values that it can have.
+      at_least, above, at_most, below: the range of a number.
+      path: it names a file or a folder, in which `~` is the user's home folder.
+    """
+    bounds = Bounds(at_least, above, at_most, below)
+    return dataclasses.field(default=default, kw_only=True, metadata={
+        "help": help, "choices": choices, "bounds": bounds, "path": path})
+
+
+def positional(name: str, help: str = "", path: bool = False) -> Any:
     """A dataclass field of type tuple[str, ...] that takes the arguments after the flags."""
-    return dataclasses.field(default=(), metadata={"positional": name, "help": help}, kw_only=True)
+    return dataclasses.field(default=(), metadata={"positional": name, "help": help, "path": path}, kw_only=True)
+
+
+class Flags:
+    """Base of every mode's dataclass: an instance has no value that its flag would refuse.
+
+    Raises:
+      UserError: when it is made with a number outside its bounds, or another value than the choices.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if field.metadata["path"]:
+                object.__setattr__(self, field.name, _expanded(value))
+            if "positional" not in field.metadata and value is not None:
+                _check(field.name, value, field.metadata["bounds"], field.metadata["choices"])
+
+
+def _expanded(value: Any) -> Any:
+    """A path, or several, with the home folder in place of a `~` at the start."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_expanded, value))
+    return value and os.path.expanduser(value)
+
+
+def _check(name: str, value: Any, bounds: Bounds, choices: Sequence[str] | None) -> None:
+    if isinstance(value, int | float) and value not in bounds:
+        raise UserError(f"--{name}={value}: expected {bounds}")
+    if choices and value not in choices:
+        raise UserError(f"--{name}={value}: expected one of {', '.join(choices)}")
 
 
 def _kind(annotation: Any) -> Any:
@@ -106,7 +169,7 @@ def read(config: type[Config], values: absl_flags.FlagValues, arguments: Sequenc
 
 
 def pairs(text: str, flag_name: str) -> dict[str, str]:
-    """'train=16,test=2' as {'train': '16', 'test': '2'}, in the order written.
+    """'train=16,test=~/test.txt' as {'train': '16', 'test': '/home/me/test.txt'}, in the order written.
 
     Raises:
       UserError: a part has no '=', an empty side, or repeats a name; the message names `flag_name`.
@@ -118,5 +181,5 @@ def pairs(text: str, flag_name: str) -> dict[str, str]:
             raise UserError(f"--{flag_name}: found {part!r}, expected name=value parts separated by commas")
         if name in result:
             raise UserError(f"--{flag_name}: {name!r} is given twice; give it once")
-        result[name] = value
+        result[name] = os.path.expanduser(value)
     return result

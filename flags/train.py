@@ -2,91 +2,100 @@
 
 import dataclasses
 
-from flags.spec import flag
+from flags.spec import Flags, flag
 
 
 @dataclasses.dataclass(frozen=True)
-class Train:
+class Train(Flags):
     """Trains the merge model; a run folder that exists is continued where it stopped."""
 
     records_dir: str = flag(help="Folder that make_records wrote; its vocabulary and manifest are copied into the run, "
-                                 "so that the run can be scored and exported without it.")
+                                 "so that the run can be scored and exported without it.", path=True)
     run_dir: str = flag(help="Folder for weights, checkpoints, history and plots. Give the same one again to continue "
-                             "an interrupted run.")
+                             "an interrupted run.", path=True)
 
     # What is learnt from, and for how long.
     train_split: str = flag("train", "Split whose captions are learnt.")
     validation_split: str = flag("validation", "Split whose loss picks the best epoch, stops the run and lowers the "
                                                "learning rate.")
-    epochs: int = flag(25, "Passes over the train split at the most; a finished run continues when this is raised.")
+    epochs: int = flag(25, "Passes over the train split at the most; a finished run continues when this is raised.",
+                       at_least=1)
     batch_size: int = flag(64, "Captions in a step, over all devices and hosts together. More captions make a step "
-                               "more efficient, but a run of as many epochs has fewer steps.")
+                               "more efficient, but a run of as many epochs has fewer steps.", at_least=1)
     accumulate_steps: int = flag(1, "Steps whose gradients are averaged (over tokens) before one update, for batches "
-                                    "larger than the memory of the device.")
-    seed: int = flag(0, "Decides initial weights, shuffling and dropout; compare several to know the spread.")
+                                    "larger than the memory of the device.", at_least=1)
+    seed: int = flag(0, "Decides initial weights, shuffling and dropout; compare several to know the spread.",
+                     at_least=0)
     vocabulary_size: int = flag(0, "Keep only this many of the most frequent entries of the records' vocabulary, the "
                                    "three special ones included, to try a smaller softmax without making records "
-                                   "again; 0 keeps all.")
+                                   "again; 0 keeps all.", at_least=0)
     init_from: str = flag("", "Run folder with the same vocabulary and backbone whose best weights are the start, to "
-                              "continue with other settings or another objective.")
+                              "continue with other settings or another objective.", path=True)
 
     # The objective and its optimizer: Adam, as published.
-    learning_rate: float = flag(1e-3, "Adam's step size, before plateaus and schedule lower it.")
+    learning_rate: float = flag(1e-3, "Adam's step size, before plateaus and schedule lower it.", at_least=0)
     schedule: str = flag("constant", "cosine lowers the learning rate to zero along half a cosine over all epochs, "
                                      "which needs no plateau to be found but fixes the length of the run.",
                          choices=("constant", "cosine"))
-    warmup_steps: int = flag(0, "Updates over which the learning rate rises from 0; steadies large batches.")
+    warmup_steps: int = flag(0, "Updates over which the learning rate rises from 0; steadies large batches.",
+                             at_least=0)
     dropout: float = flag(0.5, "Share of units dropped after the LSTM and before the softmax, in steps of 1/256; "
-                               "less for large sets, 0 to look for errors.")
+                               "less for large sets, 0 to look for errors.", at_least=0, below=1)
     feature_dropout: float = flag(0.0, "Share of the image feature's numbers dropped, in the self-critical phase too: "
-                                       "against learning the train photos by heart where they are few.")
-    embedding_dropout: float = flag(0.0, "Share of each word embedding's numbers dropped, likewise for the captions.")
+                                       "against learning the train photos by heart where they are few.",
+                                       at_least=0, below=1)
+    embedding_dropout: float = flag(0.0, "Share of each word embedding's numbers dropped, likewise for the captions.",
+                                    at_least=0, below=1)
     label_smoothing: float = flag(0.0, "Share of each target's probability spread evenly over the vocabulary, against "
                                        "overconfidence. The reported loss then includes it for train, not for "
-                                       "validation.")
+                                       "validation.", at_least=0, below=1)
     clip_norm: float = flag(0.0, "Scale gradients down to this global norm where they exceed it, against single bad "
-                                 "batches; 0 never clips.")
+                                 "batches; 0 never clips.", at_least=0)
     weight_decay: float = flag(0.0, "Share of each matrix (not bias) that is taken off per update, times the learning "
-                                    "rate (AdamW); a regulariser; 0 is off.")
+                                    "rate (AdamW); a regulariser; 0 is off.", at_least=0)
     ema: float = flag(0.0, "Decay, such as 0.999, of a running average of the weights which is then what is validated "
-                           "and kept as best; smooths out the last steps; 0 is off.")
+                           "and kept as best; smooths out the last steps; 0 is off.", at_least=0, below=1)
 
     tag_weight: float = flag(0.0, "Weight of learning which tags a caption of the photo has, as a second answer of the "
                                   "same network, which then ranks the tags; 0 ranks them by the captions that it would "
-                                  "write. At 1 captions suffer; 0.5 is a start.")
+                                  "write. At 1 captions suffer; 0.5 is a start.", at_least=0)
 
     teachers: int = flag(0, "Models like this one, of other seeds, that are trained before it, in RUN_DIR/teacher_1 "
                             "and so on: it then learns their mean answer beside the captions. Each costs a training, "
-                            "and helps where photos are few.")
+                            "and helps where photos are few.", at_least=0)
     teacher_weight: float = flag(0.5, "Share of every target that is the teachers' answer; the rest is the caption's. "
-                                      "The reported loss then includes it for train, not for validation.")
+                                      "The reported loss then includes it for train, not for validation.",
+                                      at_least=0, at_most=1)
 
     # A second phase that learns from its own captions.
     self_critical_epochs: int = flag(0, "Passes over the photos of the train split, after the epochs above, in which "
                                         "captions that the model samples are made more or less probable by their "
                                         "CIDEr-D. The first phase is then a run of its own in RUN_DIR/cross_entropy; "
-                                        "--init_from takes its place. --batch_size is photos here.")
-    self_critical_learning_rate: float = flag(5e-5, "Adam's step size in that phase; 2e-4 was too large on Flickr8k.")
+                                        "--init_from takes its place. --batch_size is photos here.", at_least=0)
+    self_critical_learning_rate: float = flag(5e-5, "Adam's step size in that phase; 2e-4 was too large on Flickr8k.",
+                                              at_least=0)
     self_critical_temperature: float = flag(0.5, "Divides the captions' logits before that phase. A model of "
                                                  "cross-entropy spreads its samples so widely that rewards would first "
                                                  "make them alike, for all photos; 0.5 starts where captions are told "
-                                                 "apart. 1 starts from the model as it is.")
-    self_critical_samples: int = flag(5, "Captions sampled per photo and step; each is compared with the others.")
+                                                 "apart. 1 starts from the model as it is.", above=0)
+    self_critical_samples: int = flag(5, "Captions sampled per photo and step; each is compared with the others.",
+                                      at_least=2)
     supervised_weight: float = flag(0.0, "Weight, in that phase, of the cross-entropy of a reference caption per photo "
-                                         "beside the reward (points / 100): keeps captions close to people's.")
+                                         "beside the reward (points / 100): keeps captions close to people's.",
+                                         at_least=0)
     self_critical_tag_weight: float = flag(0.1, "What --tag_weight is in that phase, beside the reward; without "
-                                                "--tag_weight there is none.")
+                                                "--tag_weight there is none.", at_least=0)
 
     # What ends or slows the run: the published callbacks.
     monitor: str = flag("val_loss", "What the best epoch, patience and plateaus go by. val_cider writes captions for "
                                     "the validation split after every epoch and scores them; the self-critical phase "
                                     "always does.", choices=("val_loss", "val_cider"))
     patience: int = flag(5, "Epochs without a better validation loss after which the run stops; its best weights are "
-                            "the result. 0 never stops early.")
+                            "the result. 0 never stops early.", at_least=0)
     plateau_patience: int = flag(3, "Epochs without a better validation loss after which the learning rate is "
-                                    "multiplied by --plateau_factor; 0 never does.")
-    plateau_factor: float = flag(0.2, "What the learning rate is multiplied by on a plateau.")
-    min_learning_rate: float = flag(1e-8, "Plateaus lower the learning rate no further than this.")
+                                    "multiplied by --plateau_factor; 0 never does.", at_least=0)
+    plateau_factor: float = flag(0.2, "What the learning rate is multiplied by on a plateau.", at_least=0, below=1)
+    min_learning_rate: float = flag(1e-8, "Plateaus lower the learning rate no further than this.", at_least=0)
     callbacks: tuple[str, ...] = flag((), "Keras callbacks of your own, as module:Class,…: made without arguments, "
                                           "called like in Keras fit. Numbers, strings and booleans among their "
                                           "attributes are kept in checkpoints.")
@@ -106,17 +115,18 @@ class Train:
                                       "the last bit. May cost speed on a GPU.")
     bucket_batches: int = flag(16, "Batches whose captions are sorted by length together, where a set is held in "
                                    "memory: little padding and short recurrences. 1 shuffles freely, for steps that "
-                                   "are a fairer sample of the captions and cost more.")
+                                   "are a fairer sample of the captions and cost more.", at_least=1)
     ram_budget_mb: int = flag(1024, "Memory for cached examples and shuffling. Sets that fit are read from disk once; "
-                                    "larger ones stream.")
-    pipeline_threads: int = flag(0, "Threads that read and parse records; 0 lets the pipeline choose.")
+                                    "larger ones stream.", at_least=0)
+    pipeline_threads: int = flag(0, "Threads that read and parse records; 0 lets the pipeline choose.", at_least=0)
 
     # Being interrupted.
-    checkpoint_every_steps: int = flag(0, "Checkpoint after so many steps; 0 goes by time alone.")
+    checkpoint_every_steps: int = flag(0, "Checkpoint after so many steps; 0 goes by time alone.", at_least=0)
     checkpoint_every_minutes: float = flag(10.0, "Checkpoint after so many minutes: the work that a power cut can "
-                                                 "cost. 0 goes by steps alone. Every epoch ends with one too.")
+                                                 "cost. 0 goes by steps alone. Every epoch ends with one too.",
+                                                 at_least=0)
     keep_checkpoints: int = flag(2, "Newest checkpoints kept; the one before the last is the spare when the last "
-                                    "turns out damaged.")
+                                    "turns out damaged.", at_least=1)
     fresh: bool = flag(False, "Delete what an earlier run left in --run_dir and start over.")
 
 

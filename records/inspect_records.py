@@ -71,9 +71,6 @@ class _Seen:
 
 def run(config: InspectRecords) -> None:
     """--mode=inspect_records. Raises UserError for a folder that is no intact records folder."""
-    for flag in ("limit", "sheet_images", "top_tags"):
-        if getattr(config, flag) < 0:
-            raise UserError(f"--{flag}={getattr(config, flag)}: expected at least 0")
     manifest = manifests.load(config.records_dir)
     names = [config.split] if config.split else [name for name, info in manifest.splits.items() if info.captions]
     splits = [open_split(config.records_dir, name) for name in names]

@@ -82,9 +82,6 @@ def _check_flags(config: MakeRecords) -> None:
         raise UserError(f"--images={config.images}: no such folder; give the folder with the photos")
     if config.backbone == "none" and not config.store_images:
         raise UserError("--backbone=none with --store_images=false leaves nothing of the photos; drop one of them")
-    for flag, least in (("min_count", 1), ("max_words", 0), ("max_words_per_caption", 1), ("workers", 0), ("seed", 0)):
-        if getattr(config, flag) < least:
-            raise UserError(f"--{flag}={getattr(config, flag)}: expected at least {least}")
     rejections.limit(config.max_rejected, 0)
     plan_lib.shard_counts(config)
 

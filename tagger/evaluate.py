@@ -41,7 +41,6 @@ def run(config: eval_flags.Eval) -> int:
       UserError: the folders are not what they should be or do not belong together, or a flag is out of range.
     """
     start = time.monotonic()
-    _check_flags(config)
     split = caption_dataset.open_split(config.records_dir, config.split)
     runs = _load_runs(config, split.manifest)
     models, vocabulary, target = [one.model for one in runs], runs[0].vocabulary, split.manifest.target
@@ -84,13 +83,6 @@ def run(config: eval_flags.Eval) -> int:
         print(f"  {path}")
     print(f"  ({values['images']:,} images in {duration(time.monotonic() - start)})", flush=True)
     return 0
-
-
-def _check_flags(config: eval_flags.Eval) -> None:
-    for name, least in (("beam_width", 1), ("batch_size", 1), ("top_tags", 1), ("max_length", 0), ("limit", 0),
-                        ("tag_samples", 0), ("sheet_images", 0), ("worst_and_best", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"--{name}={getattr(config, name)}: found a number below {least}, give {least} or more")
 
 
 def _load_runs(config: eval_flags.Eval, records: manifest_lib.Manifest) -> list[run_dir.Run]:

@@ -18,7 +18,7 @@ from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
 from records.images.preprocessing import decode_batch
 from records.util.atomic_files import write_atomic
-from tagger.decoding.decoder import MAX_BEAM_WIDTH, Decoder
+from tagger.decoding.decoder import Decoder
 from tagger.runs.run_dir import Run, load_run
 from tagger.saved_model import warmup_requests
 from tagger.saved_model.model_card import readme
@@ -29,12 +29,10 @@ _PHOTOS = pathlib.Path(__file__).parent / "demo_data" / "images"
 _CHECKED_PHOTOS = 12
 _SCORE_TOLERANCE = 1e-3  # the two programs round differently; a tag's score may move by so much
 _UNFINISHED = "unfinished-"
-_LONGEST, _MOST_TAGS, _MOST_SAMPLES = 1000, 1000, 1000
 
 
 def run(config: Export) -> int:
     """Writes EXPORT_DIR/N and EXPORT_DIR/README.md."""
-    _check_ranges(config)
     runs = load_ensemble(config)
     backbone = backbone_of(config, runs[0])
     decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
@@ -58,15 +56,6 @@ def run(config: Export) -> int:
     print(f"Checked: the same captions and scores for {valid} photos, one broken image answered as not valid.\n"
           f"Wrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
     return 0
-
-
-def _check_ranges(config: Export) -> None:
-    for name, value, least, most in (("beam_width", config.beam_width, 1, MAX_BEAM_WIDTH),
-                                     ("max_length", config.max_length, 0, _LONGEST),
-                                     ("top_tags", config.top_tags, 1, _MOST_TAGS),
-                                     ("tag_samples", config.tag_samples, 0, _MOST_SAMPLES)):
-        if not least <= value <= most:
-            raise UserError(f"--{name}={value}: expected {least} to {most}")
 
 
 def load_ensemble(config: Export) -> list[Run]:

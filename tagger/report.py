@@ -30,9 +30,6 @@ def run(config: report_flags.Report) -> int:
     Raises:
       UserError: --run_dir is no run folder, or a flag is out of range.
     """
-    for name in ("examples", "compare"):
-        if getattr(config, name) < 0:
-            raise UserError(f"--{name}={getattr(config, name)}: found a negative number, give 0 or more")
     found = report_data.load(config.run_dir)
     others, unreadable = report_data.neighbours(found, config.compare) if config.compare else ([], [])
     examples = {one.split: worst_and_best(one, config.examples, config.records_dir) for one in found.evaluations}

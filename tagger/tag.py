@@ -22,8 +22,6 @@ _SHEET_PHOTOS, _SHEET_COLUMNS, _SHEET_TAGS = 24, 4, 6
 
 def run(config: Tag) -> int:
     """Prints what the model sees in each photo; 1 when none could be read."""
-    if config.batch_size < 1:
-        raise UserError(f"--batch_size={config.batch_size}: expected at least 1")
     paths = find_images(config.images)
     model = SavedModel(newest(config.export_dir))
     read, failed, cells = 0, [], list[Cell]()

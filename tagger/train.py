@@ -44,23 +44,9 @@ def run(config: Train) -> int:
 
 
 def _check(config: Train) -> None:
-    """Refuses flag values that mean nothing."""
-    at_least = {"epochs": 1, "batch_size": 1, "accumulate_steps": 1, "keep_checkpoints": 1, "bucket_batches": 1,
-                "learning_rate": 0, "warmup_steps": 0, "clip_norm": 0, "weight_decay": 0, "tag_weight": 0,
-                "self_critical_epochs": 0, "self_critical_learning_rate": 0, "self_critical_samples": 2,
-                "supervised_weight": 0, "self_critical_tag_weight": 0, "teachers": 0, "patience": 0,
-                "plateau_patience": 0, "checkpoint_every_steps": 0, "checkpoint_every_minutes": 0,
-                "ram_budget_mb": 0, "pipeline_threads": 0}
-    for name, least in at_least.items():
-        if not getattr(config, name) >= least:
-            raise UserError(f"--{name}={getattr(config, name)}: expected at least {least}")
-    if not config.self_critical_temperature > 0:
-        raise UserError(f"--self_critical_temperature={config.self_critical_temperature}: expected more than 0")
-    for name in ("dropout", "feature_dropout", "embedding_dropout", "label_smoothing", "ema", "plateau_factor"):
-        if not 0 <= getattr(config, name) < 1:
-            raise UserError(f"--{name}={getattr(config, name)}: expected a number from 0 to below 1")
-    if config.teachers and not 0 <= config.teacher_weight <= 1 - config.label_smoothing:
-        raise UserError(f"--teacher_weight={config.teacher_weight}: expected a number from 0 to "
+    """Refuses what several flags together, or one in a way of its own, cannot mean."""
+    if config.teachers and config.teacher_weight > 1 - config.label_smoothing:
+        raise UserError(f"--teacher_weight={config.teacher_weight}: expected at most "
                         f"{1 - config.label_smoothing:g}, which is what --label_smoothing leaves of a target")
     if config.vocabulary_size and config.vocabulary_size < 4:
         raise UserError(f"--vocabulary_size={config.vocabulary_size}: expected 0 for all, or at least 4: three special "

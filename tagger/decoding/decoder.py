@@ -14,14 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from flags.choices import MAX_BEAM_WIDTH
 from records.text.vocabulary import Vocabulary
 from tagger.decoding.beam_search import Beams, State, beam_search
 from tagger.decoding.repetition import Blocker
 from tagger.decoding.tag_ranking import noise, word_marginals
 from tagger.modeling.merge_model import MergeModel
-
-MAX_BEAM_WIDTH = 64
-"""Wider beams are cut to this: a served request must not choose how much memory it takes."""
 
 
 class Decoded(NamedTuple):
@@ -57,7 +55,7 @@ class Decoder(tf.Module):
       tags: n, how many tags are answered for every photo.
       tag_samples: sampled captions that the tag scores average over, beside the beams. More is slower and
         steadier; 0 leaves the beams alone.
-      block_repeats: one of `repeats.BLOCK_REPEATS`.
+      block_repeats: one of `flags.choices.BLOCK_REPEATS`.
     """
 
     def __init__(self, models: Sequence[MergeModel], vocabulary: Vocabulary, max_length: int, tags: int = 10,

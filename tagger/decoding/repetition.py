@@ -3,9 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from flags.choices import BLOCK_REPEATS
 from records.text.vocabulary import PAD, UNK, Vocabulary
-
-BLOCK_REPEATS = ("none", "adjacent", "content_words", "all")
 
 
 class Blocker:

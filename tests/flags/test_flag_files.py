@@ -5,6 +5,7 @@ import json
 import pytest
 
 from flags import flag_files
+from flags.errors import UserError
 from flags.train import Train
 from flags.verify_records import VerifyRecords
 
@@ -29,3 +30,30 @@ def test_lines_of_other_modes_go_and_unknown_ones_stay():
     lines = ["--records_dir=r", "--epochs=3", "--nofresh", "--nosuch=1"]
     assert flag_files.of_mode(lines, VerifyRecords) == ["--records_dir=r", "--nosuch=1"]
     assert flag_files.of_mode(lines, Train) == lines
+
+
+@pytest.mark.parametrize("line, argument", [
+    ("--epochs=3  # three are enough", "--epochs=3"), ("--records_dir data/a b", "--records_dir=data/a b"),
+    ("-epochs\t3", "-epochs=3"), ("--epochs = 3", "--epochs=3"), ("  --nofresh # again", "--nofresh"),
+    ("--captions=photos#2.csv", "--captions=photos#2.csv"), ("--beam_args=--a=1 --b=2", "--beam_args=--a=1 --b=2")])
+def test_spaces_and_comments_in_a_line(tmp_path, line, argument):
+    path = tmp_path / "job.flags"
+    path.write_text(f"\ufeff# a job\n// of two lines\n{line}\n")
+    assert flag_files.split([f"--flagfile={path}"]) == ([argument], [])
+
+
+def test_a_flag_file_may_name_others_but_not_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "outer.flags").write_text("--epochs=3\n--flagfile ~/inner.flags  # the data\n--nofresh\n")
+    (tmp_path / "inner.flags").write_text("--records_dir=r\n")
+    assert flag_files.split(["--flagfile=~/outer.flags"])[0] == ["--epochs=3", "--records_dir=r", "--nofresh"]
+    (tmp_path / "inner.flags").write_text("--flagfile=~/outer.flags\n")
+    with pytest.raises(UserError, match=r"outer.flags: names itself by way of .*inner.flags; remove one"):
+        flag_files.split(["--flagfile=~/outer.flags"])
+
+
+def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff")
+    for name in ("photo.jpg", "nowhere.flags"):
+        with pytest.raises(UserError, match=f"{name}: cannot be read .*; give a text file with one flag a line"):
+            flag_files.split([f"--flagfile={tmp_path / name}"])

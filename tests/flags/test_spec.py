@@ -1,24 +1,28 @@
 """Dataclasses as flags."""
 
 import dataclasses
+import pathlib
 
 import pytest
 from absl import flags as absl_flags
 
 from flags.errors import UserError
-from flags.spec import define, flag, pairs, positional, read
+from flags.modes import MODES
+from flags.spec import Flags, define, flag, pairs, positional, read
 
 
 @dataclasses.dataclass(frozen=True)
-class Example:
-    folder: str = flag(help="Where.")
-    count: int = flag(3, "How many.")
-    rate: float = flag(0.5, "How fast.")
+class Example(Flags):
+    folder: str = flag(help="Where.", path=True)
+    count: int = flag(3, "How many.", at_least=1)
+    rate: float = flag(0.5, "How fast.", above=0, at_most=2)
     fresh: bool = flag(False, "Start over.")
     precision: str = flag("auto", "Which.", choices=("auto", "float32"))
     names: tuple[str, ...] = flag((), "Several.")
-    limit: int | None = flag(None, "At the most.")
-    files: tuple[str, ...] = positional("FILE", "What.")
+    limit: int | None = flag(None, "At the most.", at_least=0)
+    share: float = flag(0.0, "How much.", at_least=0, below=1)
+    others: tuple[str, ...] = flag((), "Where else.", path=True)
+    files: tuple[str, ...] = positional("FILE", "What.", path=True)
 
 
 def _parse(*arguments):
@@ -46,6 +50,45 @@ def test_a_missing_required_flag_is_named():
 def test_a_value_outside_the_choices_is_refused():
     with pytest.raises(absl_flags.IllegalFlagValueError, match="precision"):
         _parse("--folder=x", "--precision=float8")
+
+
+@pytest.mark.parametrize("flags, message", [
+    ({"count": 0}, "--count=0: expected at least 1"), ({"limit": -1}, "--limit=-1: expected at least 0"),
+    ({"rate": 0.0}, "--rate=0.0: expected more than 0 and at most 2"), ({"rate": 2.5}, "--rate=2.5: expected more"),
+    ({"share": 1.0}, "--share=1.0: expected at least 0 and below 1"), ({"share": float("nan")}, "--share=nan: "),
+    ({"precision": "float8"}, "--precision=float8: expected one of auto, float32")])
+def test_a_value_out_of_bounds_is_refused_wherever_it_comes_from(flags, message):
+    with pytest.raises(UserError, match=message):
+        Example(folder="x", **flags)
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(Example(folder="x"), **flags)
+    if "precision" not in flags:  # those, absl refuses
+        with pytest.raises(UserError, match=message):
+            _parse("--folder=x", *(f"--{name}={value}" for name, value in flags.items()))
+
+
+def test_bounds_themselves_are_inside():
+    assert Example(folder="x", count=1, rate=2.0, share=0.0, limit=0).rate == 2.0
+    assert _parse("--folder=x", "--limit=0").limit == 0 and Example(folder="x").limit is None
+
+
+def test_home_folders_are_expanded_in_paths_and_nowhere_else(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    found = _parse("--folder=~/data", "--others=~,a~b", "--names=~/x", "~/one.jpg")
+    assert (found.folder, found.others, found.names, found.files) == (
+        "/home/me/data", ("/home/me", "a~b"), ("~/x",), ("/home/me/one.jpg",))
+    assert Example(folder=pathlib.Path("~/data")).folder == "/home/me/data"
+    assert pairs("train=~/train.txt,test=t~", "split_lists") == {"train": "/home/me/train.txt", "test": "t~"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_checks_its_flags_and_says_which_are_paths(mode):
+    config = MODES[mode].load_flags()
+    assert issubclass(config, Flags)
+    words = ("dir", "file", "path", "images", "sheet", "output", "weights", "ensemble", "init_from")
+    unsaid = [field.name for field in dataclasses.fields(config) if field.type in (str, tuple[str, ...])
+              and field.name.rpartition("_")[2] in words and not field.metadata["path"]]
+    assert unsaid == []
 
 
 def test_pairs_keep_their_order():

@@ -97,7 +97,7 @@ def test_bfloat16_learns(first, tmp_path):
 
 @pytest.mark.parametrize("flag, value, message", [
     ("epochs", 0, "--epochs=0: expected at least 1"),
-    ("dropout", 1.0, "--dropout=1.0: expected a number from 0"),
+    ("dropout", 1.0, "--dropout=1.0: expected at least 0 and below 1"),
     ("vocabulary_size", 2, "--vocabulary_size=2: expected"),
     ("learning_rate", float("nan"), "--learning_rate=nan: expected"),
     ("records_dir", "/nowhere", "--records_dir=/nowhere: no such folder"),
@@ -112,7 +112,7 @@ def test_bad_flags(first, tmp_path, flag, value, message):
 def test_teachers_get_no_more_than_label_smoothing_leaves(first, tmp_path):
     config = dataclasses.replace(first, run_dir=str(tmp_path / "r"), teachers=1, teacher_weight=0.95,
                                  label_smoothing=0.1)
-    with pytest.raises(UserError, match=r"--teacher_weight=0.95: expected a number from 0 to 0.9"):
+    with pytest.raises(UserError, match=r"--teacher_weight=0.95: expected at most 0.9"):
         run(config)
 
 

@@ -1,0 +1,5 @@
+"""Values that flags of several modes, and the code that acts on them, have to know alike."""
+
+BLOCK_REPEATS = ("none", "adjacent", "content_words", "all")  # what each means: tagger/decoding/repetition.py
+MAX_BEAM_WIDTH = 64  # captions kept at a step: a wider request to a server would only take its memory
+FEATURE_VIEWS = ("one", "flip", "crops")
