@@ -115,7 +115,9 @@ def _stream(folder: Path, batch_size: int, captions: int, pipe: Connection) -> N
     """Reads so many captions in streaming mode, however many epochs that takes, and sends the peak memory in MiB."""
     from records.input import caption_dataset
 
-    batches = caption_dataset.TrainBatches(caption_dataset.open_split(folder, "train"), batch_size, 0, 0)
+    batches = caption_dataset.CaptionDataset(
+        caption_dataset.open_split(folder, "train"),
+        caption_dataset.InputOptions(batch_size=batch_size, ram_budget_mb=0))
     steps, epoch = captions // batch_size, 0
     while steps > 0:
         for _ in batches.epoch(epoch).take(steps):

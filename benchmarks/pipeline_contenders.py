@@ -21,7 +21,8 @@ def ours(folder: Path, batch_size: int, ram_budget_mb: int) -> Epoch:
     from records.input import caption_dataset
 
     split = caption_dataset.open_split(folder / "records", "train")
-    batches = caption_dataset.TrainBatches(split, batch_size, 0, ram_budget_mb)
+    batches = caption_dataset.CaptionDataset(
+        split, caption_dataset.InputOptions(batch_size=batch_size, ram_budget_mb=ram_budget_mb))
     return lambda epoch: batches.epoch(epoch, keys=False)  # as training asks for them
 
 

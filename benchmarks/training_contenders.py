@@ -35,33 +35,36 @@ def product_float32(batches: Batches, device: str) -> Pass:
 def _product(batches: Batches, devices: Any, dtype: str) -> Pass:
     import tensorflow as tf
 
-    stepper = stepper_on(devices, {
+    state, train_step = train_step_on(devices, {
         "feature": tf.TensorSpec([None, FEATURE], tf.float16), "inputs": tf.TensorSpec([None, None], tf.int32),
         "targets": tf.TensorSpec([None, None], tf.int32)}, dtype)
     tensors = [{name: tf.constant(value) for name, value in batch.items()} for batch in batches]
 
     def train() -> None:
         for step, batch in enumerate(tensors):
-            stepper.train(batch, step)
-        stepper.trained.read()  # waits for the device
+            train_step.train(batch, step)
+        state.sums.read()  # waits for the device
 
     return train
 
 
-def stepper_on(devices: Any, spec: Any, dtype: str = "float32") -> Any:
-    """The `tagger.training.step.Stepper` of this project with the published settings, for batches of these types."""
-    from tagger.losses.cross_entropy import CrossEntropy
+def train_step_on(devices: Any, spec: Any, dtype: str = "float32") -> Any:
+    """This project's TrainState and TrainStep with the published settings, for batches of these types."""
+    from tagger.losses.cross_entropy import CrossEntropy, cross_entropy_value
     from tagger.modeling.lstm import recurrence_for
     from tagger.modeling.merge_model import MergeModel
     from tagger.training.optimizer import FusedAdam
-    from tagger.training.step import Stepper
+    from tagger.training.train_state import TrainState
+    from tagger.training.train_step import TrainStep
 
     model = MergeModel(VOCABULARY, compute_dtype=dtype, recurrence=recurrence_for(devices.on_gpu))
     optimizer = FusedAdam(1e-3)
     optimizer.build(model.weights)
-    stepper = Stepper(devices, model, optimizer, CrossEntropy(), seed=0)
-    stepper.compile(spec, spec)
-    return stepper
+    state = TrainState(model=model, optimizer=optimizer)
+    train_step = TrainStep(state=state, objective=CrossEntropy(), validation_loss=cross_entropy_value, devices=devices,
+                           seed=0)
+    train_step.compile(spec, spec)
+    return state, train_step
 
 
 def keras_fit(batches: Batches, device: str) -> Pass:

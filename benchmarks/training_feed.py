@@ -29,26 +29,27 @@ def _write_records(folder: Path, captions: str) -> None:
 def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, device: str, pipe: Connection) -> None:
     """In a process of its own: (seconds a step from the pipeline, seconds a step on held batches) for each request."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from benchmarks.training_contenders import stepper_on
-    from records.input.caption_dataset import TrainBatches, open_split
-    from tagger.training.distributed_dataset import Feed
+    from benchmarks.training_contenders import train_step_on
+    from records.input.caption_dataset import CaptionDataset, InputOptions, open_split
+    from tagger.training.distributed_dataset import TrainInput
     from tagger.training.distribution import open_devices
     from tagger.training.mixed_precision import compute_dtype
 
     devices = open_devices(device)
-    feed = Feed(TrainBatches(open_split(folder, "train"), batch_size, 0, 1 << 20 if in_memory else 0), devices)
-    stepper = stepper_on(devices, feed.epoch(0).element_spec, compute_dtype("auto", devices.on_gpu))
+    options = InputOptions(batch_size=batch_size, ram_budget_mb=1 << 20 if in_memory else 0)
+    feed = TrainInput(CaptionDataset(open_split(folder, "train"), options), devices)
+    state, train_step = train_step_on(devices, feed.epoch(0).element_spec, compute_dtype("auto", devices.on_gpu))
 
     def seconds(batches: Iterable) -> float:
         """Of a step, the wait for its batch included."""
         source: Iterator = iter(batches)
         for step in range(_WARM):
-            stepper.train(next(source), step)
-        stepper.trained.read()  # waits for the device
+            train_step.train(next(source), step)
+        state.sums.read()  # waits for the device
         start = time.perf_counter()
         for step in range(steps):
-            stepper.train(next(source), step)
-        stepper.trained.read()
+            train_step.train(next(source), step)
+        state.sums.read()
         return (time.perf_counter() - start) / steps
 
     held = list(itertools.islice(feed.epoch(0), _WARM + steps))

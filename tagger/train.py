@@ -1,4 +1,4 @@
-"""--mode=train: checks the flags, and runs the phases that they ask for one after the other."""
+"""--mode=train: checks the flags, and runs the stages that they ask for one after the other."""
 
 import dataclasses
 
@@ -10,9 +10,11 @@ from flags.train import Train
 from records.format import manifest as manifest_lib
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distribution import Devices, open_devices
-from tagger.training.phase import check_same, train_on
+from tagger.training.stage import check_same, run_stage
+from tagger.training.tasks.captions import CaptionTask
+from tagger.training.tasks.self_critical import SelfCriticalTask
 
-# Of a run folder: the runs of the phases before.
+# Of a run folder: the runs of the stages before.
 CROSS_ENTROPY_FOLDER, TEACHER_FOLDER = "cross_entropy", "teacher_{}"
 _SEED_STEP = 1000  # from one teacher to the next, so that runs of seeds 0, 1, 2 … share none
 
@@ -34,7 +36,7 @@ def run(config: Train) -> int:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        return _in_phases(config, devices)
+        return _run_stages(config, devices)
     except tf.errors.OpError as error:
         if devices.hosts == 1:
             raise
@@ -53,21 +55,22 @@ def _check(config: Train) -> None:
                         "entries and a word")
 
 
-def _in_phases(config: Train, devices: Devices) -> int:
+def _run_stages(config: Train, devices: Devices) -> int:
     """Teachers, cross-entropy, self-critical: what `config` asks for; the last writes the run folder itself."""
     below = epath.Path(config.run_dir)
     if not config.fresh and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
-        check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first phases
+        check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first stages
     if config.self_critical_epochs and config.init_from:
-        return train_on(config, devices, config.init_from)
+        return run_stage(SelfCriticalTask(config=config, devices=devices, init_from=config.init_from))
     teachers = []
     for number in range(1, config.teachers + 1):
         teachers.append(str(below / TEACHER_FOLDER.format(number)))
         teacher = dataclasses.replace(config, run_dir=teachers[-1], seed=config.seed + number * _SEED_STEP, teachers=0,
                                       self_critical_epochs=0, init_from="")
-        if code := train_on(teacher, devices):
+        if code := run_stage(CaptionTask(config=teacher, devices=devices)):
             return code
     if not config.self_critical_epochs:
-        return train_on(config, devices, config.init_from, teachers)
+        return run_stage(CaptionTask(config=config, devices=devices, init_from=config.init_from, teachers=teachers))
     first = dataclasses.replace(config, run_dir=str(below / CROSS_ENTROPY_FOLDER), self_critical_epochs=0)
-    return train_on(first, devices, "", teachers) or train_on(config, devices, first.run_dir)
+    return (run_stage(CaptionTask(config=first, devices=devices, teachers=teachers))
+            or run_stage(SelfCriticalTask(config=config, devices=devices, init_from=first.run_dir)))

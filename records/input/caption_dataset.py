@@ -1,9 +1,9 @@
 """Batches for training and validation from a records folder, exact and restartable.
 
-    split = pipeline.open_split(records_dir, "train")
-    batches = pipeline.TrainBatches(split, global_batch_size=64, seed=0, ram_budget_mb=2048)
-    with pipeline.reading_errors(records_dir):
-        for batch in batches.epoch(3, start_step=100): ...
+    split = open_split(records_dir, "train")
+    dataset = CaptionDataset(split, InputOptions(batch_size=64, seed=0, ram_budget_mb=2048))
+    with reading_errors(records_dir):
+        for batch in dataset.epoch(3, start_step=100): ...
 
 Batch k of epoch e is a pure function of (records, seed, e, k, global batch size): starting at k costs little and gives
 what an uninterrupted epoch would have given. Every caption comes exactly once per epoch. When the captions do not
@@ -19,17 +19,17 @@ because the two orders differ. Streaming spreads empty rows over the epoch where
 import numpy as np
 import tensorflow as tf
 
-from flags.errors import UserError
 from records.input import in_memory, sampling, streaming
+from records.input.options import InputOptions
 from records.input.shard_reader import Split, images, open_split, reading_errors
 
-__all__ = ["Split", "TrainBatches", "images", "open_split", "reading_errors"]
+__all__ = ["CaptionDataset", "InputOptions", "Split", "images", "open_split", "reading_errors"]
 
 MIB = 1 << 20
 _LEAST_BUFFERS = 64 * MIB  # what tf.data's buffers may take however small --ram_budget_mb is
 
 
-class TrainBatches:
+class CaptionDataset:
     """One split as batches of captions.
 
     Attributes:
@@ -39,40 +39,30 @@ class TrainBatches:
       tokens: real targets in an epoch, <end> included.
     """
 
-    def __init__(self, split: Split, global_batch_size: int, seed: int, ram_budget_mb: int, host: int = 0,
-                 hosts: int = 1, threads: int = 0, vocabulary_size: int | None = None, bucket_batches: int = 16):
-        """Checks the division; reads nothing yet.
+    def __init__(self, split: Split, options: InputOptions, *, vocabulary_size: int | None = None,
+                 bucket_batches: int = 16):
+        """Checks the division among hosts; reads nothing yet.
 
         Args:
           split: what to read.
-          global_batch_size: captions per batch of all hosts together.
-          seed: of every order.
-          ram_budget_mb: MiB that features and captions may take; a split that needs more is streamed. Also the most
-            that tf.data's own buffers grow to.
-          host, hosts: this process's number and how many there are; it gets rows host*b … (host+1)*b of each batch,
-            b = global_batch_size / hosts.
-          threads: size of the pipeline's own thread pool; 0 shares TensorFlow's.
+          options: its batch size counts captions.
           vocabulary_size: ids from here on become <unk>; None keeps the records' vocabulary.
           bucket_batches: batches that are sorted by length together when held in memory; 1 turns it off.
 
         Raises:
-          UserError: records without features, or hosts that the batch or the shards cannot be divided among.
+          UserError: records without features, or hosts that the shards cannot be divided among.
         """
-        if global_batch_size < 1 or global_batch_size % hosts:
-            raise UserError(f"--batch_size={global_batch_size}: {hosts} hosts cannot share it evenly; give a positive "
-                            f"multiple of {hosts}")
-        self._split, self._batch_size, self._seed = split, global_batch_size, seed
-        self._host, self._hosts, self._threads = host, hosts, threads
-        self._ram_budget, self._bucket_batches = ram_budget_mb * MIB, bucket_batches
+        self._split, self._options, self._bucket_batches = split, options, bucket_batches
+        self._ram_budget = options.ram_budget_mb * MIB
         self._vocabulary_size = vocabulary_size or split.manifest.vocabulary_size
         self._held: in_memory.Held | None = None
         self.captions, self.tokens = split.info.captions, split.info.tokens
         self.in_memory = in_memory.bytes_needed(split) <= self._ram_budget
         if self.in_memory:
-            self.steps_per_epoch = -(-self.captions // global_batch_size)
+            self.steps_per_epoch = -(-self.captions // options.batch_size)
         else:
-            self._lanes = streaming.Lanes(split, global_batch_size, self._vocabulary_size)
-            self._own = self._lanes.of_host(host, hosts)
+            self._lanes = streaming.Lanes(split, options.batch_size, self._vocabulary_size)
+            self._own = self._lanes.of_host(options.host, options.hosts)
             self.steps_per_epoch = self._lanes.steps
 
     def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
@@ -89,29 +79,27 @@ class TrainBatches:
           T fits the longest caption of the global batch; of this host's rows when streaming.
         """
         if self.in_memory:
-            held = self.hold()
-            plan = sampling.epoch_plan(held.lengths[:-1], self._batch_size, self._bucket_batches, self._seed, epoch)
-            return self.finish(held.batches(plan, self.rows(), start_step, keys))
-        return self.finish(self._lanes.batches(self._own, start_step, (self._seed, epoch), keys))
+            held, options = self.hold(), self._options
+            plan = sampling.epoch_plan(held.lengths[:-1], options.batch_size, self._bucket_batches, options.seed, epoch)
+            return self.finish(held.batches(plan, options.rows, start_step, keys))
+        return self.finish(self._lanes.batches(self._own, start_step, (self._options.seed, epoch), keys))
 
     def ordered(self, keys: bool = True) -> tf.data.Dataset:
         """The same dicts in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
         if self.in_memory:
             held = self.hold()
-            plan = sampling.pad_plan(np.arange(self.captions), self._batch_size)
-            return self.finish(held.batches(plan, self.rows(), 0, keys))
+            plan = sampling.pad_plan(np.arange(self.captions), self._options.batch_size)
+            return self.finish(held.batches(plan, self._options.rows, 0, keys))
         return self.finish(self._lanes.batches(self._own, 0, None, keys))
 
     def hold(self) -> in_memory.Held:
+        """The split in memory; read when first asked for."""
         if self._held is None:
             self._held = in_memory.Held(self._split, self._vocabulary_size)
         return self._held
 
-    def rows(self) -> slice:
-        each = self._batch_size // self._hosts
-        return slice(self._host * each, (self._host + 1) * each)
-
     def finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """`dataset`, of this host's rows, with the options that every dataset of the split needs."""
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.ram_budget = max(self._ram_budget, _LEAST_BUFFERS)
@@ -119,6 +107,6 @@ class TrainBatches:
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         # Three small operations gain nothing from having their graph rewritten at the start of every epoch.
         options.experimental_optimization.apply_default_optimizations = not self.in_memory
-        if self._threads:
-            options.threading.private_threadpool_size = self._threads
+        if self._options.threads:
+            options.threading.private_threadpool_size = self._options.threads
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)

@@ -1,7 +1,7 @@
 """Batches of images with all their captions, for objectives that look at whole captions.
 
-    batches = ImageBatches(open_split(records_dir, "train"), images_per_batch=64, seed=0, ram_budget_mb=1024)
-    for batch in batches.epoch(3, start_step=10): ...
+    dataset = ImageDataset(open_split(records_dir, "train"), InputOptions(batch_size=64, seed=0, ram_budget_mb=1024))
+    for batch in dataset.epoch(3, start_step=10): ...
 
 As in records.input.caption_dataset, batch k of epoch e is a pure function of (records, seed, e, k, batch size), every
 image comes once per epoch, and every host takes its rows of the same batches. The split is held in memory.
@@ -15,11 +15,12 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from records.input import in_memory, sampling
-from records.input.caption_dataset import MIB, TrainBatches
+from records.input.caption_dataset import MIB, CaptionDataset
+from records.input.options import InputOptions
 from records.input.shard_reader import Split
 
 
-class ImageBatches:
+class ImageDataset:
     """One split as batches of images.
 
     Attributes:
@@ -27,21 +28,19 @@ class ImageBatches:
       references: R, captions of the image that has most.
     """
 
-    def __init__(self, split: Split, images_per_batch: int, seed: int, ram_budget_mb: int, host: int = 0,
-                 hosts: int = 1, threads: int = 0, vocabulary_size: int | None = None):
-        """Arguments as of TrainBatches.
+    def __init__(self, split: Split, options: InputOptions, *, vocabulary_size: int | None = None):
+        """Arguments as of CaptionDataset; the batch size counts images.
 
         Raises:
-          UserError: as TrainBatches; or the split does not fit into the memory.
+          UserError: as CaptionDataset; or the split does not fit into the memory.
         """
-        self._captions = TrainBatches(split, images_per_batch, seed, ram_budget_mb, host, hosts, threads,
-                                      vocabulary_size)
+        self._captions = CaptionDataset(split, options, vocabulary_size=vocabulary_size)
         if not self._captions.in_memory:
             raise UserError(
-                f"--ram_budget_mb={ram_budget_mb}: training on rewards holds the split {split.name!r} in memory, which "
-                f"takes {-(-in_memory.bytes_needed(split) // MIB):,} MiB; give at least that")
-        self._batch_size, self._seed, self._images = images_per_batch, seed, split.info.examples
-        self.steps_per_epoch = -(-split.info.examples // images_per_batch)
+                f"--ram_budget_mb={options.ram_budget_mb}: training on rewards holds the split {split.name!r} in "
+                f"memory, which takes {-(-in_memory.bytes_needed(split) // MIB):,} MiB; give at least that")
+        self._options, self._images = options, split.info.examples
+        self.steps_per_epoch = -(-split.info.examples // options.batch_size)
 
     @functools.cached_property
     def held(self) -> in_memory.Held:
@@ -62,13 +61,14 @@ class ImageBatches:
 
         Returns:
           Dataset of dicts, b rows each, an image a row: `feature`, `key`, and `inputs` and `targets` of one of its
-          captions, another one in every epoch, as in TrainBatches.epoch; `references` int32 [b, R, T+1], all its
+          captions, another one in every epoch, as in CaptionDataset.epoch; `references` int32 [b, R, T+1], all its
           captions in the form of `targets`. What fills the last batch, and the references of images that have fewer
           than R, is 0 and "".
         """
-        plan = sampling.pad_plan(sampling.permutation(self._images, self._seed, epoch), self._batch_size)
+        seed = self._options.seed
+        plan = sampling.pad_plan(sampling.permutation(self._images, seed, epoch), self._options.batch_size)
         captions = np.diff(self._first)
-        chosen = np.random.Philox(np.random.SeedSequence((self._seed, epoch, 1))).random_raw(self._images)
+        chosen = np.random.Philox(np.random.SeedSequence((seed, epoch, 1))).random_raw(self._images)
         chosen %= np.maximum(captions, 1).astype(np.uint64)
         return self._captions.finish(self._gather(plan, chosen.astype(np.int64), start_step, keys))
 
@@ -80,7 +80,7 @@ class ImageBatches:
         of_image = np.concatenate([of_image, np.full([1, self.references], nothing)])
         said = np.append(self._first[:-1] + chosen, nothing)
         width = self.held.lengths[of_image[plan[start_step:]]].max(axis=(1, 2), initial=1)
-        rows = np.ascontiguousarray(plan[start_step:, self._captions.rows()])
+        rows = np.ascontiguousarray(plan[start_step:, self._options.rows])
 
         dataset = tf.data.Dataset.from_tensor_slices((
             of_image[rows].astype(np.int32), said[rows].astype(np.int32), rows, width))

@@ -28,8 +28,8 @@ def split_loss(models: Sequence[MergeModel], split: caption_dataset.Split, batch
     Raises:
       UserError: the split cannot be read.
     """
-    batches = caption_dataset.TrainBatches(split, batch_size, seed=0, ram_budget_mb=_RAM_BUDGET_MB,
-                                    vocabulary_size=models[0].vocabulary_size)
+    options = caption_dataset.InputOptions(batch_size=batch_size, ram_budget_mb=_RAM_BUDGET_MB)
+    batches = caption_dataset.CaptionDataset(split, options, vocabulary_size=models[0].vocabulary_size)
 
     words = tf.TensorSpec([None, None], tf.int32)  # one trace for all widths
 

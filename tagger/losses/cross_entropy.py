@@ -5,7 +5,7 @@ images) of the global batch, so the mean does not depend on which replica a row 
 """
 
 import dataclasses
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -24,8 +24,7 @@ class Objective(Protocol):
     def units(self, batch: Batch) -> tf.Tensor:
         """float32 scalar: how many units the rows hold."""
 
-    def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
-                 ) -> tf.Tensor:
+    def __call__(self, model: Any, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor) -> tf.Tensor:
         """float32 scalar, the sum.
 
         Args:
@@ -51,7 +50,7 @@ def positions(model: MergeModel, targets: tf.Tensor) -> tuple[Packing, tf.Tensor
     The real ones, except for XLA, which has to know how many there are.
     """
     mask = tf.not_equal(targets, 0)
-    if model.recurrence != "loop":
+    if not model.recurrence.fixed_shapes:
         packing = pack(mask)
         return packing, tf.gather(tf.reshape(targets, [-1]), packing.index), None
     return every_position(mask), tf.reshape(targets, [-1]), tf.cast(tf.reshape(mask, [-1]), tf.float32)
@@ -90,7 +89,7 @@ class CrossEntropy:
             soft = (teachers.words(batch["feature"], batch["inputs"], packing), teachers.share) if teachers else ()
             loss = self.caption_weight * softmax_loss(
                 hidden, *model.output_weights(), targets, weights, self.label_smoothing,
-                model.recurrence == "packed", *soft)
+                model.recurrence.cache_sized_chunks, *soft)
         if not self.tag_weight:
             return loss
         logits = model.tag_logits(image, dropout_seed, first_row)

@@ -16,18 +16,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from flags.train import Train
-from records.input.image_dataset import ImageBatches
-from records.text.vocabulary import END, PAD, UNK, Vocabulary
-from tagger.losses.cider_reward import CiderReward
+from records.text.vocabulary import END, PAD, UNK
 from tagger.losses.cross_entropy import Batch, CrossEntropy, positions, rows
 from tagger.losses.fused_softmax import softmax_loss
 from tagger.modeling import stateless_dropout
 from tagger.modeling.merge_model import MergeModel
-
-# Samples may be as long as all but one in a hundred of the captions: waiting for the rest costs time and wins nothing.
-_SAMPLED_LENGTHS = 0.99
-_NOISE_STREAM = 4 << 28  # of the seed that dropout derives from as well; the model uses the first four
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,24 +65,13 @@ class SelfCritical:
         inputs = tf.where(sampled == END, PAD, sampled)[:, :-1]
         hidden = model.hidden(image, inputs, packing)
         loss = softmax_loss(hidden, *model.output_weights(), targets,
-                            advantage if weights is None else advantage * weights, chunked=model.recurrence == "packed")
+                            advantage if weights is None else advantage * weights,
+                            chunked=model.recurrence.cache_sized_chunks)
         loss /= self.samples
         # The gradient is that of the weighted log probabilities; the value that people watch is the reward.
         loss += tf.stop_gradient(-tf.reduce_sum(total) / self.samples - loss)
         supervised = self.supervised(model, batch, dropout_seed, first_row)
         return loss + supervised - tf.stop_gradient(supervised)
-
-
-def objective(config: Train, batches: ImageBatches, vocabulary: Vocabulary) -> SelfCritical:
-    """What the self-critical phase of `config` minimises on the images of `batches`."""
-    held = batches.held
-    lengths, padded = held.lengths[:-1], held.targets.numpy()
-    starts = np.arange(len(lengths)) * padded.shape[1]
-    reward = CiderReward(padded.reshape(-1), starts, lengths, held.image[:-1], vocabulary.size)
-    longest = int(np.quantile(lengths, _SAMPLED_LENGTHS))
-    tag_weight = config.self_critical_tag_weight if config.tag_weight else 0.0
-    supervised = CrossEntropy(config.label_smoothing, tag_weight, vocabulary.is_tag, config.supervised_weight)
-    return SelfCritical(reward, config.self_critical_samples, longest, supervised)
 
 
 def sample_captions(model: MergeModel, image: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
@@ -129,7 +111,7 @@ def _uniform(seed: tf.Tensor, first_row: tf.Tensor, images: tf.Tensor, samples: 
     """float32 [images * samples, longest] in [0, 1), a function of the seed and of each image's place in the batch."""
     words = samples * longest
     width = -(-4 * words // 16) * 16  # bytes
-    data = stateless_dropout.random_bytes(seed + [_NOISE_STREAM, 0], first_row, images, width)
+    data = stateless_dropout.random_bytes(stateless_dropout.Stream.SAMPLE.of(seed), first_row, images, width)
     bits = tf.bitcast(tf.reshape(data, [images, width // 4, 4]), tf.uint32)[:, :words]
     # 24 bits, as many as float32 holds exactly, so that 1 is never reached.
     return tf.reshape(tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0 ** -24, [-1, longest])

@@ -9,7 +9,30 @@ called directly: time first, as they want it, and in half precision, for which t
 Hochreiter & Schmidhuber, "Long Short-Term Memory", 1997.
 """
 
+import enum
+
 import tensorflow as tf
+
+
+class Recurrence(enum.StrEnum):
+    """How a MergeModel runs its LSTM over captions, and which shapes the rest of the step may have then.
+
+    Right-padding needs no mask in a causal LSTM.
+    """
+
+    PACKED = "packed"  # without padding: the fastest on a CPU
+    CUDNN = "cudnn"  # all B * T1 positions, padding included, with the kernels of a GPU
+    LOOP = "loop"  # likewise, in operations that XLA compiles
+
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether no shape may depend on how many positions of a batch are real."""
+        return self is Recurrence.LOOP
+
+    @property
+    def cache_sized_chunks(self) -> bool:
+        """Whether the softmax over the vocabulary goes through chunks that fit into the cache of a CPU."""
+        return self is Recurrence.PACKED
 
 
 def cell(z: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -20,9 +43,9 @@ def cell(z: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return o * tf.tanh(c), c, tf.concat([i, f, g, o], axis=1)
 
 
-def recurrence_for(on_gpu: bool, xla: bool = False) -> str:
-    """Which of these a MergeModel is to use: "packed", "cudnn" or "loop"."""
-    return "loop" if xla else "cudnn" if on_gpu else "packed"
+def recurrence_for(on_gpu: bool, xla: bool = False) -> Recurrence:
+    """Which of them suits the device and the compiler."""
+    return Recurrence.LOOP if xla else Recurrence.CUDNN if on_gpu else Recurrence.PACKED
 
 
 def packed_lstm(x: tf.Tensor, sizes: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:

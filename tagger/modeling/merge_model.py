@@ -17,13 +17,11 @@ import tensorflow as tf
 
 from records.text.vocabulary import END
 from tagger.modeling import stateless_dropout as dropout_lib
-from tagger.modeling.lstm import cell, cudnn_lstm, loop_lstm, packed_lstm
+from tagger.modeling.lstm import Recurrence, cell, cudnn_lstm, loop_lstm, packed_lstm
 from tagger.modeling.packed_sequence import Packing, pack
+from tagger.modeling.stateless_dropout import Stream
 
 State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-
-# Added to the first number of a dropout seed, so that each place that drops units has random bytes of its own.
-_FEATURE_STREAM, _WORD_STREAM, _TAG_STREAM = 1 << 28, 2 << 28, 3 << 28
 
 
 class MergeModel(tf.Module):
@@ -37,19 +35,17 @@ class MergeModel(tf.Module):
       tag_prompt: whether `tag_logits` is trained; see there.
       logit_scale: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
       compute_dtype: dtype of everything before the logits; weights and logits stay float32.
-      recurrence: how `hidden` runs the LSTM: "packed" without padding, the fastest on a CPU; "cudnn" on all B * T1
-        positions, padding included, with the kernels of a GPU; "loop" likewise, in operations that XLA compiles.
-        Right-padding needs no mask in a causal LSTM.
+      recurrence: how `hidden` runs the LSTM.
     """
 
     def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
-                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32", recurrence: str = "packed",
-                 feature_dropout: float = 0.0, embedding_dropout: float = 0.0, tag_prompt: bool = False,
-                 logit_scale: float = 1.0):
+                 dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32",
+                 recurrence: Recurrence | str = Recurrence.PACKED, feature_dropout: float = 0.0,
+                 embedding_dropout: float = 0.0, tag_prompt: bool = False, logit_scale: float = 1.0):
         """Builds all weights; initial values are a function of `seed` and the sizes."""
         super().__init__(name="merge_model")
         self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
-        self.hidden_size, self.dropout, self.recurrence = hidden_size, dropout, recurrence
+        self.hidden_size, self.dropout, self.recurrence = hidden_size, dropout, Recurrence(recurrence)
         self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
         self.logit_scale = logit_scale
         self.compute_dtype = tf.as_dtype(compute_dtype)
@@ -109,8 +105,7 @@ class MergeModel(tf.Module):
         feature = tf.cast(feature, self.compute_dtype)
         if dropout_seed is not None and self.feature_dropout:
             width = -(-self.feature_size // 16) * 16
-            seed = dropout_seed + [_FEATURE_STREAM, 0]
-            noise = dropout_lib.random_bytes(seed, first_row, tf.shape(feature)[0], width)
+            noise = dropout_lib.random_bytes(Stream.FEATURE.of(dropout_seed), first_row, tf.shape(feature)[0], width)
             feature = dropout_lib.drop(feature, noise[:, :self.feature_size], self.feature_dropout)
         return tf.nn.relu(self._linear(self.image_dense, feature))
 
@@ -132,17 +127,17 @@ class MergeModel(tf.Module):
         table = tf.cast(_value(self.word_embedding.embeddings), dtype)
         row = packing.index // positions
 
-        def noise(stream: int, width: int) -> tf.Tensor:
+        def noise(stream: Stream, width: int) -> tf.Tensor:
             """Random bytes uint8 [B * T1, width]."""
             assert dropout_seed is not None
-            seed = dropout_seed + [stream, 0]
+            seed = stream.of(dropout_seed)
             return tf.reshape(dropout_lib.random_bytes(seed, first_row, rows, positions * width), [-1, width])
 
         word_noise = None
         if dropout_seed is not None and self.embedding_dropout:
-            word_noise = noise(_WORD_STREAM, self.units)
+            word_noise = noise(Stream.WORD, self.units)
         kernel, recurrent, bias = (tf.cast(_value(weight), dtype) for weight in self.lstm.weights)
-        if self.recurrence == "packed":
+        if self.recurrence is Recurrence.PACKED:
             first = packing.sizes[0]
             # Position t reads word t - 1 of its row; the grid of inputs is one narrower than that of positions.
             words = tf.gather(tf.reshape(inputs, [-1]), packing.index[first:] - row[first:] - 1)
@@ -156,12 +151,12 @@ class MergeModel(tf.Module):
             if word_noise is not None:
                 word_noise = tf.reshape(word_noise, [rows, positions, self.units])[:, 1:]
                 words = dropout_lib.drop(words, tf.transpose(word_noise, [1, 0, 2]), self.embedding_dropout)
-            lstm = cudnn_lstm if self.recurrence == "cudnn" else loop_lstm
+            lstm = cudnn_lstm if self.recurrence is Recurrence.CUDNN else loop_lstm
             steps = lstm(tf.concat([image[tf.newaxis], words], axis=0), kernel, recurrent, bias)  # [T1, B, units]
             steps = tf.gather(tf.reshape(steps, [-1, self.units]), packing.index % positions * rows + row)
         merge_noise = None
         if dropout_seed is not None and self.dropout:
-            merge_noise = tf.gather(noise(0, self.units + self.hidden_size), packing.index)
+            merge_noise = tf.gather(noise(Stream.MERGE, self.units + self.hidden_size), packing.index)
         return self._merge(steps, tf.gather(image, row), merge_noise)
 
     def _merge(self, steps: tf.Tensor, image: tf.Tensor, noise: tf.Tensor | None) -> tf.Tensor:
@@ -188,7 +183,7 @@ class MergeModel(tf.Module):
         h, _, _ = cell(tf.nn.bias_add(tf.matmul(prompt, kernel), bias) + tf.matmul(h, recurrent), c)
         noise = None
         if dropout_seed is not None and self.dropout:
-            noise = dropout_lib.random_bytes(dropout_seed + [_TAG_STREAM, 0], first_row, tf.shape(image)[0],
+            noise = dropout_lib.random_bytes(Stream.TAG.of(dropout_seed), first_row, tf.shape(image)[0],
                                              self.units + self.hidden_size)
         return self.logits(self._merge(h, image, noise)) / self.logit_scale
 

@@ -5,7 +5,24 @@ random bytes of batch row r, position t are always the same part of one Philox s
 restarted in the middle, or on another number of devices, drops the same units.
 """
 
+import enum
+
 import tensorflow as tf
+
+
+class Stream(enum.IntEnum):
+    """What random bytes are for: each purpose has a stream of its own under one seed."""
+
+    MERGE = 0  # the units of the LSTM's outputs and of the hidden layer
+    FEATURE = 1  # the numbers of the image feature
+    WORD = 2  # the numbers of the word embeddings
+    TAG = 3  # as MERGE, where tags are asked for
+    SAMPLE = 4  # the words that sampled captions draw
+
+    def of(self, seed: tf.Tensor) -> tf.Tensor:
+        """The seed int32 [2] of this stream, from that of the training step, (seed, step)."""
+        return seed + [self << 28, 0]
+
 
 _PHILOX = 1  # tf.random.Algorithm.PHILOX: the same stream on CPU and GPU
 _BYTES_PER_COUNTER = 16

@@ -5,47 +5,81 @@ batch is row r again when the replicas' rows are put behind one another; rows of
 where the number does not divide: 64 rows on 3 replicas are 22, 22 and 20 + 2 of zeros.
 """
 
+from typing import Protocol, TypeAlias
+
 import tensorflow as tf
 
-from records.input.caption_dataset import TrainBatches
-from records.input.image_dataset import ImageBatches
 from tagger.training.distribution import Devices
 
+Distributed: TypeAlias = "tf.data.Dataset | tf.distribute.DistributedDataset"
 
-class Feed:
-    """One split as (distributed) datasets of what a step reads: all but the keys.
+
+class ShuffledDataset(Protocol):
+    """What is trained on: `CaptionDataset`, `ImageDataset`, or the like."""
+
+    steps_per_epoch: int
+
+    def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
+        """This host's rows of the batches of an epoch, from `start_step` on: dicts, with the images' names as `key`
+        string [b] where asked for; rows that only fill a batch have the key "".
+        """
+
+
+class OrderedDataset(Protocol):
+    """What is validated on."""
+
+    steps_per_epoch: int
+
+    def ordered(self, keys: bool = True) -> tf.data.Dataset:
+        """The same dicts in a fixed order, every example once."""
+
+
+class TrainInput:
+    """The train split as distributed datasets of what a step reads: all but the keys.
 
     Attributes:
       steps: batches in an epoch.
     """
 
-    def __init__(self, batches: TrainBatches | ImageBatches, devices: Devices):
-        self._batches, self._devices = batches, devices
-        self.steps = batches.steps_per_epoch
+    def __init__(self, dataset: ShuffledDataset, devices: Devices):
+        self._dataset, self._devices = dataset, devices
+        self.steps = dataset.steps_per_epoch
 
-    def epoch(self, epoch: int, start_step: int = 0) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    def epoch(self, epoch: int, start_step: int = 0) -> Distributed:
         """The shuffled batches of an epoch, from `start_step` on."""
-        return self._distribute(self._batches.epoch(epoch, start_step, keys=False))
-
-    def ordered(self) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-        """Every caption once, in a fixed order; of TrainBatches only."""
-        assert isinstance(self._batches, TrainBatches)
-        return self._distribute(self._batches.ordered(keys=False))
+        return _distribute(self._dataset.epoch(epoch, start_step, keys=False), self._devices)
 
     def keys(self, epoch: int, step: int) -> list[str]:
         """Names of the images in one batch of an epoch, sorted, each once: the pipeline is asked for it again."""
-        batch = next(self._batches.epoch(epoch, step).as_numpy_iterator())
+        batch = next(self._dataset.epoch(epoch, step).as_numpy_iterator())
         return sorted({key.decode() for key in batch["key"]} - {""})
 
-    def _distribute(self, dataset: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-        replicas, strategy = self._devices.local_replicas, self._devices.strategy
-        if replicas > 1:
-            dataset = dataset.flat_map(lambda batch: tf.data.Dataset.from_tensor_slices(divide(batch, replicas)))
-        if self._devices.replicas == 1:
-            if self._devices.on_gpu:
-                return dataset.apply(tf.data.experimental.prefetch_to_device("/gpu:0"))
-            return dataset.prefetch(2)
-        return strategy.distribute_datasets_from_function(lambda _: dataset.prefetch(2 * replicas))
+
+class ValidationInput:
+    """The validation split likewise, in a fixed order.
+
+    Attributes:
+      steps: batches in a pass.
+    """
+
+    def __init__(self, dataset: OrderedDataset, devices: Devices):
+        self._dataset, self._devices = dataset, devices
+        self.steps = dataset.steps_per_epoch
+
+    def ordered(self) -> Distributed:
+        """Every example once."""
+        return _distribute(self._dataset.ordered(keys=False), self._devices)
+
+
+def _distribute(dataset: tf.data.Dataset, devices: Devices) -> Distributed:
+    replicas, strategy = devices.local_replicas, devices.strategy
+    if replicas > 1:
+        dataset = dataset.flat_map(lambda batch: tf.data.Dataset.from_tensor_slices(divide(batch, replicas)))
+    if devices.replicas == 1:
+        if devices.on_gpu:
+            return dataset.apply(tf.data.experimental.prefetch_to_device("/gpu:0"))
+        return dataset.prefetch(2)
+    return strategy.distribute_datasets_from_function(lambda _: dataset.prefetch(2 * replicas))
 
 
 def divide(batch: dict[str, tf.Tensor], replicas: int) -> dict[str, tf.Tensor]:

@@ -29,8 +29,10 @@ def ram_budget_mb(request, monkeypatch):
     return MODES[request.param]
 
 
-def make(split, ram_budget_mb, seed=7, **kwargs):
-    return caption_dataset.TrainBatches(split, BATCH, seed, ram_budget_mb, **kwargs)
+def make(split, ram_budget_mb, vocabulary_size=None, bucket_batches=16, **options):
+    chosen = {"batch_size": BATCH, "seed": 7, "ram_budget_mb": ram_budget_mb, **options}
+    return caption_dataset.CaptionDataset(
+        split, caption_dataset.InputOptions(**chosen), vocabulary_size=vocabulary_size, bucket_batches=bucket_batches)
 
 
 def read(dataset):
@@ -167,7 +169,7 @@ def test_a_batch_larger_than_the_split(tmp_path):
     shards = [[[[5, 6], []]], [[[7]]]]
     split = caption_dataset.open_split(folders.write(tmp_path / "r", {"train": shards}), "train")
     for ram_budget_mb in MODES.values():
-        (batch,) = read(caption_dataset.TrainBatches(split, 8, 0, ram_budget_mb, threads=2).epoch(0))
+        (batch,) = read(make(split, ram_budget_mb, batch_size=8, threads=2).epoch(0))
         assert collections.Counter(rows([batch])) == collections.Counter(folders.captions_of("train", shards))
         assert (batch["key"] == b"").sum() == 5
 
@@ -175,7 +177,7 @@ def test_a_batch_larger_than_the_split(tmp_path):
 def test_a_split_of_empty_captions_only(tmp_path):
     split = caption_dataset.open_split(folders.write(tmp_path / "r", {"train": [[[[]], [[]]]]}), "train")
     for ram_budget_mb in MODES.values():
-        (batch,) = read(caption_dataset.TrainBatches(split, 2, 0, ram_budget_mb).epoch(0))
+        (batch,) = read(make(split, ram_budget_mb, batch_size=2).epoch(0))
         assert batch["inputs"].shape == (2, 0) and batch["targets"].tolist() == [[1], [1]]
 
 

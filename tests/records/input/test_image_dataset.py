@@ -7,7 +7,8 @@ import pytest
 
 from flags.errors import UserError
 from records.input import caption_dataset
-from records.input.image_dataset import ImageBatches
+from records.input.image_dataset import ImageDataset
+from records.input.options import InputOptions
 from tests.records import folders
 
 SHARDS = folders.random_split(0, [40, 33, 50])
@@ -21,8 +22,8 @@ def split(tmp_path_factory):
     return caption_dataset.open_split(folder, "train")
 
 
-def make(split, **kwargs):
-    return ImageBatches(split, BATCH, seed=7, ram_budget_mb=100, **kwargs)
+def make(split, **options):
+    return ImageDataset(split, InputOptions(**{"batch_size": BATCH, "seed": 7, "ram_budget_mb": 100, **options}))
 
 
 def read(dataset):
@@ -86,4 +87,4 @@ def test_hosts_share_the_batches_of_one(split):
 
 def test_a_split_that_does_not_fit_is_refused(split):
     with pytest.raises(UserError, match="--ram_budget_mb=0: training on rewards holds the split 'train' in memory"):
-        ImageBatches(split, BATCH, seed=7, ram_budget_mb=0)
+        make(split, ram_budget_mb=0)

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from flags.train import Train
 from tagger.training import distribution
-from tagger.training.phase import train_on
+from tagger.training.stage import run_stage
+from tagger.training.tasks.captions import CaptionTask
+from tagger.training.tasks.self_critical import SelfCriticalTask
 
 
 def halves() -> distribution.Devices:
@@ -24,4 +26,6 @@ def halves() -> distribution.Devices:
 opened = halves() if sys.argv[1] == "gpu halves" else distribution.open_devices(sys.argv[1])
 tf.config.experimental.enable_op_determinism()
 for flags in json.loads(sys.argv[2]):
-    assert train_on(Train(**flags), opened) == 0
+    config = Train(**flags)
+    task = SelfCriticalTask if config.self_critical_epochs else CaptionTask
+    assert run_stage(task(config=config, devices=opened)) == 0

@@ -10,8 +10,8 @@ import pytest
 
 from tagger.training import history
 from tests.tagger.training.run import ROOT, arrays, finish, start, train, write_records
-from tests.tagger.training.test_loop import KILLED, TERMINATED, assert_same_run
-from tests.tagger.training.test_step import BATCH, DROPOUT, EPOCHS, EVERYTHING, PLAIN, REWARDS
+from tests.tagger.training.test_train_step import BATCH, DROPOUT, EPOCHS, EVERYTHING, PLAIN, REWARDS
+from tests.tagger.training.test_trainer import KILLED, TERMINATED, assert_same_run
 
 pytestmark = pytest.mark.gpu
 

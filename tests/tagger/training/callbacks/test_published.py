@@ -7,7 +7,10 @@ import pytest
 from flags.errors import UserError
 from flags.train import Train
 from tagger.modeling.merge_model import MergeModel
-from tagger.training.callbacks import BestWeights, get_state, make_callbacks, set_state
+from tagger.runs.run_dir import load_weights, save_weights
+from tagger.training.callbacks.best_weights import BestWeights
+from tagger.training.callbacks.published import make_callbacks
+from tagger.training.callbacks.state import get_state, set_state
 from tagger.training.optimizer import FusedAdam
 
 LOSSES = [3.0, 2.5, 2.6, 2.4, 2.41, 2.42, 2.45, 2.43, 2.5, 2.6]
@@ -25,7 +28,10 @@ def drive(callbacks, model, losses, first=0) -> tuple[float, int]:
 
 def start(tmp_path, **flags):
     model = MergeModel(20, 8, units=16, hidden_size=16)
-    callbacks = make_callbacks(Train(records_dir="", run_dir=str(tmp_path), **flags), model, 5, write=True)
+    path = tmp_path / "best.weights.h5"
+    callbacks = make_callbacks(
+        config=Train(records_dir="", run_dir=str(tmp_path), **flags), monitor="val_loss",
+        save=lambda: save_weights(model, 5, path), load=lambda: load_weights(model, path))
     published = model.published(5)
     published.optimizer, published.stop_training = FusedAdam(0.001), False
     published.optimizer.build(published.trainable_variables)
@@ -57,6 +63,19 @@ def test_state_goes_on_after_a_restart(tmp_path, cut):
     assert drive(callbacks, published, LOSSES[cut:], cut) == (pytest.approx(0.0002), 9)
 
 
+def test_a_restart_keeps_the_least_gain_that_a_plateau_counts(tmp_path):
+    losses = [3.0, 2.99998, 2.99996, 2.99994]  # gains too small to count
+    _, published, callbacks = start(tmp_path)
+    drive(callbacks, published, losses[:2])
+    rate, _ = drive(callbacks, published, losses[2:], 2)
+    _, again, callbacks = start(tmp_path)
+    drive(callbacks, again, losses[:2])
+    state = get_state(callbacks)
+    _, again, callbacks = start(tmp_path)
+    set_state(callbacks, state)
+    assert drive(callbacks, again, losses[2:], 2)[0] == rate == pytest.approx(0.0002)
+
+
 def test_best_weights_come_back_at_the_end(tmp_path):
     model, published, callbacks = start(tmp_path)
     bias = model.output_dense.bias
@@ -73,9 +92,14 @@ class Mine(keras.callbacks.Callback):
         self.epochs_seen, self.notes = 0, ["not", "kept"]
 
 
-def test_own_callbacks(tmp_path):
-    callbacks = make_callbacks(
-        Train(records_dir="", run_dir="", callbacks=(f"{__name__}:Mine",)), MergeModel(20, 8), 5, write=False)
+def without_file(name: str) -> list[keras.callbacks.Callback]:
+    """Those of a host that writes nothing, with one of --callbacks."""
+    config = Train(records_dir="", run_dir="", callbacks=(name,))
+    return make_callbacks(config=config, monitor="val_loss", save=None, load=None)
+
+
+def test_own_callbacks():
+    callbacks = without_file(f"{__name__}:Mine")
     assert [type(c) for c in callbacks] == [
         BestWeights, keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau, sys.modules[__name__].Mine]
     callbacks[-1].epochs_seen = 4
@@ -86,4 +110,4 @@ def test_own_callbacks(tmp_path):
 @pytest.mark.parametrize("name", ["nowhere:X", "keras:Nothing", "keras.layers:ReLU", "keras.callbacks"])
 def test_no_such_callback(name):
     with pytest.raises(UserError, match=f"--callbacks={name}: "):
-        make_callbacks(Train(records_dir="", run_dir="", callbacks=(name,)), MergeModel(20, 8), 5, write=False)
+        without_file(name)

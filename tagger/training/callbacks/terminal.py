@@ -1,0 +1,73 @@
+"""What a training writes to stderr: progress, a line for each epoch, and how it began and ended."""
+
+import sys
+
+import keras
+from etils import epath
+
+from records.util.progress import Progress
+from tagger.runs.run_dir import WEIGHTS_FILE
+from tagger.training import history
+from tagger.training.run_progress import RunProgress
+
+
+class Terminal(keras.callbacks.Callback):
+    """Reports to stderr."""
+
+    def __init__(self, *, run_dir: epath.PathLike, progress: RunProgress, validation_steps: int):
+        super().__init__()
+        self._run_dir, self._progress, self._validation_steps = run_dir, progress, validation_steps
+        self._bar: Progress | None = None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        progress = self._progress
+        if not progress.resumed:
+            return
+        if self.model.stop_training:
+            _say(f"{self._run_dir}: training has stopped early already; start over with --fresh")
+        elif progress.epoch >= self.params["epochs"]:
+            _say(f"{self._run_dir}: training is complete already; raise --epochs to go on, or start over with --fresh")
+        else:
+            _say(f"continuing in epoch {progress.epoch + 1}, after step {progress.step} of {self.params['steps']}")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._bar = Progress(f"epoch {epoch + 1}/{self.params['epochs']}", self.params["steps"], "steps",
+                             self._progress.step)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._bar:
+            self._bar.add(1, self._progress.meter.note() if logs else "")
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._bar = Progress("validation", self._validation_steps, "steps")
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._bar:
+            self._bar.add(1)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        row, best = self._progress.epochs[-1], history.best(self._progress.epochs)
+        mark = "best so far" if best is row else f"best {_validated(best)} in epoch {best.epoch}"
+        cost = self._progress.throughput[-1] if self._progress.throughput else None
+        speed = (f", {cost.tokens_per_s:,.0f} tokens/s, {cost.step_ms:.0f} ms a step, {cost.data_wait:.1%} waiting"
+                 if cost and cost.epoch == row.epoch else "")
+        _say(f"epoch {row.epoch}/{self.params['epochs']}: loss {row.loss:.4f}, {_validated(row)} ({mark}), "
+             f"learning rate {row.learning_rate:.3g}{speed}")
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        rows = self._progress.epochs
+        if not rows:
+            return
+        best = history.best(rows)
+        early = "stopped early after " if self.model.stop_training else ""
+        _say(f"{early}{len(rows)} epochs; best {_validated(best)} in epoch {best.epoch}: "
+             f"{epath.Path(self._run_dir) / WEIGHTS_FILE}")
+
+
+def _validated(row: history.Epoch) -> str:
+    return f"val_loss {row.val_loss:.4f}" + (f", val_cider {row.val_cider:.2f}" if row.val_cider is not None else "")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"\r{line}\x1b[K\n" if sys.stderr.isatty() else f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,59 @@
+"""What the steps of an epoch add up, kept on the devices."""
+
+import dataclasses
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Sums:
+    """What an epoch has added up so far.
+
+    Attributes:
+      loss: sum of the loss over the objective's units. units: their number.
+      tokens: real tokens. captions: rows with a token.
+      bad_step: the first step whose loss was not finite; -1 while there is none.
+    """
+
+    loss: float
+    units: int
+    tokens: int
+    captions: int
+    bad_step: int
+
+    @property
+    def mean(self) -> float:
+        """Loss per unit."""
+        return self.loss / max(self.units, 1)
+
+
+class RunningSums(tf.Module):
+    """`Sums` kept on the devices, so that a step need not be waited for."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        zero = tf.constant(0, tf.int64)
+        self._start = {"loss": tf.constant(0, tf.float64), "units": zero, "tokens": zero, "captions": zero,
+                       "bad_step": tf.constant(-1, tf.int64)}
+        self.variables_by_name = {key: tf.Variable(value, trainable=False, name=f"{name}_{key}")
+                                  for key, value in self._start.items()}
+
+    def reset(self) -> None:
+        """Starts again."""
+        for key, value in self._start.items():
+            self.variables_by_name[key].assign(value)
+
+    def read(self) -> Sums:
+        """The sums since `reset`; waits for the device."""
+        value = {key: variable.numpy() for key, variable in self.variables_by_name.items()}
+        return Sums(float(value.pop("loss")), **{key: int(number) for key, number in value.items()})
+
+    def add(self, loss: tf.Tensor, units: tf.Tensor, words: tf.Tensor, captions: tf.Tensor, step: tf.Tensor) -> None:
+        """Adds a step's already reduced values; in replica context."""
+        variable = self.variables_by_name
+        for key, value in (("loss", loss), ("units", units), ("tokens", words), ("captions", captions)):
+            tf.raw_ops.AssignAddVariableOp(
+                resource=variable[key].handle, value=tf.cast(value, variable[key].dtype))
+        bad = tf.convert_to_tensor(variable["bad_step"])
+        first_bad = (bad < 0) & ~tf.math.is_finite(loss)
+        tf.raw_ops.AssignVariableOp(resource=variable["bad_step"].handle, value=tf.where(first_bad, step, bad))

@@ -1,0 +1,125 @@
+"""One stage of --mode=train: a task on devices that are open already, from its run folder to its best weights."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+from etils import epath
+
+from flags.errors import UserError
+from flags.train import RESUMABLE, Train
+from records.format import layout
+from records.format import manifest as manifest_lib
+from records.input.shard_reader import reading_errors
+from records.text.vocabulary import Vocabulary
+from tagger.runs import run_dir
+from tagger.training import bad_batch, history, loss_plot
+from tagger.training.callbacks import tensorboard
+from tagger.training.callbacks.files import HistoryFiles, LossPlot
+from tagger.training.callbacks.published import make_callbacks
+from tagger.training.callbacks.tensorboard import TensorBoard
+from tagger.training.callbacks.terminal import Terminal
+from tagger.training.checkpoints import Checkpoints
+from tagger.training.distributed_dataset import TrainInput, ValidationInput
+from tagger.training.distribution import Devices
+from tagger.training.mixed_precision import LossScale
+from tagger.training.run_progress import RunProgress
+from tagger.training.tasks.base import Task
+from tagger.training.train_state import TrainState
+from tagger.training.train_step import TrainStep
+from tagger.training.trainer import Trainer
+
+
+def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) -> int:
+    """Trains, or goes on training, and returns the exit status.
+
+    Args:
+      callbacks: called after the published ones and those of --callbacks.
+
+    Raises:
+      UserError: bad input, another run in the folder, a loss that is not finite.
+    """
+    config, devices, schedule = task.config, task.devices, task.schedule
+    train, validation = TrainInput(task.train, devices), ValidationInput(task.validation, devices)
+    if devices.is_chief:
+        _prepare(config, task.manifest, task.vocabulary)
+    _barrier(devices)
+
+    updates_per_epoch = -(-train.steps // config.accumulate_steps)
+    with devices.strategy.scope():
+        model = task.make_model()
+        state = TrainState(
+            model=model, optimizer=task.make_optimizer(model, schedule.epochs * updates_per_epoch), ema=config.ema,
+            accumulate=config.accumulate_steps > 1,
+            loss_scale=LossScale() if task.compute_dtype == "float16" else None)
+        train_step = TrainStep(state=state, objective=task.make_objective(model),
+                               validation_loss=task.validation_loss, devices=devices, seed=config.seed, xla=config.xla)
+    train_step.compile(train.epoch(0).element_spec, validation.ordered().element_spec)
+
+    published = make_callbacks(
+        config=config, monitor=schedule.monitor,
+        save=(lambda: task.save_weights(model)) if devices.is_chief else None,
+        load=(lambda: task.load_weights(model)) if devices.is_chief else None)
+    progress = RunProgress()
+    reporters = _reporters(config, progress, validation.steps) if devices.is_chief else []
+    trainer = Trainer(task=task, state=state, train_step=train_step, train=train, validation=validation,
+                      callbacks=[*published, *callbacks], reporters=reporters, progress=progress)
+    with reading_errors(config.records_dir):
+        return trainer.run()
+
+
+def _reporters(config: Train, progress: RunProgress, validation_steps: int) -> list[keras.callbacks.Callback]:
+    return [HistoryFiles(run_dir=config.run_dir, progress=progress),
+            LossPlot(run_dir=config.run_dir, progress=progress),
+            TensorBoard(run_dir=config.run_dir, progress=progress),
+            Terminal(run_dir=config.run_dir, progress=progress, validation_steps=validation_steps)]
+
+
+def _prepare(config: Train, manifest: manifest_lib.Manifest, vocabulary: Vocabulary) -> None:
+    """Makes the run folder, or checks that this command continues what is in it.
+
+    Raises:
+      UserError: a flag that shapes the result, or the records, differ from those of the run in the folder.
+    """
+    folder = epath.Path(config.run_dir)
+    checkpoints = Checkpoints(folder, config.keep_checkpoints)
+    if config.fresh:
+        checkpoints.remove_all()
+        for name in (run_dir.CONFIG_FILE, run_dir.WEIGHTS_FILE, history.HISTORY_FILE, history.THROUGHPUT_FILE,
+                     loss_plot.FILE, bad_batch.FILE):
+            (folder / name).unlink(missing_ok=True)
+        if (folder / tensorboard.FOLDER).exists():
+            (folder / tensorboard.FOLDER).rmtree()
+    if checkpoints.steps():
+        check_same(config, manifest)
+    run_dir.save_description(config, manifest, vocabulary)
+
+
+def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
+    """Raises UserError where the run in --run_dir has been started with other flags or records that shape it."""
+    before = run_dir.load_config(config.run_dir)
+    if before is None:
+        raise UserError(f"--run_dir={config.run_dir}: holds checkpoints but no {run_dir.CONFIG_FILE}; restore it, or "
+                        "start over with --fresh")
+    free = RESUMABLE - ({"epochs"} if config.schedule == "cosine" else set())
+    for field in dataclasses.fields(Train):
+        old, new = getattr(before, field.name), getattr(config, field.name)
+        if old != new and field.name not in free:
+            raise UserError(f"--{field.name}={new}: the run in --run_dir={config.run_dir} was started with "
+                            f"--{field.name}={old}; give that to continue it, another --run_dir, or --fresh to start "
+                            "over")
+    if manifest_lib.from_json((epath.Path(config.run_dir) / layout.MANIFEST).read_bytes()) != manifest:
+        raise UserError(f"--records_dir={config.records_dir}: is not the records folder that the run in "
+                        f"--run_dir={config.run_dir} was started with; give that, another --run_dir, or --fresh to "
+                        "start over")
+
+
+def _barrier(devices: Devices) -> None:
+    """Waits until every host is here: the chief has prepared the run folder."""
+    if devices.hosts > 1:
+        @tf.function(autograph=False)
+        def meet():
+            return devices.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("sum", tf.constant(1.0)))
+
+        meet()

@@ -1,0 +1,23 @@
+import math
+
+import tensorflow as tf
+
+from tagger.training.running_sums import RunningSums
+
+
+def add(sums, loss, step):
+    sums.add(tf.constant(loss), tf.constant(4.0), tf.constant(3.0), tf.constant(2.0), tf.constant(step, tf.int64))
+
+
+def test_sums_and_the_first_step_that_is_not_finite():
+    sums = RunningSums("x")
+    add(sums, 2.0, 7)
+    add(sums, 6.0, 8)
+    read = sums.read()
+    assert (read.loss, read.units, read.tokens, read.captions, read.bad_step, read.mean) == (8.0, 8, 6, 4, -1, 1.0)
+    add(sums, math.inf, 9)
+    add(sums, math.nan, 10)
+    add(sums, 1.0, 11)
+    assert sums.read().bad_step == 9
+    sums.reset()
+    assert sums.read().mean == 0.0 and sums.read().bad_step == -1
