@@ -8,11 +8,11 @@ from etils import epath
 from flags.errors import TemporaryError, UserError
 from flags.train import Train
 from records.format import manifest as manifest_lib
+from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distribution import Devices, open_devices
+from tagger.training.self_critical_task import SelfCriticalTask
 from tagger.training.stage import check_same, run_stage
-from tagger.training.tasks.captions import CaptionTask
-from tagger.training.tasks.self_critical import SelfCriticalTask
 
 # Of a run folder: the runs of the stages before.
 CROSS_ENTROPY_FOLDER, TEACHER_FOLDER = "cross_entropy", "teacher_{}"

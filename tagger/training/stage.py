@@ -14,18 +14,17 @@ from records.format import manifest as manifest_lib
 from records.input.shard_reader import reading_errors
 from records.text.vocabulary import Vocabulary
 from tagger.runs import run_dir
-from tagger.training import bad_batch, history, loss_plot
-from tagger.training.callbacks import tensorboard
-from tagger.training.callbacks.files import HistoryFiles, LossPlot
-from tagger.training.callbacks.published import make_callbacks
-from tagger.training.callbacks.tensorboard import TensorBoard
-from tagger.training.callbacks.terminal import Terminal
+from tagger.training import bad_batch, history, loss_plot, tensorboard
+from tagger.training.callbacks import make_callbacks
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
 from tagger.training.distribution import Devices
 from tagger.training.mixed_precision import LossScale
+from tagger.training.run_files import HistoryFiles, LossPlot
 from tagger.training.run_progress import RunProgress
-from tagger.training.tasks.base import Task
+from tagger.training.task import Task
+from tagger.training.tensorboard import TensorBoard
+from tagger.training.terminal import Terminal
 from tagger.training.train_state import TrainState
 from tagger.training.train_step import TrainStep
 from tagger.training.trainer import Trainer

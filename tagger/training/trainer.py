@@ -16,13 +16,13 @@ import numpy as np
 
 from flags.errors import UserError
 from tagger.training import bad_batch, history
-from tagger.training.callbacks.state import get_state, set_state
+from tagger.training.callback_state import get_state, set_state
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
 from tagger.training.run_progress import RunProgress
 from tagger.training.running_sums import Sums
 from tagger.training.signals import EXIT_TERMINATED, StopSignals
-from tagger.training.tasks.base import Task
+from tagger.training.task import Task
 from tagger.training.train_state import TrainState
 from tagger.training.train_step import TrainStep
 

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from flags.train import Train
 from tagger.training import distribution
+from tagger.training.caption_task import CaptionTask
+from tagger.training.self_critical_task import SelfCriticalTask
 from tagger.training.stage import run_stage
-from tagger.training.tasks.captions import CaptionTask
-from tagger.training.tasks.self_critical import SelfCriticalTask
 
 
 def halves() -> distribution.Devices:

@@ -7,7 +7,7 @@ import keras
 
 from flags.errors import UserError
 from flags.train import Train
-from tagger.training.callbacks.best_weights import BestWeights, mode
+from tagger.training.best_weights import BestWeights, mode
 
 
 def make_callbacks(*, config: Train, monitor: str, save: Callable[[], None] | None, load: Callable[[], None] | None

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from tagger.training import history
-from tagger.training.callbacks.files import HistoryFiles, LossPlot
-from tagger.training.callbacks.tensorboard import TensorBoard
-from tagger.training.callbacks.terminal import Terminal
+from tagger.training.run_files import HistoryFiles, LossPlot
 from tagger.training.run_progress import RunProgress
 from tagger.training.running_sums import Sums
+from tagger.training.tensorboard import TensorBoard
+from tagger.training.terminal import Terminal
 
 STEPS = 4
 

@@ -7,7 +7,7 @@ from tagger.losses.cider_reward import CiderReward
 from tagger.losses.cross_entropy import CrossEntropy, Objective
 from tagger.losses.self_critical import SelfCritical
 from tagger.modeling.merge_model import MergeModel
-from tagger.training.tasks.base import Schedule, Task
+from tagger.training.task import Schedule, Task
 
 # Samples may be as long as all but one in a hundred of the captions: waiting for the rest costs time and wins nothing.
 _SAMPLED_LENGTHS = 0.99

@@ -8,9 +8,9 @@ from flags.errors import UserError
 from flags.train import Train
 from tagger.modeling.merge_model import MergeModel
 from tagger.runs.run_dir import load_weights, save_weights
-from tagger.training.callbacks.best_weights import BestWeights
-from tagger.training.callbacks.published import make_callbacks
-from tagger.training.callbacks.state import get_state, set_state
+from tagger.training.best_weights import BestWeights
+from tagger.training.callback_state import get_state, set_state
+from tagger.training.callbacks import make_callbacks
 from tagger.training.optimizer import FusedAdam
 
 LOSSES = [3.0, 2.5, 2.6, 2.4, 2.41, 2.42, 2.45, 2.43, 2.5, 2.6]

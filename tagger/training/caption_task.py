@@ -9,7 +9,7 @@ from tagger.losses.distillation import Teachers
 from tagger.modeling.merge_model import MergeModel
 from tagger.runs import run_dir
 from tagger.training.distribution import Devices
-from tagger.training.tasks.base import Task
+from tagger.training.task import Task
 
 
 class CaptionTask(Task):

@@ -8,9 +8,9 @@ from flags.errors import UserError
 from flags.train import Train
 from tagger.losses.cross_entropy import CrossEntropy
 from tagger.losses.self_critical import SelfCritical
+from tagger.training.caption_task import CaptionTask
 from tagger.training.distribution import open_devices
-from tagger.training.tasks.captions import CaptionTask
-from tagger.training.tasks.self_critical import SelfCriticalTask
+from tagger.training.self_critical_task import SelfCriticalTask
 from tests.tagger.training.run import write_records
 
 

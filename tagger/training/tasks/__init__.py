@@ -1,1 +1,0 @@
-"""The kinds of training, one Task a file."""
