@@ -1,13 +1,17 @@
 """Proves that a records folder is, to the byte, what make_records wrote; says where it is not.
 
-Every file is read once and hashed. Only a file whose hash is wrong is read again, record by record, to say at
-which offset it is damaged: TensorFlow itself reads a shard that was cut between two records without an error.
+Every file is read once, hashed, and what it holds counted: hashes prove that the files are those of the manifest,
+counts that the manifest tells the truth about them. Only a file whose hash is wrong is read again, record by record, to
+say at which offset it is damaged: TensorFlow itself reads a shard that was cut between two records without an error.
 """
 
+import array
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterator
+import itertools
+import sys
+from collections.abc import Iterator, Mapping, Set
 
 from etils import epath
 
@@ -15,10 +19,12 @@ from flags.errors import UserError
 from flags.verify_records import VerifyRecords
 from records.format import layout, tfrecord
 from records.format import manifest as manifests
-from records.format.manifest import Manifest
+from records.format.manifest import Manifest, ShardInfo
+from records.format.shard_counts import ShardCounts, count, key_hash, keys_of
 from records.format.tfds_metadata import dataset_info_json, features_json
 from records.util import regular_files
 from records.util.hashing import file_sha256
+from records.util.printable import printable
 from records.util.process_pool import cpus, ordered_map
 from records.util.progress import Progress
 
@@ -27,32 +33,38 @@ _WORTH_PROCESSES = 500e6  # bytes that one process reads in the time it takes to
 
 @dataclasses.dataclass(frozen=True)
 class _Expected:
-    """One file as the manifest describes it; records is None for a file that is no shard."""
+    """One file as the manifest describes it; shard is None for a file that is none."""
 
     file: str
     bytes: int
     sha256: str
-    records: int | None
+    shard: ShardInfo | None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Found:
-    """The same file as it is; sha256 is "" when it is missing."""
+    """The same file as it is; sha256 is "" when it is missing, counts are those of a shard that is whole."""
 
     file: str
     bytes: int
     sha256: str
     problem: str
+    counts: ShardCounts | None = None
 
 
 def run(config: VerifyRecords) -> None:
     """--mode=verify_records. Raises UserError when anything is wrong, after a line for each problem."""
-    manifest = manifests.load(config.records_dir)
+    try:
+        manifest = manifests.load(config.records_dir)
+    except manifests.Damaged as error:
+        for fault in error.faults:
+            print(printable(f"{layout.MANIFEST}: {fault}"))
+        raise
     sizes = manifests.expected_sizes(manifest)
     with Progress("verifying", total=sum(sizes.values()), unit="MB", scale=1e6) as progress:
         problems = list(_problems(config.records_dir, manifest, config.workers or cpus(), progress))
     for problem in problems:
-        print(problem)
+        print(printable(problem))
     if problems:
         raise UserError(f"--records_dir={config.records_dir}: {len(problems)} problem{'s' * (len(problems) > 1)}, "
                         f"the first: {problems[0]}; "
@@ -77,7 +89,7 @@ def _problems(records_dir: epath.PathLike, manifest: Manifest, workers: int,
     yield from _inconsistencies(manifest)
     expected = _expected(manifest)
     by_hash = {item.sha256: item.file for item in expected if item.bytes}
-    missing, wrong = [], []
+    missing, wrong, counted = [], [], dict[str, ShardCounts]()
     check = functools.partial(_check, records_dir=str(folder))
     processes = workers if workers > 1 and sum(item.bytes for item in expected) > _WORTH_PROCESSES else 0
     for item, found in zip(expected, ordered_map(check, expected, processes), strict=True):
@@ -87,33 +99,33 @@ def _problems(records_dir: epath.PathLike, manifest: Manifest, workers: int,
             missing.append(item)
         elif found.problem:
             wrong.append(found)
+        elif found.counts:
+            counted[found.file] = found.counts
     extra = _extra(folder, expected)
     lost = {item.sha256 for item in missing}
-    renamed = {sha256: name for name in extra if (sha256 := file_sha256(folder / name)) in lost} if missing else {}
+    renamed = {sha256: name for name in extra if (sha256 := _hash_of(folder / name)) in lost} if missing else {}
     for item in missing:
         known = renamed.get(item.sha256)
         yield f"{folder / item.file}: is missing" + (f"; {known} is this file under another name" if known else "")
     for found in wrong:
         other = by_hash.get(found.sha256)
-        yield f"{folder / found.file}: " + (f"holds the bytes of {other}" if other else found.problem)
+        swapped = other and other != found.file
+        yield f"{folder / found.file}: " + (f"holds the bytes of {other}" if swapped else found.problem)
     for name in extra:
         if layout.is_shard(name) and name not in renamed.values():
             yield f"{folder / name}: is a shard that {layout.MANIFEST} does not list"
+    if not missing and not wrong:
+        yield from _miscounts(folder, manifest, counted)
 
 
 def _expected(manifest: Manifest) -> list[_Expected]:
     files = [_Expected(name, info.bytes, info.sha256, None) for name, info in manifest.files.items()]
-    return files + [_Expected(shard.file, shard.bytes, shard.sha256, shard.examples)
+    return files + [_Expected(shard.file, shard.bytes, shard.sha256, shard)
                     for split in manifest.splits.values() for shard in split.shards]
 
 
 def _inconsistencies(manifest: Manifest) -> Iterator[str]:
     """What in the manifest contradicts itself: an edit whose author mended the checksum too."""
-    for name, split in manifest.splits.items():
-        for field in ("examples", "captions", "tokens"):
-            total = sum(getattr(shard, field) for shard in split.shards)
-            if total != getattr(split, field):
-                yield f"{layout.MANIFEST}: split {name} has {getattr(split, field)} {field}, its shards have {total}"
     described = {layout.DATASET_INFO: dataset_info_json(manifest.name, manifest.splits),
                  layout.FEATURES: features_json(manifest.backbone.feature_size if manifest.backbone else None,
                                                 bool(manifest.flags.get("store_images", True)),
@@ -124,22 +136,82 @@ def _inconsistencies(manifest: Manifest) -> Iterator[str]:
             yield f"{layout.MANIFEST}: does not agree with {name}, which make_records derives from it"
 
 
+def _miscounts(folder: epath.Path, manifest: Manifest, counted: Mapping[str, ShardCounts]) -> Iterator[str]:
+    """What the manifest says of whole files that they do not hold."""
+    for name, split in manifest.splits.items():
+        longest = max((counted[shard.file].max_tokens for shard in split.shards), default=0)
+        if longest != split.max_tokens:
+            yield (f"{layout.MANIFEST}: the longest caption of split {name} has {split.max_tokens} tokens, the shards "
+                   f"hold one of {longest}")
+    hashes = array.array("Q", b"".join(counts.keys for counts in counted.values()))
+    in_order = sorted(hashes)
+    twice = {one for one, other in itertools.pairwise(in_order) if one == other}
+    if twice:
+        yield from _named_twice(folder, counted, twice)
+    for file, said, number in ((layout.VOCABULARY, "words", manifest.vocabulary_size),
+                               (layout.REJECTED, "rejected rows", manifest.rejected.total),
+                               (layout.DUPLICATES, "merged duplicates", manifest.duplicates_merged)):
+        if file in manifest.files:
+            lines = regular_files.read_bytes(folder / file).count(b"\n")
+            if lines != number:
+                yield f"{layout.MANIFEST}: has {number} {said}, {file} has {lines}"
+
+
+def _named_twice(folder: epath.Path, counted: Mapping[str, ShardCounts], twice: Set[int]) -> Iterator[str]:
+    """The keys whose hashes come more than once; each belongs into one shard, once."""
+    shards: dict[bytes, list[str]] = {}
+    for file, counts in counted.items():
+        if not twice.isdisjoint(array.array("Q", counts.keys)):
+            with regular_files.open_binary(folder / file) as stream:
+                for key in keys_of(stream):
+                    if int.from_bytes(key_hash(key), sys.byteorder) in twice:
+                        shards.setdefault(key, []).append(file)
+    for key, files in shards.items():
+        if len(files) > 1:
+            yield f"{folder / files[1]}: image {key.decode(errors='replace')!r} is in {files[0]} already"
+
+
 def _extra(folder: epath.Path, expected: list[_Expected]) -> list[str]:
     known = {item.file for item in expected} | {layout.MANIFEST}
     return sorted(path.name for path in folder.iterdir() if path.name not in known and not path.is_dir())
 
 
+def _hash_of(path: epath.Path) -> str:
+    """The hash of a file that happens to be in the folder; "" where it cannot be read."""
+    try:
+        return file_sha256(path)
+    except OSError:
+        return ""
+
+
 def _check(item: _Expected, records_dir: str) -> _Found:
     path = epath.Path(records_dir) / item.file
+    counts = None
     try:
-        size, sha256 = path.stat().length, file_sha256(path)
+        if item.shard:
+            with regular_files.open_binary(path) as file:
+                counts = count(file)
+            size, sha256 = counts.size, counts.sha256
+        else:
+            size, sha256 = path.stat().length, file_sha256(path)
     except FileNotFoundError:
         return _Found(item.file, 0, "", "is missing")
     except OSError as error:
         return _Found(item.file, 0, "?", f"cannot be read: {error.strerror or error}")
     if (size, sha256) == (item.bytes, item.sha256):
-        return _Found(item.file, size, sha256, "")
-    return _Found(item.file, size, sha256, damage(path, item.bytes, item.records))
+        return _Found(item.file, size, sha256, _miscount(item.shard, counts) if item.shard and counts else "", counts)
+    return _Found(item.file, size, sha256, damage(path, item.bytes, item.shard.examples if item.shard else None))
+
+
+def _miscount(shard: ShardInfo, counts: ShardCounts) -> str:
+    """How a shard that has its hash differs from what the manifest says of it; "" where it does not."""
+    if counts.problem:
+        return f"has the hash that {layout.MANIFEST} gives, but {counts.problem}"
+    for name in ("examples", "captions", "tokens"):
+        found, expected = getattr(counts, name), getattr(shard, name)
+        if found != expected:
+            return f"holds {found} {name}, {layout.MANIFEST} says {expected}"
+    return ""
 
 
 def damage(file_path: epath.PathLike, size: int, records: int | None) -> str:

@@ -11,24 +11,32 @@ by hand or by a failing disk, is found when it is loaded.
 import dataclasses
 import hashlib
 import json
-import types
-import typing
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Annotated, Any, cast
 
 from etils import epath
 
 from flags.errors import UserError
-from records.format.layout import DATASET_INFO, MANIFEST, is_shard, staging_dir
-from records.util import regular_files
+from records.format.layout import DATASET_INFO, MANIFEST, is_shard, shard_file, staging_dir
+from records.util import regular_files, typed_json
 from records.util.atomic_files import write_atomic
+from records.util.typed_json import Check, Count, between
 
 FORMAT = 1
 _RUN_FILE = "config.json"  # what a run folder has and a records folder has not
 
-_Type = TypeVar("_Type")
 _STATS_AT_ONCE = 32  # asked one by one, the answers of an object store about thousands of files take minutes
+
+# Nothing that follows a manifest may lead out of its folder, or ask for more memory than any network could have.
+_FileName = Annotated[str, Check(lambda name: re.fullmatch(r"[^/\\\0]+", name) is not None and name.isprintable()
+                                 and not name.startswith("."), "the name of a file in the folder")]
+_Name = Annotated[str, Check(lambda name: re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is not None,
+                             "letters, digits and underscores, starting with a letter")]
+_Line = Annotated[str, Check(lambda text: 0 < len(text) < 4096 and text.isprintable(), "a line of text")]
+_Sha256 = Annotated[str, Check(lambda text: re.fullmatch(r"[0-9a-f]{64}", text) is not None, "64 hex digits")]
+_Words = Annotated[int, between(0, 2**31 - 1)]  # word ids are int32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +52,12 @@ class ShardInfo:
       tokens: length of all their token sequences together, <end> included.
     """
 
-    file: str
-    bytes: int
-    sha256: str
-    examples: int
-    captions: int
-    tokens: int
+    file: _FileName
+    bytes: Count
+    sha256: _Sha256
+    examples: Count
+    captions: Count
+    tokens: Count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +68,10 @@ class SplitInfo:
       max_tokens: tokens of the longest caption, <end> included.
     """
 
-    examples: int
-    captions: int
-    tokens: int
-    max_tokens: int
+    examples: Count
+    captions: Count
+    tokens: Count
+    max_tokens: _Words
     shards: tuple[ShardInfo, ...]
 
 
@@ -81,29 +89,29 @@ class BackboneInfo:
       precision: arithmetic of its layers, float32 or bfloat16.
     """
 
-    name: str
+    name: _Line
     weights: str
-    weights_sha256: str
-    feature_size: int
-    image_size: int
-    preprocessing: str
-    precision: str
+    weights_sha256: _Sha256
+    feature_size: Annotated[int, between(1, 2**17)]
+    image_size: Annotated[int, between(1, 2**14)]
+    preprocessing: _Line
+    precision: _Line
 
 
 @dataclasses.dataclass(frozen=True)
 class FileInfo:
     """Any other file of the folder, such as vocabulary.txt."""
 
-    bytes: int
-    sha256: str
+    bytes: Count
+    sha256: _Sha256
 
 
 @dataclasses.dataclass(frozen=True)
 class Rejected:
     """What rejected.jsonl holds: the number of its rows, and how many of each kind."""
 
-    total: int
-    by_reason: dict[str, int]
+    total: Count
+    by_reason: dict[str, Count]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,19 +129,19 @@ class Manifest:
       duplicates_merged: images left out because another name has the same pixels.
     """
 
-    name: str
-    target: str
-    seed: int
-    created_with: dict[str, str]
+    name: _Name
+    target: Annotated[str, Check(lambda target: target in ("captions", "tags"), "captions or tags")]
+    seed: Count
+    created_with: dict[_Line, _Line]
     flags: dict[str, Any]
     backbone: BackboneInfo | None
-    vocabulary_size: int
-    min_count: int
-    max_words: int
-    max_caption_words: int
-    splits: dict[str, SplitInfo]
-    files: dict[str, FileInfo]
-    duplicates_merged: int
+    vocabulary_size: Annotated[int, between(3, 2**31 - 1)]
+    min_count: Annotated[int, between(1, 2**63 - 1)]
+    max_words: Count
+    max_caption_words: Annotated[int, between(1, 2**63 - 1)]
+    splits: dict[_Name, SplitInfo]
+    files: dict[_FileName, FileInfo]
+    duplicates_merged: Count
     rejected: Rejected
 
     def to_json(self) -> str:
@@ -147,52 +155,81 @@ def _checksum(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _read(annotation: Any, value: Any, where: str) -> Any:
-    """`value`, parsed JSON, as the annotated type; ValueError that says where it does not fit."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if annotation is Any:
-        return value
-    if isinstance(annotation, types.UnionType):
-        return None if value is None else _read(arguments[0], value, where)
-    if dataclasses.is_dataclass(annotation):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where} is no JSON object")
-        hints = typing.get_type_hints(annotation)
-        if set(value) != set(hints):
-            raise ValueError(f"{where} has the keys {sorted(value)}, expected {sorted(hints)}")
-        return typing.cast(Any, annotation)(**{k: _read(t, value[k], f"{where}.{k}") for k, t in hints.items()})
-    if not isinstance(value, {tuple: list}.get(origin, origin or annotation)) or isinstance(value, bool):
-        raise ValueError(f"{where} is {value!r}, expected {getattr(annotation, '__name__', annotation)}")
-    if origin is dict:
-        return {k: _read(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
-    if origin is tuple:
-        return tuple(_read(arguments[0], v, f"{where}[{i}]") for i, v in enumerate(value))
-    return value
+class Invalid(ValueError):
+    """A text is no manifest.
+
+    Attributes:
+      faults: a line for each thing that is wrong with it.
+    """
+
+    def __init__(self, faults: list[str]):
+        super().__init__(faults[0] + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""))
+        self.faults = faults
 
 
 def from_json(text: str | bytes) -> Manifest:
     """Parses what `Manifest.to_json` wrote.
 
     Raises:
-      ValueError: it is no manifest, was edited, or is of another format; the message says which.
+      Invalid: it is no manifest, was edited, is of another format, or holds what no make_records writes.
     """
-    body = json.loads(text)
-    if not isinstance(body, dict):
-        raise ValueError("it is no JSON object")
-    if body.get("format") != FORMAT:
-        raise ValueError(f"its format is {body.get('format')!r}, this program reads format {FORMAT}")
-    found = body.pop("sha256", None)
-    if found != _checksum(body):
-        raise ValueError(f"its checksum is {_checksum(body)}, it says {found}: it was changed after make_records")
+    try:
+        body = typed_json.loads(text)
+        if not isinstance(body, dict):
+            raise ValueError("it is no JSON object")
+        if body.get("format") != FORMAT:
+            raise ValueError(f"its format is {body.get('format')!r}, this program reads format {FORMAT}")
+        found = body.pop("sha256", None)
+        if found != _checksum(body):
+            raise ValueError(f"its checksum is {_checksum(body)}, it says {found}: it was changed after make_records")
+    except ValueError as error:
+        raise Invalid([str(error)]) from error
     del body["format"]
-    return _read(Manifest, body, "manifest")
+    manifest, faults = typed_json.read(Manifest, body, "manifest")
+    faults = faults or list(_contradictions(manifest))
+    if faults:
+        raise Invalid(faults)
+    return cast(Manifest, manifest)
+
+
+def _contradictions(manifest: Manifest) -> Iterator[str]:
+    """What in a manifest does not agree with the rest of it: an edit whose author mended the checksum too."""
+    if not manifest.splits:
+        yield "it lists no split"
+    for name, split in manifest.splits.items():
+        for field in ("examples", "captions", "tokens"):
+            total = sum(getattr(shard, field) for shard in split.shards)
+            if total != getattr(split, field):
+                yield f"split {name} has {getattr(split, field)} {field}, its shards have {total}"
+        if not split.captions <= split.tokens <= split.captions * split.max_tokens:
+            yield (f"split {name} has {split.captions} captions, the longest of {split.max_tokens} tokens, and "
+                   f"{split.tokens} tokens")
+        for number, shard in enumerate(split.shards):
+            expected = shard_file(manifest.name, name, number, len(split.shards))
+            if shard.file != expected:
+                yield f"shard {number} of split {name} is {shard.file}, expected {expected}"
+    for name in manifest.files:
+        if name == MANIFEST or is_shard(name):
+            yield f"it lists {name} among the files that are no shards"
+    if manifest.rejected.total != sum(manifest.rejected.by_reason.values()):
+        yield (f"it has {manifest.rejected.total} rejected rows, by reason they are "
+               f"{sum(manifest.rejected.by_reason.values())}")
+
+
+class Damaged(UserError):
+    """The manifest of a folder is; `faults` has a line for each thing that is wrong."""
+
+    def __init__(self, message: str, faults: list[str]):
+        super().__init__(message)
+        self.faults = faults
 
 
 def load(records_dir: epath.PathLike) -> Manifest:
     """Reads records_dir/manifest.json.
 
     Raises:
-      UserError: no such folder, no manifest in it, an unfinished make_records, a damaged manifest, or a run folder.
+      UserError: no such folder, no manifest in it, an unfinished make_records, or a run folder.
+      Damaged: the manifest is.
     """
     folder = epath.Path(records_dir)
     path = folder / MANIFEST
@@ -211,9 +248,9 @@ def load(records_dir: epath.PathLike) -> Manifest:
                         "but no records; give the folder that make_records wrote")
     try:
         return from_json(text)
-    except ValueError as error:
-        raise UserError(f"{path}: is damaged: {error}; restore it from a copy, or run make_records again "
-                        "with --overwrite") from error
+    except Invalid as error:
+        raise Damaged(f"{path}: is damaged: {error}; restore it from a copy, or run make_records again "
+                      "with --overwrite", error.faults) from error
 
 
 def save(records_dir: epath.PathLike, manifest: Manifest) -> None:

@@ -27,13 +27,13 @@ class ShardCounts:
     """A shard as it is.
 
     Attributes:
-      bytes, sha256: of the file.
+      size, sha256: of the file; bytes, and hex.
       examples, captions, tokens, max_tokens: as in the manifest's ShardInfo and SplitInfo; all 0 with a problem.
       keys: the hash of every key, 8 bytes each.
       problem: why nothing could be counted; "" where all was.
     """
 
-    bytes: int
+    size: int
     sha256: str
     examples: int = 0
     captions: int = 0
@@ -91,7 +91,7 @@ def _examples(block: bytes, keys: list[bytes], tokens: list[bytes]) -> int:
     Raises:
       ValueError, IndexError: they hold something else.
     """
-    start, size, skipped = 0, len(block), 0
+    start, size, before_key, before_tokens = 0, len(block), 0, 0
     while start + HEADER_BYTES <= size:
         length = int.from_bytes(block[start:start + 8], "little")
         place, end = start + HEADER_BYTES, start + HEADER_BYTES + length
@@ -99,25 +99,27 @@ def _examples(block: bytes, keys: list[bytes], tokens: list[bytes]) -> int:
             break
         if _after(block, place) != end:
             raise ValueError
-        # In sorted order: captions, perhaps feature, height, perhaps image, key, tags, tokens, width.
+        # In sorted order: captions, perhaps feature, height, perhaps image, key, perhaps tag_ids, tags, tokens, width.
         place = _inside(block, place)
-        for _ in range(skipped):  # as many as in the record before
+        for _ in range(before_key):  # as many as in the record before
             place = _after(block, place)
         while not block.startswith(b"key\x12", inside := _inside(block, place) + 2):
-            place, skipped = _after(block, place), skipped + 1
+            place, before_key = _after(block, place), before_key + 1
             if place >= end:
                 raise ValueError
-        key_end = _after(block, place)
+        place = _after(block, place)
         # Feature {bytes_list {value}}, from "\x12" on.
-        keys.append(block[_inside(block, _inside(block, _inside(block, inside + 3))):key_end])
-        place = _after(block, key_end)
-        inside = _inside(block, place) + 2
-        if not block.startswith(b"tokens\x12", inside):
-            raise ValueError
-        tokens_end = _after(block, place)
+        keys.append(block[_inside(block, _inside(block, _inside(block, inside + 3))):place])
+        for _ in range(before_tokens):
+            place = _after(block, place)
+        while not block.startswith(b"tokens\x12", inside := _inside(block, place) + 2):
+            place, before_tokens = _after(block, place), before_tokens + 1
+            if place >= end:
+                raise ValueError
+        place = _after(block, place)
         values = _inside(block, _inside(block, inside + 6))
-        if values < tokens_end:  # Feature {int64_list {value packed}}; without values nothing is packed
-            tokens.append(block[_inside(block, values):tokens_end])
+        if values < place:  # Feature {int64_list {value packed}}; without values nothing is packed
+            tokens.append(block[_inside(block, values):place])
         start = end + FOOTER_BYTES
     return start
 

@@ -99,6 +99,8 @@ def _read(annotation: Any, value: Any, where: str, faults: list[str]) -> Any:
         faults.append(f"{where} is {_shown(value)}, expected {_name(kind)}")
         return None
     if origin is dict:
+        for key in value:
+            _read(arguments[0], key, f"a name in {where}", faults)
         return {key: _read(arguments[1], item, f"{where}.{key[:_SHOWN]}", faults) for key, item in value.items()}
     if origin is tuple:
         return tuple(_read(arguments[0], item, f"{where}[{i}]", faults) for i, item in enumerate(value))

@@ -64,7 +64,7 @@ def is_whole(path, info):
     """What verify_records asks of a file."""
     from records.verify_records import _check, _Expected
 
-    return not _check(_Expected(info.file, info.bytes, info.sha256, info.examples), str(path.parent)).problem
+    return not _check(_Expected(info.file, info.bytes, info.sha256, info), str(path.parent)).problem
 
 
 def record_starts(data):
@@ -187,14 +187,95 @@ def test_every_edit_of_the_manifest_is_found(records):
             problems(records)
 
 
-@pytest.mark.parametrize("field", ["examples", "captions", "tokens"])
-def test_an_edit_with_a_mended_checksum_contradicts_the_rest(records, field):
+def edit(records, *changes):
+    """Edits the manifest as somebody does who mends its checksum too: each change is a path of keys and a value."""
     path = records / layout.MANIFEST
     body = json.loads(path.read_text())
-    body["splits"]["train"]["shards"][0][field] += 1
+    for *keys, last, value in changes:
+        place = body
+        for key in keys:
+            place = place[key]
+        place[last] = value(place[last]) if callable(value) else value
     del body["sha256"]
     path.write_text(json.dumps({**body, "sha256": manifests._checksum(body)}))
-    assert any(f"split train has {body['splits']['train'][field]} {field}" in problem for problem in problems(records))
+
+
+@pytest.mark.parametrize("field", ["examples", "captions", "tokens"])
+def test_an_edit_with_a_mended_checksum_contradicts_the_rest(records, field):
+    edit(records, ("splits", "train", "shards", 0, field, lambda number: number + 1))
+    with pytest.raises(UserError, match=rf"manifest.json: is damaged: split train has \d+ {field}, its shards have"):
+        manifests.load(records)
+
+
+@pytest.mark.parametrize("field", ["examples", "captions", "tokens"])
+def test_counts_that_agree_with_one_another_and_not_with_the_shard(records, field):
+    edit(records, ("splits", "train", "shards", 0, field, lambda number: number + 1),
+         ("splits", "train", field, lambda number: number + 1))
+    found = [problem for problem in problems(records) if "dataset_info" not in problem]
+    assert len(found) == 1 and found[0].startswith(f"{shards_of(records)[0]}: holds ")
+    assert f" {field}, manifest.json says " in found[0]
+
+
+@pytest.mark.parametrize(("path", "told"), [
+    (("splits", "train", "max_tokens"), "the longest caption of split train has"),
+    (("vocabulary_size",), "words, vocabulary.txt has"), (("duplicates_merged",), "merged duplicates, dupl")])
+def test_other_numbers_are_counted_too(records, path, told):
+    edit(records, (*path, lambda number: number + 1))
+    (problem,) = problems(records)
+    assert told in problem
+
+
+def test_a_photo_in_two_splits_is_found_by_its_key(records):
+    """As nobody else could: every hash and every count is right."""
+    (test,) = shards_of(records, "test")
+    data = shards_of(records)[0].read_bytes()
+    again = data[:record_starts(data)[1]]
+    count = manifests.load(records).splits["train"].captions // manifests.load(records).splits["train"].examples
+    test.write_bytes(test.read_bytes() + again)
+    from records.format.shard_counts import count as recount
+
+    with test.open("rb") as file:
+        found = recount(file)
+    assert found.captions % count == 0
+    edit(records, *(("splits", "test", field, getattr(found, field)) for field in ("examples", "captions", "tokens")),
+         ("splits", "test", "max_tokens", found.max_tokens),
+         *(("splits", "test", "shards", 0, field, value) for field, value in
+           (("examples", found.examples), ("captions", found.captions), ("tokens", found.tokens),
+            ("bytes", found.size), ("sha256", found.sha256))))
+    assert any("'photo_0" in problem and f"is in {shards_of(records)[0].name} already" in problem
+               for problem in problems(records))
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    (("splits", "train", "shards", 0, "file", "../secret"), "expected the name of a file in the folder"),
+    (("splits", "train", "shards", 0, "file", "/etc/passwd"), "expected the name of a file in the folder"),
+    (("splits", "train", "shards", 0, "file", "other.bin"), "shard 0 of split train is other.bin, expected p"),
+    (("files", lambda files: {**files, "..\\x": files["vocabulary.txt"]}), "expected the name of a file in"),
+    (("files", "vocabulary.txt", "sha256", "x"), "expected 64 hex digits"),
+    (("splits", "train", "shards", 0, "bytes", -1), "is -1, expected 0 to 9,223"),
+    (("splits", "train", "tokens", 10**30), "is 1000000"), (("vocabulary_size", 3.0), "is 3.0, expected an integer"),
+    (("seed", True), "is True, expected an integer"), (("target", "x\x1b[2J"), "expected captions or tags"),
+    (("splits", {}), "it lists no split"), (("name", "<script>"), "expected letters, digits and underscores"),
+    (("flags", "seed", float("nan")), "NaN is no number"), (("rejected", "total", 7), "it has 7 rejected rows")])
+def test_what_no_make_records_writes_is_refused_by_every_reader(records, capsys, change, told):
+    edit(records, change)
+    with pytest.raises(UserError) as caught:
+        manifests.load(records)
+    assert told in str(caught.value)
+    with pytest.raises(UserError):
+        run(VerifyRecords(records_dir=str(records)))
+    printed = capsys.readouterr().out
+    assert told in printed and "\x1b" not in printed
+
+
+def test_every_fault_of_a_manifest_has_a_line(records, capsys):
+    edit(records, ("seed", -1), ("target", ""), ("splits", "train", "shards", 1, "examples", "many"))
+    with pytest.raises(UserError, match="and 2 more"):
+        run(VerifyRecords(records_dir=str(records)))
+    assert capsys.readouterr().out.splitlines() == [
+        'manifest.json: manifest.target is "", expected captions or tags',
+        "manifest.json: manifest.seed is -1, expected 0 to 9,223,372,036,854,775,807",
+        'manifest.json: manifest.splits.train.shards[1].examples is "many", expected an integer']
 
 
 def test_a_folder_that_is_no_records_folder(tmp_path):
