@@ -16,13 +16,15 @@ class MakeRecords(Flags):
         "read. Required unless --captions=tfds:NAME, which brings its own photos.", path=True)
     captions: str = flag(
         help="The table that says which photo has which caption: a Flickr token file, CSV, JSON lines, COCO or "
-        "Karpathy JSON, or tfds:NAME for a dataset of TensorFlow Datasets.", path=True)
+        "Karpathy JSON, or tfds:NAME for a dataset of TensorFlow Datasets. Several are read as one: give the flag "
+        "several times, or separate them by commas, or write a pattern such as 'parts/*.csv'.",
+        path=True, repeatable=True)
     records_dir: str = flag(
         help="Folder for the shards and their manifest, local or gs://; made when it does not exist. The same command "
         "continues there after an interruption.", path=True)
     captions_format: str = flag(
         "auto", "Format of --captions, for a table that is not recognised by its content.",
-        choices=("auto", "flickr", "csv", "jsonl", "coco", "karpathy", "tfds"))
+        choices=("auto", "flickr", "descriptions", "csv", "jsonl", "json", "coco", "karpathy", "tfds"))
     target: str = flag(
         "auto", "What the model will learn to write: whole captions, or tags alone (shorter to train, and enough where "
         "tags are all that is wanted). auto: tags where the table has a column of keywords, else captions.",

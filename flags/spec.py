@@ -9,7 +9,8 @@
 
 `define` turns the fields into absl flags, `read` turns parsed absl flags back into the dataclass. Whoever makes an
 instance, bounds and choices are checked, and `~` in paths is the user's home folder.
-Supported types: str, int, float, bool, tuple[str, ...] (comma-separated), and `X | None` of the first three.
+Supported types: str, int, float, bool, tuple[str, ...] (comma-separated), and `X | None` of the first three. A str flag
+that is `repeatable` may be given several times; its values are joined by commas.
 """
 
 import dataclasses
@@ -49,17 +50,18 @@ class Bounds:
 
 def flag(default: Any = dataclasses.MISSING, help: str = "", choices: Sequence[str] | None = None, *,
          at_least: float | None = None, above: float | None = None, at_most: float | None = None,
-         below: float | None = None, path: bool = False) -> Any:
+         below: float | None = None, path: bool = False, repeatable: bool = False) -> Any:
     """A dataclass field that becomes an absl flag of the same name; without a default it is required.
 
     Args:
       choices: the values that it can have.
       at_least, above, at_most, below: the range of a number.
       path: it names a file or a folder, in which `~` is the user's home folder.
+      repeatable: a text that may be given several times.
     """
     bounds = Bounds(at_least, above, at_most, below)
     return dataclasses.field(default=default, kw_only=True, metadata={
-        "help": help, "choices": choices, "bounds": bounds, "path": path})
+        "help": help, "choices": choices, "bounds": bounds, "path": path, "repeatable": repeatable})
 
 
 def positional(name: str, help: str = "", path: bool = False) -> Any:
@@ -117,6 +119,8 @@ def define(config: type, values: absl_flags.FlagValues) -> None:
         kind, choices = _kind(hints[field.name]), field.metadata["choices"]
         if choices:
             absl_flags.DEFINE_enum(field.name, default, list(choices), text, **common)
+        elif field.metadata["repeatable"]:
+            absl_flags.DEFINE_multi_string(field.name, default, text, **common)
         elif kind is bool:
             absl_flags.DEFINE_boolean(field.name, default, text, **common)
         elif kind is int:
@@ -162,6 +166,8 @@ def read(config: type[Config], values: absl_flags.FlagValues, arguments: Sequenc
         value = values[field.name].value
         if value is None and field.default is dataclasses.MISSING:
             raise UserError(f"--{field.name} is required: {field.metadata['help']}")
+        if field.metadata["repeatable"] and isinstance(value, list):
+            value = ",".join(value)
         kwargs[field.name] = tuple(value) if isinstance(value, list) else value
     if arguments and not takes_arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}: this mode takes flags only, written --name=value")

@@ -37,7 +37,7 @@ def run(config: MakeRecords) -> None:
     """--mode=make_records. Raises UserError for input or flags that cannot be used."""
     _check_flags(config)
     name = fingerprint.dataset_name(config)
-    splitter = Splitter.from_flags(config.split_lists, config.split_fractions)
+    splitter = Splitter.from_flags(config.split_lists, config.split_fractions, plan_lib.listed_images(config))
     backbone, info = _backbone(config)
     settings = fingerprint.settings_of(config, name, info.weights_sha256 if info else None)
     records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir

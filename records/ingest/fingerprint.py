@@ -14,7 +14,7 @@ from typing import Any
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
-from records.sources import is_spooled
+from records.sources import is_spooled, table_files
 from records.util.hashing import file_sha256
 
 _VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
@@ -50,7 +50,7 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
     lists = {split: _sha256(file, "split_lists") for split, file in pairs(config.split_lists, "split_lists").items()}
     spooled = is_spooled(config.captions, config.captions_format)
     settings: dict[str, Any] = {
-        "captions_sha256": config.captions if spooled else _sha256(config.captions, "captions"),
+        "captions_sha256": config.captions if spooled else _tables_sha256(config.captions),
         "captions_format": config.captions_format, "target": config.target,
         "tag_forms": config.tag_forms,
         "split_lists": lists or None, "split_fractions": config.split_fractions, "shards": config.shards,
@@ -67,7 +67,19 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
 
 def index_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
     """The settings that what is known of single rows and photos depends on, in words."""
-    return json.dumps({"images": images_dir, **{name: settings[name] for name in _INDEXED}}, sort_keys=True)
+    return json.dumps({"images": images_dir, "own_splits": own_splits(settings),
+                       **{name: settings[name] for name in _INDEXED}}, sort_keys=True)
+
+
+def own_splits(settings: Mapping[str, Any]) -> bool:
+    """Whether the splits that the table itself gives its rows count: where no flag says otherwise."""
+    return not settings["split_lists"] and not settings["split_fractions"]
+
+
+def _tables_sha256(captions: str) -> str | list[list[str]]:
+    """Of one table its hash; of several their names too, as these may say their splits."""
+    hashes = [[os.path.basename(file), _sha256(file, "captions")] for file in table_files(captions)]
+    return hashes[0][1] if len(hashes) == 1 else hashes
 
 
 def _sha256(file: str, flag: str) -> str:

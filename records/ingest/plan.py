@@ -21,13 +21,13 @@ from records.format.manifest import BackboneInfo, Rejected
 from records.ingest import database as index_file
 from records.ingest import rejections
 from records.ingest.database import Index
-from records.ingest.fingerprint import index_inputs
+from records.ingest.fingerprint import index_inputs, own_splits
 from records.ingest.scan import check_images, start_meanwhile
 from records.ingest.shard_plan import PlansJob, loaded, write_plans
 from records.ingest.splits import Splitter, listed_names
 from records.ingest.staging import State
 from records.ingest.targets import Targets, make_targets
-from records.sources import open_source
+from records.sources import is_spooled, open_source
 from records.util.atomic_files import write_atomic
 from records.util.atomic_output import AtomicOutput
 from records.util.process_pool import Workers
@@ -71,6 +71,13 @@ def shard_counts(config: MakeRecords) -> dict[str, int]:
     return counts
 
 
+def listed_images(config: MakeRecords) -> str:
+    """Folder by whose files the names in --split_lists are completed; "" where a source brings its own photos."""
+    if is_spooled(config.captions, config.captions_format) or "://" in config.images:
+        return ""
+    return os.path.abspath(config.images)
+
+
 def read_plan(state: State) -> Plan | None:
     """The plan that an earlier run made; None when there is none."""
     try:
@@ -89,7 +96,8 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
     """
     index = Index(os.path.join(state.local, index_file.FILE), index_inputs(settings, images_dir))
     try:
-        table = open_source(config.captions, config.captions_format, images_dir)
+        table = open_source(config.captions, config.captions_format, images_dir,
+                            own_splits=own_splits(settings))
         index.ingest(start_meanwhile(table, workers, config.workers))
         index.forget_bad()
         check_images(index, images_dir, config.max_words_per_caption, workers, config.workers)
@@ -130,7 +138,7 @@ def _write_rejected(index: Index, config: MakeRecords, records_dir: str, state: 
 
 
 def _unused_names(index: Index, config: MakeRecords) -> Iterator[tuple[str, str, str]]:
-    for image, file, number, _ in listed_names(config.split_lists):
+    for image, file, number, _ in listed_names(config.split_lists, listed_images(config)):
         if not index.has_image(image):
             yield image, f"{os.path.basename(file)}:{number}", rejections.UNUSED_NAME
 

@@ -18,6 +18,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.spec import pairs
 from records.sources.base import BadField, image_name, split_name
+from records.sources.names import FileNames
 from records.util import regular_files
 
 DEFAULT_FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -38,8 +39,11 @@ class Splitter:
     fractions: Mapping[str, float] | None = None
 
     @classmethod
-    def from_flags(cls, split_lists: str | None, split_fractions: str | None) -> "Splitter":
+    def from_flags(cls, split_lists: str | None, split_fractions: str | None, images: str = "") -> "Splitter":
         """Reads --split_lists=train=FILE,… or --split_fractions=train=0.85,…; at most one of them is given.
+
+        Args:
+          images: folder by whose files the names in the lists are completed, as those of the table are.
 
         Raises:
           UserError: both are given, a file cannot be read or names an image of another list too, fractions that
@@ -48,7 +52,7 @@ class Splitter:
         if split_lists and split_fractions:
             raise UserError("--split_lists and --split_fractions are both given; give one of them")
         if split_lists:
-            return cls(listed=_read_lists(split_lists))
+            return cls(listed=_read_lists(split_lists, images))
         if split_fractions:
             return cls(fractions=_read_fractions(split_fractions))
         return cls()
@@ -107,21 +111,22 @@ def _read_fractions(text: str) -> dict[str, float]:
     return result
 
 
-def _read_lists(text: str) -> dict[str, str]:
+def _read_lists(text: str, images: str) -> dict[str, str]:
     result: dict[str, str] = {}
-    for key, file, number, split in listed_names(text):
+    for key, file, number, split in listed_names(text, images):
         if result.setdefault(key, split) != split:
             raise UserError(f"--split_lists: {file}:{number}: {key} is in the list of {result[key]} too; "
                             "an image belongs to one split, remove it from one of the lists")
     return result
 
 
-def listed_names(split_lists: str) -> Iterator[tuple[str, str, int, str]]:
-    """(key, file, line, split) of every image name in the files of --split_lists, in order.
+def listed_names(split_lists: str, images: str = "") -> Iterator[tuple[str, str, int, str]]:
+    """(key, file, line, split) of every image name in the files of --split_lists, in order; `images` as above.
 
     Raises:
       UserError: a file cannot be read, names no image, or something that is no name.
     """
+    names = FileNames(images)
     for name, file in pairs(split_lists, "split_lists").items():
         split = _flag_split(name, "split_lists")
         try:
@@ -139,6 +144,6 @@ def listed_names(split_lists: str) -> Iterator[tuple[str, str, int, str]]:
             if not line.strip():
                 continue
             try:
-                yield image_name(line), file, number, split
+                yield names.complete(image_name(line, images)), file, number, split
             except BadField as error:
                 raise UserError(f"--split_lists: {file}:{number}: {error}") from error

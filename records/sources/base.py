@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import re
 
 from records.text.keywords import SEPARATORS
@@ -58,19 +59,25 @@ def reason_class(reason: str) -> str:
     return reason.partition(":")[0]
 
 
-def image_name(text: object) -> str:
+def image_name(text: object, images: str = "") -> str:
     """The image name of a table as a safe relative path.
+
+    Args:
+      text: the name; a whole number is an id without its suffix (records.sources.names completes it).
+      images: folder of the photos; an absolute name that lies inside it is taken relative to it.
 
     Raises:
       BadField: it is empty, leads outside --images, or could be no file's name.
     """
+    if isinstance(text, int | float) and not isinstance(text, bool) and text == text // 1:
+        text = str(int(text))
     if not isinstance(text, str):
         raise BadField(f"image name is not text: {shown(text)}")
-    return _clean_name(text)
+    return _clean_name(text, images)
 
 
 @functools.lru_cache(maxsize=64)  # the captions of an image mostly follow one another
-def _clean_name(text: str) -> str:
+def _clean_name(text: str, images: str) -> str:
     name = text.strip()
     if not name:
         raise BadField("image name is empty")
@@ -79,6 +86,8 @@ def _clean_name(text: str) -> str:
         raise BadField(f"image name holds a control character: {shown(name)}")
     if _URL.match(name):
         raise BadField(f"image name is a URL, not a file under --images: {shown(name)}")
+    if name.startswith("/") and images and "://" not in images:
+        name = _inside(name, images)
     name = name.replace("\\", "/")
     if name.startswith(("/", "~")) or _DRIVE.match(name):
         raise BadField(f"image name leads outside --images: {shown(name)}")
@@ -92,8 +101,27 @@ def _clean_name(text: str) -> str:
     return "/".join(parts)
 
 
+def _inside(name: str, images: str) -> str:
+    """An absolute name relative to the folder of the photos, where it begins with that folder; else as it is."""
+    for root in (os.path.abspath(images), os.path.realpath(images)):
+        if name.startswith(root.rstrip("/") + "/"):
+            return name[len(root.rstrip("/")) + 1:]
+    return name
+
+
+# What sequence models are fed with before the first and after the last word, stored with the caption by tutorials.
+_START = re.compile(r"(?:<(?:start|s|bos|sos)>|\[(?:start|bos)\]|startseq\b)\s*", re.IGNORECASE)
+_END = re.compile(r"(?: ?(?:<(?:end|/s|eos)>|\[(?:end|eos)\]|\bendseq))+ ?\.?$", re.IGNORECASE)
+
+
+def _without_markers(text: str) -> str:
+    return _END.sub("", _START.sub("", text, count=1) if _START.match(text) else text).strip()
+
+
 def caption_text(text: object) -> str:
     """A caption on one line, runs of white space and control characters collapsed to one space.
+
+    Markers of a caption's start and end (`<start>`, `<end>`, `startseq`, `endseq`, …) are taken off.
 
     Raises:
       BadField: it is no text, empty, wrongly encoded, or has no word.
@@ -102,6 +130,8 @@ def caption_text(text: object) -> str:
         raise BadField(f"caption is not text: {shown(text)}")
     _check_characters(text, "caption")
     text = " ".join(_CONTROL.sub(" ", text).split())
+    if text.startswith(("<", "[", "s", "S")) or text.endswith((">", "]", "q", "Q", ".")):
+        text = _without_markers(text)
     if not text:
         raise BadField("caption is empty")
     if not any(map(str.isalnum, text)):  # as records.text.tokenizer.words has it, without making the list
@@ -121,20 +151,20 @@ def _check_characters(text: str, what: str) -> None:
             raise BadField(f"{what} is not UTF-8: {found} in {shown(text)}; save the table as UTF-8") from error
 
 
-def make_row(image: object, caption: object, where: str, split: object = None) -> Row | BadRow:
-    """A Row from raw fields, or the BadRow that says which of them cannot be used."""
+def make_row(image: object, caption: object, where: str, split: object = None, images: str = "") -> Row | BadRow:
+    """A Row from raw fields, or the BadRow that says which of them cannot be used; `images` as in `image_name`."""
     try:
-        name = image_name(image)
+        name = image_name(image, images)
     except BadField as error:
         return BadRow(where, printable(image), str(error))
     try:
-        return Row(name, caption_text(caption), where, None if split is None else split_name(split))
+        return Row(name, caption_text(caption), where, None if split is None else known_split(split))
     except BadField as error:
         return BadRow(where, name, str(error))
 
 
-def make_keyword_row(image: object, value: object, where: str, split: object = None, single: bool = False
-                     ) -> Row | BadRow:
+def make_keyword_row(image: object, value: object, where: str, split: object = None, single: bool = False,
+                     images: str = "") -> Row | BadRow:
     """Like `make_row`, for a cell of keywords or a list of them.
 
     Args:
@@ -142,7 +172,7 @@ def make_keyword_row(image: object, value: object, where: str, split: object = N
       single: the column's name is that of one keyword (`label`, not `labels`): a space is then part of it.
     """
     if not isinstance(value, list):
-        row = make_row(image, str(value) if type(value) in (int, float) else value, where, split)
+        row = make_row(image, str(value) if type(value) in (int, float) else value, where, split, images)
         if isinstance(row, BadRow):
             return row
         whole = single and not SEPARATORS.search(row.caption)
@@ -152,13 +182,19 @@ def make_keyword_row(image: object, value: object, where: str, split: object = N
                                        for entry in value if entry != ""))
     except BadField as error:
         return BadRow(where, printable(image), str(error))
-    row = make_row(image, ", ".join(keywords), where, split)
+    row = make_row(image, ", ".join(keywords), where, split, images)
     return row if isinstance(row, BadRow) else dataclasses.replace(row, keywords=keywords)
 
 
 _SPLIT_NAMES = {"val": "validation", "valid": "validation", "dev": "validation", "training": "train",
                 "testing": "test", "eval": "validation",
                 "restval": "train"}  # Karpathy's name for COCO validation photos that are trained on
+_KNOWN = ("train", "validation", "test")
+# With a year, a number or a suffix: train2017, val_2014, test-dev, minival, trainval.
+_SPLIT_FORMS = ((re.compile(r"(?:mini|sub)?train(?:ing)?(?:[_-]?val)?(?:[_-]?(?:set|split|data|\d+))*"), "train"),
+                (re.compile(r"(?:mini)?(?:validation|valid|val|dev|eval)(?:[_-]?(?:set|split|data|\d+))*"),
+                 "validation"),
+                (re.compile(r"test(?:ing)?(?:[_-]?(?:dev|std|set|split|data|\d+))*"), "test"))
 _SPLIT = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -172,6 +208,27 @@ def split_name(text: object) -> str:
     name = _SPLIT_NAMES.get(name, name)
     if not _SPLIT.fullmatch(name):
         raise BadField(f"split is no name: {shown(text)}")
+    return name
+
+
+@functools.lru_cache(maxsize=64)
+def _known_form(text: str) -> str | None:
+    name = text.strip().lower()
+    name = _SPLIT_NAMES.get(name, name)
+    return next((split for form, split in _SPLIT_FORMS if form.fullmatch(name)), None)
+
+
+def known_split(text: object) -> str:
+    """train, validation or test, from what tables call them: val, dev, train2017, val2014, trainval, test-dev, ….
+
+    Raises:
+      BadField: it is none of them.
+    """
+    name = _known_form(text) if isinstance(text, str) else None
+    if name is None:
+        split_name(text)
+        raise BadField(f"split {shown(text)} is unknown: expected {', '.join(_KNOWN)} (or val, dev, train2017 "
+                       "and the like)")
     return name
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from records.sources.base import BadRow, Row, make_row, printable
+from records.sources.base import BadRow, Row, printable
 from records.sources.table import LINE_LIMIT, Table
 
 _NUMBER = re.compile(r"#\d+|\t")
@@ -23,7 +23,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
         if line is None:
             yield BadRow(where, "", f"line is longer than {LINE_LIMIT:,} characters")
         elif match := _LINE.fullmatch(line):
-            yield make_row(match[1], match[2], where)
+            yield table.row(match[1], match[2], where)
         elif line.strip():
             yield BadRow(where, printable(_NUMBER.split(line.strip(), maxsplit=1)[0]),
                          "line is not of the form name#number<TAB>caption")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from etils import epath
 
 from flags.errors import UserError
-from records.sources.base import BadField, BadRow, Row, image_name, make_row, printable, shown
+from records.sources.base import BadField, BadRow, Row, image_name, printable, shown
 from records.sources.table import Table
 
 
@@ -46,7 +46,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
         for number, sentence in enumerate(image["sentences"]):
             place = f"{where}.sentences[{number}]"
             if isinstance(sentence, dict):
-                yield make_row(name, sentence.get("raw"), place, image.get("split"))
+                yield table.row(name, sentence.get("raw"), place, image.get("split"))
             else:
                 yield BadRow(place, printable(name), f"sentence is no object: {shown(sentence)}")
 

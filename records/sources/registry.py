@@ -1,15 +1,17 @@
 """The formats that captions come in, how one is recognised, and the one way to open them all."""
 
 import dataclasses
+import glob
+import itertools
 import os
+import re
 from collections.abc import Callable, Iterator
 
-from etils import epath
-
 from flags.errors import UserError
-from records.sources import coco, csv_table, flickr, jsonl, karpathy, tfds
-from records.sources.base import BadRow, Row, shown
-from records.sources.table import Table
+from records.sources import coco, csv_table, descriptions, flickr, json_document, jsonl, karpathy, tfds
+from records.sources.base import BadField, BadRow, Row, known_split, shown
+from records.sources.names import FileNames
+from records.sources.table import Table, markup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,17 +27,18 @@ class Format:
     read: Callable[[Table], Iterator[Row | BadRow]]
 
 
-# In the order in which they are tried: a CSV header is the weakest sign, so it comes last.
+# In the order in which they are tried: the weakest signs come last.
 FORMATS = {
     "tfds": Format(tfds.matches, tfds.read),
     "karpathy": Format(karpathy.matches, karpathy.read),
     "coco": Format(coco.matches, coco.read),
     "jsonl": Format(jsonl.matches, jsonl.read),
+    "json": Format(json_document.matches, json_document.read),
     "flickr": Format(flickr.matches, flickr.read),
     "csv": Format(csv_table.matches, csv_table.read),
+    "descriptions": Format(descriptions.matches, descriptions.read),
 }
 AUTO = "auto"
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".JPG", ".JPEG", ".PNG")
 
 
 def detect(captions: str) -> str:
@@ -49,9 +52,12 @@ def detect(captions: str) -> str:
         if form.matches(table):
             return name
     first = "".join(_check_not_empty(table).first_lines(1)).strip()
+    if (kind := markup(table.head)) is not None:
+        raise UserError(f"--captions: {captions} is no caption table of a known format, but {kind[0]}: {kind[1]}")
     raise UserError(f"--captions: {captions} is no caption table of a known format: its first line is {shown(first)}; "
-                    "expected a CSV header such as image,caption, or JSON lines, or name#0<TAB>caption, or COCO or "
-                    "Karpathy JSON (--captions_format names one of them)")
+                    "expected a CSV header such as image,caption (with these names: rename the columns or add the "
+                    "line), or JSON lines, or a JSON array, or name#0<TAB>caption, or COCO or Karpathy JSON "
+                    "(--captions_format names one of them)")
 
 
 def _check_not_empty(table: Table) -> Table:
@@ -65,55 +71,102 @@ def is_spooled(captions: str, captions_format: str = AUTO) -> bool:
     return captions_format == "tfds" or captions.startswith(tfds.PREFIX)
 
 
-def open_source(captions: str, captions_format: str, images: str,
-                spool_dir: str | None = None) -> Iterator[Row | BadRow]:
-    """Reads a caption table as a stream; what cannot be used comes out as BadRow, in place.
+def table_files(captions: str) -> list[str]:
+    """The tables that --captions names: one file, or several separated by commas, each of which may be a pattern.
+
+    A dataset (`tfds:NAME`) is one and stays as it is; so does a name with commas or wildcards that is a file.
+
+    Raises:
+      UserError: a pattern fits no file, one file is named twice, or a dataset is named beside another table.
+    """
+    if is_spooled(captions) and "," not in captions:
+        return [captions]
+    parts = [captions] if os.path.exists(captions) else [part.strip() for part in captions.split(",") if part.strip()]
+    files: list[str] = []
+    for part in parts:
+        part = os.path.expanduser(part)
+        if len(parts) > 1 and is_spooled(part):
+            raise UserError(f"--captions={captions}: {part} brings its own photos and is read alone; make records of "
+                            "each and train on both")
+        if re.search(r"[*?\[]", part) and not os.path.exists(part) and "://" not in part:
+            matched = sorted(glob.glob(part, recursive=True))
+            if not matched:
+                raise UserError(f"--captions: no file is of the form {part}; expected the path of a table, or a "
+                                "pattern that some are of")
+            files += matched
+        else:
+            files.append(part)
+    if not files:
+        raise UserError("--captions names no table; expected the path of a file")
+    for name, group in itertools.groupby(sorted(map(os.path.abspath, files))):
+        if len(list(group)) > 1:
+            raise UserError(f"--captions: {name} is named twice; name it once")
+    return files
+
+
+def open_source(captions: str, captions_format: str, images: str, spool_dir: str | None = None,
+                own_splits: bool = True) -> Iterator[Row | BadRow]:
+    """Reads caption tables as one stream; what cannot be used comes out as BadRow, in place.
 
     Args:
-      captions: value of --captions: a file on any path that etils knows, gzip-compressed or not, or "tfds:NAME".
+      captions: value of --captions, see `table_files`: on any path that etils knows, gzip-compressed or not, or
+        "tfds:NAME". Where several files are named after different splits, as captions_train2017.json and
+        captions_val2017.json, these are the splits of rows that have none of their own.
       captions_format: "auto" or a name in FORMATS.
       images: folder that the image names are relative to.
       spool_dir: folder that a source with images of its own (see `is_spooled`) writes them to; the rows are then
         relative to it. Default: `images`.
+      own_splits: whether the splits that the tables give their rows count.
 
     Raises:
       UserError: there is no table of that format, or it has no row at all. Raised by this call for what the first
         64 KiB tell, while iterating for the rest.
     """
-    if captions_format == AUTO:
-        captions_format = detect(captions)
-    if captions_format not in FORMATS:
+    if captions_format not in (AUTO, *FORMATS):
         raise UserError(f"--captions_format={captions_format} is unknown: expected one of {AUTO}, {', '.join(FORMATS)}")
+    files = table_files(captions)
+    formats = [detect(file) if captions_format == AUTO else captions_format for file in files]
     if is_spooled(captions, captions_format):
-        return _rows(captions, captions_format, spool_dir or images)
-    _check_not_empty(Table(captions, images))
-    return _rows(captions, captions_format, images)
+        return _rows(Table(captions, spool_dir or images, own_splits=own_splits), formats[0])
+    splits = _splits_of(files) if own_splits else [None] * len(files)
+    tables = [Table(file, images, label, split, own_splits)
+              for file, label, split in zip(files, _labels(files), splits, strict=True)]
+    for table in tables:
+        _check_not_empty(table)
+    return itertools.chain.from_iterable(map(_rows, tables, formats))
 
 
-def _rows(captions: str, captions_format: str, images: str) -> Iterator[Row | BadRow]:
-    rows = FORMATS[captions_format].read(Table(captions, images))
-    named, found = "", ""  # the last name, and the file it stands for
+def _labels(files: list[str]) -> list[str]:
+    """What `where` calls each file: its base name, with the folder where two have the same."""
+    names = [os.path.basename(file) for file in files]
+    return [file if names.count(name) > 1 else name for file, name in zip(files, names, strict=True)]
+
+
+_SPLIT_IN_NAME = re.compile(r"(?<![a-z])(?:train|val|valid|validation|dev|test)(?:val)?\d*(?![a-z])", re.IGNORECASE)
+
+
+def _splits_of(files: list[str]) -> list[str | None]:
+    """The splits that several files are named after; all None where one is not, or all are named after the same."""
+    found: list[str | None] = []
+    for file in files:
+        match = _SPLIT_IN_NAME.search(os.path.basename(file))
+        try:
+            found.append(known_split(match[0]) if match else None)
+        except BadField:
+            found.append(None)
+    return found if len(set(found)) > 1 and None not in found else [None] * len(files)
+
+
+def _rows(table: Table, form: str) -> Iterator[Row | BadRow]:
+    # COCO's photos lie in train2017/ and val2017/, which only the tables' own names say.
+    folder = _SPLIT_IN_NAME.search(os.path.basename(table.path))
+    files = FileNames(table.images, folder[0] if folder and form != "tfds" else "")
     empty = True
-    for row in rows:
+    for row in FORMATS[form].read(table):
         empty = False
-        if isinstance(row, Row):
-            if row.image != named:
-                named = row.image
-                found = named if os.path.splitext(named)[1] else _with_suffix(images, named)
-            if found != named:
-                row = dataclasses.replace(row, image=found)
+        if isinstance(row, Row) and (name := files.complete(row.image)) != row.image:
+            row = dataclasses.replace(row, image=name)
         yield row
     if empty:
-        raise UserError(f"--captions: {captions} has no captions (read as {captions_format}); "
+        raise UserError(f"--captions: {table.path} has no captions (read as {form}); "
                         "expected one image name and caption a row")
-
-
-def _with_suffix(images: str, name: str) -> str:
-    """A name that a table gives without its suffix ("1000268201_693b08cb0e"), completed by looking at the files."""
-    folder = epath.Path(images)
-    try:
-        if not (folder / name).exists():
-            return next((name + suffix for suffix in _SUFFIXES if (folder / (name + suffix)).exists()), name)
-    except OSError:
-        pass
-    return name

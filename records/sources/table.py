@@ -9,22 +9,43 @@ import io
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from etils import epath
 
 from flags.errors import UserError
-from records.sources.base import shown
+from records.sources import columns
+from records.sources.base import BadRow, Row, make_keyword_row, make_row, shown
+from records.util import regular_files
 
 LINE_LIMIT = 1 << 20  # characters; a longer line is no row of captions
 _HEAD_BYTES = 1 << 16
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # UTF-32 LE starts like UTF-16 LE
 _GZIP = b"\x1f\x8b"
-_BINARY = {b"PK\x03\x04": "a zip file", b"\xff\xd8\xff": "a JPEG photo", b"\x89PNG": "a PNG picture",
-           b"PAR1": "a Parquet file", b"%PDF": "a PDF file", b"SQLite format 3": "an SQLite database",
-           b"\x89HDF": "an HDF5 file", b"7z\xbc\xaf": "a 7z file", b"ARROW1": "an Arrow file"}
+_BINARY = {b"PK\x03\x04": "a zip file, as Excel workbooks are", b"\xff\xd8\xff": "a JPEG photo",
+           b"\x89PNG": "a PNG picture", b"PAR1": "a Parquet file", b"%PDF": "a PDF file",
+           b"SQLite format 3": "an SQLite database", b"\x89HDF": "an HDF5 file", b"7z\xbc\xaf": "a 7z file",
+           b"ARROW1": "an Arrow file", b"\xff\xff\xff\xff": "an Arrow file", b"\xd0\xcf\x11\xe0": "an Excel workbook",
+           b"\x80\x02": "a Python pickle", b"\x80\x03": "a Python pickle", b"\x80\x04": "a Python pickle",
+           b"\x80\x05": "a Python pickle", b"\x93NUMPY": "a NumPy file", b"MATLAB 5.0": "a MATLAB file",
+           b"BZh": "a bzip2 file", b"\xfd7zXZ": "an xz file", b"\x28\xb5\x2f\xfd": "a Zstandard file",
+           b"{\\rtf": "an RTF document"}
+# Texts that hold tables in forms of their own: what they begin with, what they are, and what to do.
+_MARKUP = ((re.compile(r"<\?xml|<annotations?\b", re.IGNORECASE), "XML", "export it as COCO JSON or CSV"),
+           (re.compile(r"<!doctype html|<html|<table\b", re.IGNORECASE), "a web page", "save the table itself as CSV"),
+           (re.compile(r"(?:--[^\n]*\s+|/\*.*?\*/;?\s*|SET [^\n]*\s+)*(?:INSERT INTO|CREATE TABLE|DROP TABLE)\b",
+                       re.IGNORECASE | re.DOTALL), "an SQL dump", "export the table as CSV"),
+           (re.compile(r"---\s*\n|%YAML|- *\w+ *:|[\w./-]+:[ \t]*\n[ \t]*- "), "YAML",
+            'write each photo as a line of JSON, {"image": "a.jpg", "caption": "…"}'),
+           (re.compile(r"@relation\b", re.IGNORECASE), "an ARFF file", "export the table as CSV"))
+
+
+def markup(head: str) -> tuple[str, str] | None:
+    """What a text is that begins like another kind of document than a table, and what to do; None if it does not."""
+    return next(((kind, remedy) for form, kind, remedy in _MARKUP if form.match(head.lstrip())), None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,17 +53,34 @@ class Table:
     """Where captions are read from, and what reading them may need.
 
     Attributes:
-      path: value of --captions: a file, or "tfds:" and a dataset's name or folder.
+      path: a file, or "tfds:" and a dataset's name or folder.
       images: folder that image names are relative to.
+      label: what `where` calls it; default: its base name.
+      split: of rows that have none of their own.
+      own_splits: whether the splits that the table gives its rows count.
     """
 
     path: str
     images: str
+    label: str = ""
+    split: str | None = None
+    own_splits: bool = True
 
     @functools.cached_property
     def name(self) -> str:
         """The file's base name, for `where`."""
-        return os.path.basename(self.path.rstrip("/"))
+        return self.label or os.path.basename(self.path.rstrip("/"))
+
+    def row(self, image: object, text: object, where: str, split: object = None, column: object = "") -> Row | BadRow:
+        """A Row from raw fields, or the BadRow that says which of them cannot be used.
+
+        Args:
+          text: a caption; a cell or a list of keywords where `column`, the name of the text's column, says so.
+        """
+        split = split if self.own_splits and split is not None else self.split
+        if columns.is_keywords(column):
+            return make_keyword_row(image, text, where, split, columns.is_single(column), self.images)
+        return make_row(image, text, where, split, self.images)
 
     @functools.cached_property
     def head(self) -> str:
@@ -102,8 +140,11 @@ class Table:
                 raise UserError(f"--captions: {self.path} is a folder; expected a file with a table of captions")
             if not path.exists():  # on object stores, opening alone does not tell
                 raise FileNotFoundError(errno.ENOENT, "no such file")
-            stream = io.BufferedReader(Unbuffered(path.open("rb")), _HEAD_BYTES)
+            stream = io.BufferedReader(Unbuffered(regular_files.open_binary(self.path)), _HEAD_BYTES)
             packed = stream.peek(len(_GZIP)).startswith(_GZIP)
+        except regular_files.NotRegular as error:
+            raise UserError(f"--captions: {self.path} {error.strerror}; a table is read more than once, so write it to "
+                            "a file first") from error
         except OSError as error:
             raise UserError(f"--captions: cannot read {self.path} ({error.strerror or error}); "
                             "expected a file with a table of captions") from error
@@ -149,7 +190,7 @@ def _encoding(head: bytes, path: str) -> str:
     for magic, kind in _BINARY.items():
         if head.startswith(magic):
             raise UserError(f"--captions: {path} is {kind}, expected a table of captions as text "
-                            "(CSV, JSON lines, a Flickr token file, COCO or Karpathy JSON)")
+                            "(CSV, JSON lines, a Flickr token file, COCO or Karpathy JSON): export it as CSV")
     pairs = max(len(head) // 2, 1)
     even, odd = head[0::2].count(0) / pairs, head[1::2].count(0) / pairs
     if min(even, odd) < 0.05 and max(even, odd) > 0.4:  # mostly Latin letters, two bytes each

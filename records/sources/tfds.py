@@ -6,6 +6,7 @@ all that follows is the same as for a folder of photos. Reading resumes: an imag
 same bytes is left alone. TFDS's own splits become the rows' splits.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -168,7 +169,8 @@ def _rows(example: Any, image: _Path, text: _Path, key: _Path | None, folder: ep
         yield BadRow(where, row_name, "image has no caption")
     for number, caption in enumerate(captions):
         place = where if len(captions) == 1 else f"{where} caption {number}"
-        yield make_row(row_name, caption.decode("utf-8", "surrogateescape"), place, folder.name)
+        row = make_row(row_name, caption.decode("utf-8", "surrogateescape"), place)
+        yield dataclasses.replace(row, split=folder.name) if isinstance(row, Row) else row
 
 
 def _folder(split: str) -> str:

@@ -20,7 +20,8 @@ def test_image_names_that_are_used(given, name):
     ("", "image name is empty"),
     (" \t", "image name is empty"),
     (None, "image name is not text"),
-    (12, "image name is not text"),
+    (1.5, "image name is not text"),
+    (True, "image name is not text"),
     (["a.jpg"], "image name is not text"),
     ("../../etc/passwd", "image name leads outside --images"),
     ("sub/../../a.jpg", "image name leads outside --images"),
@@ -48,6 +49,17 @@ def test_image_names_that_are_refused(given, reason):
 
 def test_captions_are_put_on_one_line():
     assert caption_text("  A dog\r\n\truns\x0b \x85on\u3000grass\u2028. ") == "A dog runs on grass ."
+
+
+@pytest.mark.parametrize("given", [
+    "<start> a dog runs <end>", "startseq a dog runs endseq", "<s>a dog runs</s>", "[START] a dog runs [END]",
+    "<start> a dog runs <end> <end>", "a dog runs"])
+def test_markers_of_a_captions_ends_are_taken_off(given):
+    assert caption_text(given) == "a dog runs"
+
+
+def test_a_number_is_a_name_without_its_suffix():
+    assert (image_name(12), image_name(1000268201.0)) == ("12", "1000268201")
 
 
 @pytest.mark.parametrize(("given", "reason"), [

@@ -54,3 +54,31 @@ def test_a_cut_file_is_refused_with_its_position(tmp_path):
     open(path, "w").write(text[:-40])
     with pytest.raises(UserError, match=r"captions_val.json:1:\d+: no valid JSON"):
         list(open_source(path, "auto", ""))
+
+
+def test_two_images_with_one_id_are_an_error_that_names_them(tmp_path):
+    path = write(tmp_path, {"images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"},
+                                       {"id": "1", "file_name": "c.jpg"}],
+                            "annotations": [{"image_id": 1, "caption": "a dog"}]})
+    with pytest.raises(UserError, match=r'images\[0\] and images\[2\] both have the id "1" \("a.jpg" and "c.jpg"\)'):
+        list(open_source(path, "auto", ""))
+    path = write(tmp_path, {"images": [{"id": 1, "file_name": "a.jpg"}] * 2,
+                            "annotations": [{"image_id": "1", "caption": "a dog"}]})
+    assert [row.image for row in open_source(path, "auto", "")] == ["a.jpg"]
+
+
+def test_categories_are_keywords_and_marked_captions_are_left_out(tmp_path):
+    path = write(tmp_path, {
+        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+        "categories": [{"id": 1, "name": "traffic light"}, {"id": 2, "name": "bus"}],
+        "annotations": [{"image_id": 1, "category_id": c, "bbox": []} for c in (2, 1, 2)] + [
+            {"image_id": 2, "category_id": 9}]})
+    rows = list(open_source(path, "auto", ""))
+    assert rows[1] == Row("a.jpg", "bus, traffic light", "captions_val.json:annotations[0]", None,
+                          ("bus", "traffic light"))
+    assert rows[0].reason == 'category_id is of no category in the file: "9"'
+    path = write(tmp_path, {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [
+        {"image_id": 1, "caption": "a dog", "is_rejected": False, "is_precanned": False},
+        {"image_id": 1, "caption": "Quality issues", "is_rejected": True, "is_precanned": True}]})
+    assert [getattr(row, "reason", row.image) for row in open_source(path, "auto", "")] == [
+        "a.jpg", "caption is marked is_rejected"]

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from flags.errors import UserError
@@ -56,10 +58,18 @@ def test_a_table_without_header(tmp_path):
 
 
 def test_wrong_number_of_fields_is_the_rows_own_fault(tmp_path):
-    rows = read(tmp_path, "image,caption\na.jpg,a dog, running\nb.jpg\nc.jpg,a cat,,\nd.jpg,one\n")
+    rows = read(tmp_path, "image,caption,width\na.jpg,a dog, running,640\nb.jpg\nc.jpg,a cat,640,,\nd.jpg,one,640\n")
     assert pairs(rows) == ["number of fields is wrong"] * 2 + [("c.jpg", "a cat"), ("d.jpg", "one")]
     assert rows[0] == BadRow("t.csv:2", "a.jpg",
-                             "number of fields is wrong: 3 instead of 2; a caption with ',' in it needs quotes")
+                             "number of fields is wrong: 4 instead of 3; a caption with ',' in it needs quotes")
+
+
+def test_with_two_columns_the_rest_of_the_line_is_the_caption(tmp_path):
+    rows = read(tmp_path, 'image,caption\na.jpg,a dog, running\nb.jpg\nc.jpg,a cat,,\n"d,e.jpg",one, two\n'
+                          'f.jpg,"Hi, you" he says\ng.jpg,"a "big" dog, brown"\n')
+    assert pairs(rows) == [("a.jpg", "a dog, running"), "number of fields is wrong", ("c.jpg", "a cat"),
+                           ("d,e.jpg", "one, two"), ("f.jpg", '"Hi, you" he says'), ("g.jpg", 'a "big" dog, brown')]
+    assert pairs(read(tmp_path, "caption,image\na dog, running,a.jpg\n")) == [("a.jpg", "a dog, running")]
 
 
 def test_a_quote_never_closed_costs_one_row_and_not_the_file(tmp_path):
@@ -82,9 +92,98 @@ def test_stray_quote_at_the_last_line(tmp_path):
 
 
 def test_text_after_a_closing_quote_is_kept_when_the_fields_are_clear(tmp_path):
-    rows = read(tmp_path, 'image,caption\na.jpg,"Hi" says the dog\nb.jpg,"Hi, you" he says\n')
+    rows = read(tmp_path, 'image,caption,n\na.jpg,"Hi" says the dog,1\nb.jpg,"Hi, you" he says,2\n')
     assert pairs(rows) == [("a.jpg", '"Hi" says the dog'), "text follows a closing quote"]
     assert rows[1].image == "b.jpg"
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_a_stray_quote_costs_its_own_row_when_another_follows_rows_later(tmp_path, separator):
+    lines = ["image,caption", 'p1.jpg,"a stray one', "p2.jpg,a box", 'p3.jpg,a board of 12"', 'p4.jpg,"a', 'hut"',
+             'p5.jpg,"a dog, and', 'a cat, too"', '77,"a bee', "78,a wasp", '79,an ant"']
+    rows = read(tmp_path, "\n".join(re.sub(r"^(\S+?),", rf"\1{separator}", line) for line in lines))
+    assert pairs(rows) == ["quote is opened and never closed", ("p2.jpg", "a box"), ("p3.jpg", 'a board of 12"'),
+                           ("p4.jpg", "a hut"), ("p5.jpg", "a dog, and a cat, too"),
+                           "quote is opened and never closed", ("78", "a wasp"), ("79", 'an ant"')]
+
+
+def test_a_stray_quote_where_the_photo_comes_last(tmp_path):
+    rows = read(tmp_path, 'caption,image\n"a stray one,p1.jpg\na box,p2.jpg\na hut",p3.jpg\n"a dog\nruns",p4.jpg\n')
+    assert pairs(rows) == ["quote is opened and never closed", ("p2.jpg", "a box"), ("p3.jpg", 'a hut"'),
+                           ("p4.jpg", "a dog runs")]
+
+
+def test_a_space_before_a_quote_does_not_count(tmp_path):
+    rows = read(tmp_path, 'image, caption\na.jpg, "a dog, brown"\nb.jpg, "a cat,\n white"\nc.jpg, "open\n')
+    assert pairs(rows) == [("a.jpg", "a dog, brown"), ("b.jpg", "a cat, white"), ("c.jpg", '"open')]
+
+
+def test_backslashes_before_quotes(tmp_path):
+    """As Spark, MySQL and others write them."""
+    rows = read(tmp_path, r'''image,caption
+a.jpg,"a box, with \"yes\" on it"
+b.jpg,"he said \"hi\""
+c.jpg,"a \\ b, \"c\""
+d.jpg,"ends in \"
+''')
+    assert pairs(rows) == [("a.jpg", 'a box, with "yes" on it'), ("b.jpg", 'he said "hi"'), ("c.jpg", 'a \\ b, "c"'),
+                           ("d.jpg", "ends in \\")]
+
+
+def test_the_separator_that_excel_is_told(tmp_path):
+    assert pairs(read(tmp_path, "sep=;\nimage;caption\na.jpg;a dog; brown\n")) == [("a.jpg", "a dog; brown")]
+    assert pairs(read(tmp_path, "sep=^\nimage^caption\na.jpg^a dog\n")) == [("a.jpg", "a dog")]
+
+
+def test_bars_in_quoted_captions_of_a_bar_table(tmp_path):
+    rows = read(tmp_path, 'image_name| comment_number| comment\na.jpg| 0| "a sign | two words"\nb.jpg| 0| a box\n')
+    assert pairs(rows) == [("a.jpg", "a sign | two words"), ("b.jpg", "a box")]
+
+
+@pytest.mark.parametrize("header", [
+    "caption_0,caption_1", "caption1,caption2", "caption,caption_2", "Comment 1,Comment 2"])
+def test_captions_in_several_columns(tmp_path, header):
+    rows = read(tmp_path, f"file_name,{header}\na.jpg,a dog,the dog\nb.jpg,a cat,\nc.jpg,an ox\nd.jpg,,\n")
+    assert pairs(rows) == [("a.jpg", "a dog"), ("a.jpg", "the dog"), ("b.jpg", "a cat"), ("c.jpg", "an ox"),
+                           "caption is empty"]
+    assert rows[1].where == "t.csv:2 caption 1"
+
+
+def test_keywords_in_several_columns_are_of_one_photo(tmp_path):
+    rows = read(tmp_path, "image,tag1,tag2\na.jpg,traffic light,bus\nb.jpg,cat,\n")
+    assert [row.keywords for row in rows] == [("traffic light", "bus"), ("cat",)]
+
+
+def test_a_list_in_a_cell(tmp_path):
+    lists = ["[\"a red box\", \"one box\"]", "['a red box', 'one box']", "['a red box' 'one box']",
+             "{'a red box'; 'one box'}", "[['a', 'red', 'box'], ['one', 'box']]",
+             "[{'caption': 'a red box'}, {'raw': 'one box'}]"]
+    for text in lists:
+        quoted = text.replace('"', '""')
+        assert pairs(read(tmp_path, f'filename,raw\na.jpg,"{quoted}"\n')) == [
+            ("a.jpg", "a red box"), ("a.jpg", "one box")], text
+    assert pairs(read(tmp_path, "image,caption\na.jpg,\"['a', 'red', 'box']\"\n")) == [("a.jpg", "a red box")]
+    assert pairs(read(tmp_path, "image,caption\na.jpg,[1] a dog\nb.jpg,(a dog)\n")) == [
+        ("a.jpg", "[1] a dog"), ("b.jpg", "(a dog)")]
+    assert pairs(read(tmp_path, "image,caption\na.jpg,\"['a dog', 'a c\"\n")) == [
+        "caption is a list that cannot be read"]
+
+
+def test_a_file_name_is_preferred_to_a_url(tmp_path):
+    rows = read(tmp_path, "image,caption,file_name\nhttps://example.org/1,a dog,a.jpg\n")
+    assert pairs(rows) == [("a.jpg", "a dog")]
+    rows = read(tmp_path, "image,caption\nhttps://example.org/a.jpg,a dog\n")
+    assert pairs(rows) == ["image name is a URL, not a file under --images"]
+
+
+def test_without_a_header_the_caption_may_come_first(tmp_path):
+    assert pairs(read(tmp_path, "a dog\ta.jpg\na cat\tb.png\n")) == [("a.jpg", "a dog"), ("b.png", "a cat")]
+
+
+def test_captions_that_the_table_itself_rejects(tmp_path):
+    rows = read(tmp_path, "image,caption,is_rejected,is_precanned\na.jpg,a dog,False,False\nb.jpg,nothing,True,0\n"
+                          "c.jpg,no idea,0,1\n")
+    assert pairs(rows) == [("a.jpg", "a dog"), "caption is marked is_rejected", "caption is marked is_precanned"]
 
 
 def test_fields_of_the_wildest_length(tmp_path):

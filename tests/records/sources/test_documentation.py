@@ -16,7 +16,8 @@ def test_every_format_is_described():
     assert set(EXAMPLES) == set(FORMATS) - {"tfds"}
 
 
-@pytest.mark.parametrize(("form", "captions"), [("csv", 2), ("flickr", 2), ("jsonl", 4), ("coco", 1), ("karpathy", 1)])
+@pytest.mark.parametrize(("form", "captions"), [
+    ("csv", 2), ("flickr", 2), ("descriptions", 2), ("jsonl", 4), ("json", 3), ("coco", 1), ("karpathy", 1)])
 def test_examples_are_recognised_and_have_no_bad_rows(tmp_path, form, captions):
     path = tmp_path / "captions"
     path.write_text(EXAMPLES[form], "utf-8")
@@ -24,6 +25,18 @@ def test_examples_are_recognised_and_have_no_bad_rows(tmp_path, form, captions):
     rows = list(open_source(str(path), "auto", str(tmp_path)))
     assert len(rows) == captions
     assert all(isinstance(row, Row) for row in rows)
+
+
+@pytest.mark.parametrize(("start", "captions"), [
+    ("file_name,caption_0", ["A dog runs on the grass.", "A brown dog.", "A cat asleep."]),
+    ('{"dog.jpg": [', ["A dog runs on the grass.", "A brown dog.", "A cat asleep."])])
+def test_further_examples_are_read_as_the_page_says(tmp_path, start, captions):
+    (example,) = (text for text in re.findall(r"```\w+\n(.*?)```", PAGE, re.DOTALL) if text.startswith(start))
+    path = tmp_path / "captions"
+    path.write_text(example, "utf-8")
+    rows = list(open_source(str(path), "auto", str(tmp_path)))
+    assert [row.image for row in rows] == ["dog.jpg", "dog.jpg", "cat.jpg"]
+    assert [row.caption for row in rows] == captions
 
 
 def test_column_names_are_those_that_are_read():

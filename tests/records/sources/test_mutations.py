@@ -15,6 +15,8 @@ TABLES = {
         f'{photo},"{_CAPTION.replace(chr(34), chr(34) * 2)}",train\r\n' for photo in _PHOTOS),
     "flickr": "".join(f"{photo}#{index}\t{_CAPTION}\n" for index, photo in enumerate(_PHOTOS)),
     "jsonl": "".join(json.dumps({"image": photo, "captions": [_CAPTION, "two"]}) + "\n" for photo in _PHOTOS),
+    "json": json.dumps([{"image": photo, "captions": [_CAPTION, "two"]} for photo in _PHOTOS]),
+    "descriptions": "".join(f"{photo} {_CAPTION}\n" for photo in _PHOTOS),
     "coco": json.dumps({"images": [{"id": i, "file_name": photo} for i, photo in enumerate(_PHOTOS)],
                         "annotations": [{"image_id": i, "caption": _CAPTION} for i in range(len(_PHOTOS))]}, indent=1),
     "karpathy": json.dumps({"images": [{"filename": photo, "filepath": "val", "split": "val", "sentids": [0],

@@ -1,0 +1,138 @@
+"""One JSON object as the captions of one image; JSON lines, arrays and mappings are made of such objects.
+
+    {"image": "dog.jpg", "caption": "A dog."}          one caption
+    {"image": "dog.jpg", "captions": ["A dog.", …]}    several, see records.sources.texts
+    {"image": "dog.jpg", "tags": ["dog", "grass"]}     keywords
+    {"image": "dog.jpg", "conversations": [{"from": "gpt", "value": "A dog."}]}     LLaVA; also "messages"
+    {"imagePath": "dog.jpg", "shapes": [{"label": "dog"}]}                          LabelMe and other annotations
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from records.sources import columns
+from records.sources.base import BadField, BadRow, Row, printable, shown
+from records.sources.table import Table
+from records.sources.texts import texts, texts_of, written_value
+
+# Where annotation tools put objects with a label each.
+_ANNOTATIONS = ("annotations", "objects", "shapes", "regions", "detections", "boxes", "instances")
+_DIALOGUES = ("conversations", "messages")
+_ANSWERS = ("gpt", "assistant", "model", "bot")
+# VizWiz marks captions that say nothing of the photo; Open Images gives 0 to labels that people found absent.
+_REJECTED = ("is_rejected", "is_precanned")
+
+
+def is_row(value: object) -> bool:
+    """Whether an object names an image and has captions or tags."""
+    if not isinstance(value, dict):
+        return False
+    value = _flat(value)
+    return isinstance(_image(value, None), str | int | float) and _captions(value) is not None
+
+
+def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None,
+            split: object = None) -> Iterator[Row | BadRow]:
+    """One row per caption of an object.
+
+    Args:
+      table: that it is of.
+      where: its place there.
+      name: the image, where the object itself names none.
+      split: the split, where the object itself names none.
+    """
+    value = _flat(value)
+    image = _image(value, name)
+    found = _captions(value)
+    keys = shown(", ".join(map(str, value)))
+    if image is None and columns.find(value, columns.IMAGE) is None:
+        yield BadRow(where, "", f"object names no image: its keys are {keys}, expected image, file_name or the like")
+        return
+    if found is None:
+        yield BadRow(where, printable(image), f"object has no caption: its keys are {keys}, expected caption, tags or "
+                     "the like")
+        return
+    if (reason := left_out({columns.normalised(key): text for key, text in value.items()})) is not None:
+        yield BadRow(where, printable(image), reason)
+        return
+    try:
+        captions = texts_of(found)
+    except BadField as error:
+        yield BadRow(where, printable(image), str(error))
+        return
+    if not captions:
+        yield BadRow(where, printable(image), "caption is empty")
+    column = columns.find(value, columns.SPLIT)
+    split = split if column is None else list(value.values())[column]
+    for index, text in enumerate(captions):
+        yield table.row(image, text, where if len(captions) == 1 else f"{where} caption {index}", split,
+                        found[0][0])
+
+
+def left_out(fields: dict[str, Any]) -> str | None:
+    """Why the table itself says that a caption is not to be used, or None; the fields by normalised name."""
+    for name in _REJECTED:
+        if str(fields.get(name, "")).strip().lower() in ("true", "1", "yes"):
+            return f"caption is marked {name}"
+    if str(fields.get("confidence", "")).strip() in ("0", "0.0") and ("label_name" in fields or "labelname" in fields):
+        return "label is marked as absent: its confidence is 0"
+    return None
+
+
+def _flat(value: dict[Any, Any]) -> dict[Any, Any]:
+    """The object with the keys of the objects in it, where it lacks an image or captions: Label Studio's `data`."""
+    if columns.find(value, columns.IMAGE) is not None and _captions(value) is not None:
+        return value
+    inner = [item for item in value.values() if isinstance(item, dict) and not _is_file(item)]
+    return {**{key: text for item in inner for key, text in item.items()}, **value} if inner else value
+
+
+def _image(value: dict[Any, Any], name: object) -> object:
+    """The file's name among all keys that could hold it: a path is preferred to a URL, text to anything else."""
+    names, given = list(value), list(value.values())
+    values = [file_of(given[index]) for index in columns.find_all(names, columns.IMAGE)]
+    files = [text for text in values if isinstance(text, str) and "://" not in text]
+    usable: list[str | int | float] = [*files] or [text for text in values if isinstance(text, str | int | float)]
+    return usable[0] if usable else name if name is not None else next(iter(values), None)
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("path"), str)
+
+
+def file_of(value: object) -> object:
+    """What a value says of the file: "a.jpg", ["a.jpg"], {"path": "a.jpg", "bytes": null} or that as text."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = written_value(value) or value
+        except BadField:
+            return value
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value["path"] if isinstance(value, dict) and _is_file(value) else value
+
+
+def _captions(value: dict[Any, Any]) -> list[tuple[str, Any]] | None:
+    """(key, value) of each key with captions or tags; None where there is none."""
+    for key in _DIALOGUES:
+        if isinstance(value.get(key), list):
+            return [("captions", [turn.get("value", turn.get("content")) for turn in value[key]
+                                  if isinstance(turn, dict) and turn.get("from", turn.get("role")) in _ANSWERS])]
+    names, values = list(value), list(value.values())
+    if found := columns.find_captions(names):
+        return [(names[index], values[index]) for index in found]
+    for key in _ANNOTATIONS:
+        items = value.get(key)
+        if isinstance(items, list) and items and all(isinstance(item, dict) for item in items):
+            column = columns.find_captions(list(items[0]))
+            name = next(iter(items[0].keys()), "") if not column else list(items[0])[column[0]]
+            if column and not columns.is_keywords(name):
+                return [(name, [item.get(name) for item in items])]
+            return [("tags", _once(items))]
+    return None
+
+
+def _once(items: list[Any]) -> list[Any]:
+    """Annotations without those that equal an earlier one: a photo with two dogs has one tag `dog`."""
+    labels = [texts(item, "tags") for item in items]
+    return [item for index, item in enumerate(items) if labels[index] not in labels[:index]]
