@@ -31,7 +31,7 @@ from tagger.evaluation import contact_sheets, files, metrics
 from tagger.evaluation import summary as eval_summary
 from tagger.evaluation.predictions import Predicted, frequent_tags, predict_split
 from tagger.evaluation.teacher_forced_loss import split_loss
-from tagger.runs import run_dir
+from tagger.runs.ensemble import load_ensemble
 
 
 def run(config: eval_flags.Eval) -> int:
@@ -42,7 +42,8 @@ def run(config: eval_flags.Eval) -> int:
     """
     start = time.monotonic()
     split = caption_dataset.open_split(config.records_dir, config.split)
-    runs = _load_runs(config, split.manifest)
+    runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
+    check_match(split.manifest, runs[0].manifest, config.records_dir, config.run_dir)
     models, vocabulary, target = [one.model for one in runs], runs[0].vocabulary, split.manifest.target
     max_length = config.max_length or runs[0].max_length
     decoder = Decoder(models, vocabulary, max_length, tags=config.top_tags, tag_samples=config.tag_samples,
@@ -76,25 +77,13 @@ def run(config: eval_flags.Eval) -> int:
         "tag_samples": config.tag_samples, "weights": config.weights, "ensemble": list(config.ensemble),
         "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
         "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
-        "definitions": eval_summary.DEFINITIONS}
+        "definitions": eval_summary.definitions()}
     write_atomic(folder / files.METRICS, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     print(eval_summary.summary(values, config.run_dir))
     for path in (*written, folder / files.PREDICTIONS, folder / files.METRICS):
         print(f"  {path}")
     print(f"  ({values['images']:,} images in {duration(time.monotonic() - start)})", flush=True)
     return 0
-
-
-def _load_runs(config: eval_flags.Eval, records: manifest_lib.Manifest) -> list[run_dir.Run]:
-    """The run and those it is averaged with, all checked against the records and each other."""
-    folders = (config.run_dir, *config.ensemble)
-    runs = [run_dir.load_run(folder, config.weights if i == 0 else "best") for i, folder in enumerate(folders)]
-    for folder, one in zip(folders, runs, strict=True):
-        check_match(records, one.manifest, config.records_dir, folder)
-        if one.vocabulary.words != runs[0].vocabulary.words:
-            raise UserError(f"--ensemble: {folder} has a vocabulary of {one.vocabulary.size:,} words, {folders[0]} one "
-                            f"of {runs[0].vocabulary.size:,}; average only runs trained with the same words")
-    return runs
 
 
 def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifest, records_dir: str,

@@ -14,12 +14,12 @@ from etils import epath
 from flags.errors import UserError
 from flags.export import Export
 from records.backbones.registry import LoadedBackbone, load_backbone
-from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
 from records.images.preprocessing import decode_batch
 from records.util.atomic_files import write_atomic
 from tagger.decoding.decoder import Decoder
-from tagger.runs.run_dir import Run, load_run
+from tagger.runs.ensemble import load_ensemble
+from tagger.runs.run_dir import Run
 from tagger.saved_model import warmup_requests
 from tagger.saved_model.model_card import readme
 from tagger.saved_model.signatures import ServingModel
@@ -33,7 +33,7 @@ _UNFINISHED = "unfinished-"
 
 def run(config: Export) -> int:
     """Writes EXPORT_DIR/N and EXPORT_DIR/README.md."""
-    runs = load_ensemble(config)
+    runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     backbone = backbone_of(config, runs[0])
     decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
                       tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats)
@@ -56,25 +56,6 @@ def run(config: Export) -> int:
     print(f"Checked: the same captions and scores for {valid} photos, one broken image answered as not valid.\n"
           f"Wrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
     return 0
-
-
-def load_ensemble(config: Export) -> list[Run]:
-    """The run and the runs to average with it.
-
-    Raises:
-      UserError: one cannot be loaded, or was trained on other words or features.
-    """
-    first = load_run(config.run_dir, config.weights)
-    runs = [first]
-    for run_dir in config.ensemble:
-        other = load_run(run_dir)
-        if other.vocabulary.words != first.vocabulary.words:
-            raise UserError(f"--ensemble={run_dir}: has a vocabulary of {other.vocabulary.size} words that is not that "
-                            f"of --run_dir={config.run_dir}; average only runs trained on the same records")
-        backbone_identity.check_same(other.manifest.backbone, first.manifest.backbone, f"--ensemble={run_dir}",
-                                     f"--run_dir={config.run_dir}", "average only runs trained on the same records")
-        runs.append(other)
-    return runs
 
 
 def _backbone_info(one: Run) -> BackboneInfo:

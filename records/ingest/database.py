@@ -19,7 +19,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from records.ingest.database_tables import ALIKE, BY_EXAMPLE, IN_ORDER, SCHEMA, ImageResult, ImageTask, LookAlike
+from records.images.validation import PixelHash
+from records.ingest.database_tables import (
+    BY_EXAMPLE,
+    HASH_COLUMNS,
+    IN_ORDER,
+    SCHEMA,
+    ImageResult,
+    ImageTask,
+    LookAlike,
+)
 from records.ingest.deduplication import PictureRow, held_out_first, resolve_picture
 from records.ingest.planned import OF_EXAMPLES, TEXT_COLUMNS, Planned, Text, planned
 from records.ingest.splits import Splitter
@@ -124,26 +133,26 @@ class Index:
                               for r in results for seq, words, tags, reason in r.texts])
         self._db.execute("COMMIT")
 
-    def look_alikes(self, wanted: str, chunk: int) -> Iterator[list[LookAlike]]:
-        """Images that cheaper hashes do not tell from all others, and whose `wanted` one is not known.
+    def look_alikes(self, kind: PixelHash, chunk: int) -> Iterator[list[LookAlike]]:
+        """Images that cheaper hashes do not tell from all others, and whose hash of this kind is not known.
 
         Args:
-          wanted: "pixel_crc32c": JPEG files that have their size and eighth_crc32c in common with another, or their
-            size with an image that has no eighth_crc32c. "pixel_sha256": images whose pixel_crc32c others have too.
+          kind: CRC32C: JPEG files that have their size and eighth_crc32c in common with another, or their size with an
+            image that has no eighth_crc32c. SHA256: images whose pixel_crc32c others have too.
           chunk: how many to give at a time.
         """
-        last, (index, alike) = 0, ALIKE[wanted]
-        self._db.execute(index)
+        last, (column, search_index, needed) = 0, HASH_COLUMNS[kind]
+        self._db.execute(search_index)
         while found := self._db.execute(
                 f"SELECT id, key, file_crc32c FROM images WHERE id > ? AND checked AND reason IS NULL "
-                f"AND {wanted} IS NULL AND ({alike}) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
+                f"AND {column} IS NULL AND ({needed}) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
             yield [LookAlike(*row) for row in found]
             last = found[-1][0]
 
-    def tell_apart(self, wanted: str, hashes: Sequence[tuple[int, bytes]]) -> None:
+    def tell_apart(self, kind: PixelHash, hashes: Sequence[tuple[int, bytes]]) -> None:
         """Stores (image, hash) pairs, in one transaction."""
         self._db.execute("BEGIN")
-        self._db.executemany(f"UPDATE images SET {wanted} = ? WHERE id = ?",
+        self._db.executemany(f"UPDATE images SET {HASH_COLUMNS[kind].column} = ? WHERE id = ?",
                              [(digest, image) for image, digest in hashes])
         self._db.execute("COMMIT")
 

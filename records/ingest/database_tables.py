@@ -5,6 +5,8 @@ What travels between processes is a NamedTuple: a frozen dataclass with slots ta
 
 from typing import NamedTuple
 
+from records.images.validation import PixelHash
+
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE bad_rows (seq INTEGER PRIMARY KEY, image TEXT, place TEXT, reason TEXT);
@@ -37,14 +39,29 @@ BY_PIXELS = ("CREATE INDEX IF NOT EXISTS images_by_pixels ON images (pixel_crc32
 IN_ORDER = "CREATE INDEX images_in_order ON images (split, position) WHERE split IS NOT NULL"
 BY_EXAMPLE = "CREATE INDEX images_by_example ON images (example)"
 
-# For Index.look_alikes: the index that the search needs, and what an image has in common with another when hashes
-# have to be computed.
 _OTHER = "EXISTS (SELECT 1 FROM images other WHERE other.id != images.id AND other.reason IS NULL AND "
 _SAME_SIZE = "other.height = images.height AND other.width = images.width AND "
-ALIKE = {
-    "pixel_crc32c": (BY_EIGHTH, f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c = images.eighth_crc32c) OR "
-                    f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c IS NULL)"),
-    "pixel_sha256": (BY_PIXELS, f"{_OTHER}other.pixel_crc32c = images.pixel_crc32c)"),
+
+
+class HashColumn(NamedTuple):
+    """Where a hash of an image's pixels is kept, and when it has to be computed.
+
+    Attributes:
+      column: of the table `images`.
+      search_index: SQL that makes the index which the search needs.
+      needed: SQL condition: what an image has in common with another that only this hash tells it from.
+    """
+
+    column: str
+    search_index: str
+    needed: str
+
+
+HASH_COLUMNS = {
+    PixelHash.CRC32C: HashColumn(
+        "pixel_crc32c", BY_EIGHTH, f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c = images.eighth_crc32c) OR "
+        f"{_OTHER}{_SAME_SIZE}other.eighth_crc32c IS NULL)"),
+    PixelHash.SHA256: HashColumn("pixel_sha256", BY_PIXELS, f"{_OTHER}other.pixel_crc32c = images.pixel_crc32c)"),
 }
 
 

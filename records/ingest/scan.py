@@ -73,6 +73,5 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
                     progress.add(1)
     for hashed in (PixelHash.CRC32C, PixelHash.SHA256):
         tell_apart = functools.partial(hash_chunk, images_dir=images_dir, hashed=hashed)
-        wanted = f"pixel_{hashed.value}"
-        for hashes in workers.map(tell_apart, index.look_alikes(wanted, _CHUNK), count):
-            index.tell_apart(wanted, hashes)
+        for hashes in workers.map(tell_apart, index.look_alikes(hashed, _CHUNK), count):
+            index.tell_apart(hashed, hashes)

@@ -3,23 +3,39 @@
 from collections.abc import Mapping
 from typing import Any
 
-DEFINITIONS = {
-    "loss": "mean cross-entropy in nats per real token (words and <end>), teacher-forced",
-    "perplexity": "exp(loss)",
-    "bleu_1…4, rouge_l, cider": "points, as papers print them: pycocoevalcap's values times 100; "
-                                "for --target=tags, of tag sequences",
-    "tag_precision, tag_recall, tag_f1": "fractions; tags of the predicted caption against the union of the tags of "
-                                         "the image's captions, counts pooled over images",
-    "precision_at_5, recall_at_5, f1_at_5": "fractions; first five ranked tags against the tags that at least two "
-                                            "captions of the image contain, counts pooled over images",
-    "images_without_shared_tags": "images where no two captions agree on a tag: their precision at 5 is 0",
-    "mean_average_precision": "fraction; mean over the train split's 200 most frequent tags of the average precision "
-                              "of ranking the images by the tag's score, relevant where two captions contain the tag",
-    "average_precision_tags": "how many of those tags have a relevant image in this split",
-    "distinct_captions, distinct_share, distinct_words": "different captions predicted, that over images, and "
-                                                         "different words in them",
-    "seen_in_training": "fraction of images whose caption is, word for word, a caption of the train split",
+# What each metric is; those that are defined together stand together.
+_DEFINITIONS = {
+    ("loss",): "mean cross-entropy in nats per real token (words and <end>), teacher-forced",
+    ("perplexity",): "exp(loss)",
+    ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"):
+        "points, as papers print them: pycocoevalcap's values times 100; for --target=tags, of tag sequences",
+    ("tag_precision", "tag_recall", "tag_f1"):
+        "fractions; tags of the predicted caption against the union of the tags of the image's captions, counts "
+        "pooled over images",
+    ("precision_at_5", "recall_at_5", "f1_at_5"):
+        "fractions; first five ranked tags against the tags that at least two captions of the image contain, counts "
+        "pooled over images",
+    ("images_without_shared_tags",): "images where no two captions agree on a tag: their precision at 5 is 0",
+    ("mean_average_precision",):
+        "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the images "
+        "by the tag's score, relevant where two captions contain the tag",
+    ("average_precision_tags",): "how many of those tags have a relevant image in this split",
+    ("distinct_captions", "distinct_share", "distinct_words"):
+        "different captions predicted, that over images, and different words in them",
+    ("seen_in_training",): "fraction of images whose caption is, word for word, a caption of the train split",
 }
+_DEFINITION_OF = {name: text for names, text in _DEFINITIONS.items() for name in names}
+
+
+def definitions() -> dict[str, str]:
+    """What the metrics are, by their names: those that are defined together in one key, separated by commas."""
+    return {", ".join(names): text for names, text in _DEFINITIONS.items()}
+
+
+def definition(metric: str) -> str:
+    """What a metric is; KeyError where it has no definition."""
+    return _DEFINITION_OF[metric]
+
 
 # (heading, [(metric, label, format)]): one column of the table each.
 _COLUMNS = (

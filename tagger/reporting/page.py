@@ -11,7 +11,7 @@ from typing import Any
 from records.util.progress import duration
 from tagger.evaluation import files
 from tagger.evaluation.contact_sheets import RANKINGS
-from tagger.evaluation.summary import DEFINITIONS
+from tagger.evaluation.summary import definition, definitions
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
 from tagger.reporting.style import CSS
@@ -146,7 +146,7 @@ def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData])
     rows = [(run, evaluation)] + [(other, one) for other in others for one in other.evaluations
                                   if one.split == evaluation.split]
     names = [metric for metric in _METRICS if any(one.metrics.get(metric[0]) is not None for _, one in rows)]
-    head = "".join(f'<th title="{html.escape(_definition(name))}">{label}</th>' for name, label, *_ in names)
+    head = "".join(f'<th title="{html.escape(definition(name))}">{label}</th>' for name, label, *_ in names)
     lines = []
     for i, (one, scored) in enumerate(rows):
         cells = [f"<td>{html.escape(one.name)}</td>"]
@@ -171,18 +171,13 @@ def _delta(value: float | None, other: float | None, form: str) -> str:
     return f'<span class="delta">{sign}{text}</span>'
 
 
-def _definition(name: str) -> str:
-    exact = [text for names, text in DEFINITIONS.items() if name in names.split(", ")]
-    return exact[0] if exact else next((text for names, text in DEFINITIONS.items() if name.split("_")[0] in names), "")
-
-
 def _all_metrics(metrics: Mapping[str, Any]) -> str:
     numbers = {name: value for name, value in metrics.items()
                if isinstance(value, int | float) and not isinstance(value, bool)}
     rows = "".join(f"<tr><td>{name}</td><td>{value:,.6g}</td></tr>" if isinstance(value, float) else
                    f"<tr><td>{name}</td><td>{value:,}</td></tr>" for name, value in numbers.items())
     defined = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(text)}</td></tr>"
-                      for name, text in DEFINITIONS.items())
+                      for name, text in definitions().items())
     return (f'<details><summary>All numbers and what they mean</summary><table class="facts">{rows}</table>'
             f'<table class="facts">{defined}</table></details>')
 

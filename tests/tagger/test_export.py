@@ -1,6 +1,5 @@
 """The SavedModel of the demo run, asked the ways its users will ask it."""
 
-import dataclasses
 import io
 import json
 import os
@@ -19,8 +18,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 from flags.errors import UserError
 from flags.export import Export
 from records.backbones.registry import BACKBONES, load_backbone
-from records.format import layout
-from records.format import manifest as manifests
 from records.input.caption_dataset import images, open_split
 from tagger import export
 from tagger.decoding.decoder import Decoder
@@ -334,26 +331,3 @@ def test_weights_that_are_gone_or_other_ones_are_refused(demo, tmp_path):
 def test_flags_out_of_range(wrong):
     with pytest.raises(UserError, match=f"--{next(iter(wrong))}="):
         export.run(Export(run_dir="anywhere", export_dir="anywhere", **wrong))
-
-
-def test_runs_on_other_words_are_not_averaged(demo, tmp_path):
-    shutil.copytree(demo[0] / "run", tmp_path / "other")
-    words = (tmp_path / "other" / "vocabulary.txt").read_text().splitlines()
-    words[3], words[4] = words[4], words[3]
-    counts = (tmp_path / "other" / "word_counts.tsv").read_text().splitlines()
-    counts[3], counts[4] = counts[4], counts[3]
-    (tmp_path / "other" / "vocabulary.txt").write_text("\n".join(words) + "\n")
-    (tmp_path / "other" / "word_counts.tsv").write_text("\n".join(counts) + "\n")
-    with pytest.raises(UserError, match="is not that of"):
-        export.load_ensemble(Export(run_dir=str(demo[0] / "run"), export_dir=str(tmp_path / "export"),
-                                    ensemble=(str(tmp_path / "other"),)))
-
-
-def test_runs_on_features_of_another_precision_are_not_averaged(demo, tmp_path):
-    shutil.copytree(demo[0] / "run", tmp_path / "other")
-    manifest = manifests.from_json((tmp_path / "other" / layout.MANIFEST).read_bytes())
-    manifests.save(tmp_path / "other", dataclasses.replace(
-        manifest, backbone=dataclasses.replace(manifest.backbone, precision="bfloat16")))
-    with pytest.raises(UserError, match="--ensemble=.*precision is bfloat16, expected float32"):
-        export.load_ensemble(Export(run_dir=str(demo[0] / "run"), export_dir=str(tmp_path / "export"),
-                                    ensemble=(str(tmp_path / "other"),)))

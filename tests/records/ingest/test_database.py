@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from records.images.validation import PixelHash
 from records.ingest import rejections
 from records.ingest.database import Index
 from records.ingest.database_tables import ImageResult
@@ -25,8 +26,8 @@ def resolved(path, rows, pictures, splitter, inputs="inputs", seed=0):
     index.ingest(rows)
     for tasks in index.unchecked(2):
         index.check([checked(task, pictures.get(task.key, task.key.encode())) for task in tasks])
-    for photos in index.look_alikes("pixel_sha256", 2):
-        index.tell_apart("pixel_sha256", [(photo.image, pictures[photo.key] + b", exactly") for photo in photos])
+    for photos in index.look_alikes(PixelHash.SHA256, 2):
+        index.tell_apart(PixelHash.SHA256, [(photo.image, pictures[photo.key] + b", exactly") for photo in photos])
     index.resolve(splitter, seed)
     return index
 
@@ -95,20 +96,20 @@ def test_photos_whose_checksums_agree_by_chance_are_told_apart(tmp_path):
     (tasks,) = index.unchecked(5)
     index.check([checked(task, b"alone" if task.key == "e" else b"same") for task in tasks])
     exact = dict(zip("abcd", (b"one", b"two", b"one", b"two"), strict=True))
-    photos = [photo for chunk in index.look_alikes("pixel_sha256", 3) for photo in chunk]
+    photos = [photo for chunk in index.look_alikes(PixelHash.SHA256, 3) for photo in chunk]
     assert [photo.key for photo in photos] == list("abcd")
-    index.tell_apart("pixel_sha256", [(photo.image, exact[photo.key]) for photo in photos])
-    assert list(index.look_alikes("pixel_sha256", 3)) == []
+    index.tell_apart(PixelHash.SHA256, [(photo.image, exact[photo.key]) for photo in photos])
+    assert list(index.look_alikes(PixelHash.SHA256, 3)) == []
     index.resolve(Splitter(), 0)
     assert found(index) == {"train": [("a", ["a says", "c says"]), ("b", ["b says", "d says"]), ("e", ["e says"])]}
     assert list(index.duplicates()) == [("c", "a", "train"), ("d", "b", "train")]
 
 
 def test_jpeg_files_are_decoded_in_full_only_where_another_image_may_be_the_same(tmp_path):
-    def tell_apart(wanted):
-        photos = [photo for chunk in index.look_alikes(wanted, 2) for photo in chunk]
-        index.tell_apart(wanted, [(photo.image, pictures[photo.key]) for photo in photos])
-        assert list(index.look_alikes(wanted, 2)) == []
+    def tell_apart(kind):
+        photos = [photo for chunk in index.look_alikes(kind, 2) for photo in chunk]
+        index.tell_apart(kind, [(photo.image, pictures[photo.key]) for photo in photos])
+        assert list(index.look_alikes(kind, 2)) == []
         return "".join(photo.key for photo in photos)
 
     pictures = dict(zip("abcde", (b"one", b"one", b"two", b"three", b"two"), strict=True))
@@ -119,7 +120,7 @@ def test_jpeg_files_are_decoded_in_full_only_where_another_image_may_be_the_same
         index.ingest([Row(name, f"{name} says", f"t:{name}", "train") for name in images])
         index.check([checked(task, eighths.get(task.key, pictures[task.key]), jpeg=task.key in eighths)
                      for tasks in index.unchecked(5) for task in tasks])
-        assert (tell_apart("pixel_crc32c"), tell_apart("pixel_sha256")) == (in_full, exactly)
+        assert (tell_apart(PixelHash.CRC32C), tell_apart(PixelHash.SHA256)) == (in_full, exactly)
         index.resolve(Splitter(), 0)
         merged = {name: pictures[name] for name in images}
         assert len(found(index)["train"]) == len(set(merged.values()))

@@ -1,0 +1,41 @@
+"""Several runs whose answers are averaged: loaded together, after a check that their numbers mean the same.
+
+    runs = load_ensemble("runs/first", ensemble=("runs/second", "runs/third"))
+    Decoder([run.model for run in runs], runs[0].vocabulary, runs[0].max_length)
+"""
+
+from collections.abc import Sequence
+
+from flags.errors import UserError
+from records.format import backbone_identity
+from tagger.runs.run_dir import Run, load_run
+
+_REMEDY = "average only runs trained on the same records"
+
+
+def load_ensemble(run_dir: str, weights: str = "best", ensemble: Sequence[str] = ()) -> list[Run]:
+    """The run in `run_dir`, and after it those in `ensemble` with their best weights.
+
+    Args:
+      weights: of the run in `run_dir`, as in `load_run`.
+
+    Raises:
+      UserError: one cannot be loaded, or was trained to write something else, on other words or on other features.
+    """
+    first = load_run(run_dir, weights)
+    runs = [first]
+    for folder in ensemble:
+        run = load_run(folder)
+        _check_same(run, first, f"--ensemble={folder}", f"--run_dir={run_dir}")
+        runs.append(run)
+    return runs
+
+
+def _check_same(run: Run, first: Run, where: str, expected_by: str) -> None:
+    if run.manifest.target != first.manifest.target:
+        raise UserError(f"{where}: writes {run.manifest.target}, {expected_by} writes {first.manifest.target}; "
+                        f"{_REMEDY}")
+    if run.vocabulary.words != first.vocabulary.words:
+        raise UserError(f"{where}: has a vocabulary of {run.vocabulary.size:,} words that is not that of "
+                        f"{expected_by}, of {first.vocabulary.size:,} words; {_REMEDY}")
+    backbone_identity.check_same(run.manifest.backbone, first.manifest.backbone, where, expected_by, _REMEDY)
