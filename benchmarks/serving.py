@@ -89,7 +89,7 @@ def captions(arguments: argparse.Namespace) -> None:
 
     run = load_run(arguments.run_dir)
     model = SavedModel(newest(arguments.export_dir))
-    published, longest = run.model.published(run.max_length), run.max_length
+    published, longest = run.model.to_keras(run.max_length), run.max_length
     generator = np.random.default_rng(0)
     # Pooled features after a relu: sparse and positive.
     features = np.maximum(generator.normal(size=[256, run.model.feature_size]), 0).astype(np.float32)

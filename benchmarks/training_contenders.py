@@ -120,7 +120,7 @@ def notebook(batches: Batches, device: str) -> Pass:
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     longest = max(b["inputs"].shape[1] for b in batches)
-    model = MergeModel(VOCABULARY).published(longest)
+    model = MergeModel(VOCABULARY).to_keras(longest)
     model.get_layer("lstm").use_cudnn = False  # whose kernels know no padding on the left
     model.compile("adam", "categorical_crossentropy")
 

@@ -4,7 +4,7 @@
                                                             │ step 0             │ Add
     word ids → Embedding (V, 256) → steps 1 … T ────────→ LSTM 256 → Dropout ────┴→ Dense 128 relu → Dropout → Dense V
 
-Keras layers own the weights, in the published layout (`published`), so weight files are exchangeable with the plain
+Keras layers own the weights, in the published layout (`to_keras`), so weight files are exchangeable with the plain
 Keras functional model. Training and scoring use `hidden`, which gives the prediction after every prefix of a caption
 in one pass; decoding uses `start` and `step`.
 
@@ -75,7 +75,7 @@ class MergeModel(tf.Module):
         layers = (self.image_dense, self.word_embedding, self.lstm, self.hidden_dense, self.output_dense)
         return [weight for layer in layers for weight in layer.weights]
 
-    def published(self, max_length: int) -> keras.Model:
+    def to_keras(self, max_length: int) -> keras.Model:
         """The functional model as published, over the same weights.
 
         Args:

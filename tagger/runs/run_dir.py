@@ -153,7 +153,7 @@ def load_weights(model: MergeModel, path: epath.Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             local = os.path.join(folder, WEIGHTS_FILE)  # Keras reads HDF5 from local files only
             epath.Path(local).write_bytes(regular_files.read_bytes(path))
-            model.published(1).load_weights(local)
+            model.to_keras(1).load_weights(local)
     except Exception as error:  # h5py and Keras raise whatever they meet inside the file
         raise UserError(f"{path}: cannot be read as weights of this model ({error}); train again, or give the "
                         "weights file of this run") from error
@@ -163,5 +163,5 @@ def save_weights(model: MergeModel, max_length: int, path: epath.Path) -> None:
     """Writes the weights file of the published model, whole or not at all."""
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, WEIGHTS_FILE)
-        model.published(max_length).save_weights(local)
+        model.to_keras(max_length).save_weights(local)
         write_atomic(path, epath.Path(local).read_bytes())

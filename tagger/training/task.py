@@ -136,7 +136,7 @@ class Task(abc.ABC):
 
     def keras_model(self, model: Any) -> keras.Model:
         """What callbacks see: a Keras model over the weights that are trained."""
-        return model.published(self.max_length)
+        return model.to_keras(self.max_length)
 
     def save_weights(self, model: Any) -> None:
         """Writes the weights to the run folder, as the best so far."""

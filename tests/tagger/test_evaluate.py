@@ -63,7 +63,7 @@ def test_the_loss_is_that_of_the_published_keras_model_on_expanded_prefixes(run_
     limited = Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", limit=2, worst_and_best=0,
                      sheet_images=0)
     run = run_dir.load_run(run_copy[1])
-    model = run.model.published(run.max_length)
+    model = run.model.to_keras(run.max_length)
     features, prefixes, targets = [], [], []
     split = caption_dataset.open_split(run_copy[0], "validation")
     examples = list(caption_dataset.images(split).take(2).as_numpy_iterator())

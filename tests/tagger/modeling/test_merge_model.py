@@ -30,7 +30,7 @@ def gradients(tape: tf.GradientTape, loss: tf.Tensor, model: MergeModel) -> list
 
 def test_published_size():
     model = MergeModel(vocabulary_size=19222)
-    published = model.published(max_length=39)
+    published = model.to_keras(max_length=39)
     assert published.count_params() == 8_483_222
     assert [tuple(i.shape) for i in published.inputs] == [(None, 2048), (None, 39)]
     assert published.outputs[0].shape == (None, 19222)
@@ -42,7 +42,7 @@ def test_one_pass_equals_expanded_prefixes(recurrence):
     feature, inputs, targets = captions(0)
     rows, places = np.nonzero(targets)
     prefixes = np.where(np.arange(T) < places[:, None], inputs[rows], 0)
-    published = model.published(T)
+    published = model.to_keras(T)
     with tf.GradientTape() as tape:
         probabilities = published([feature[rows], prefixes], training=False)
         expected = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(targets[rows, places], probabilities))
@@ -72,7 +72,7 @@ def test_token_logits_are_in_row_major_order_of_the_mask():
     rows, places = np.nonzero(targets)
     found = tf.nn.softmax(model.token_logits(feature, inputs, tf.constant(targets != 0)))
     prefixes = np.where(np.arange(T) < places[:, None], inputs[rows], 0)
-    np.testing.assert_allclose(found, model.published(T)([feature[rows], prefixes], training=False), atol=1e-6)
+    np.testing.assert_allclose(found, model.to_keras(T)([feature[rows], prefixes], training=False), atol=1e-6)
 
 
 def test_decoding_word_by_word_gives_the_logits_of_one_pass():
@@ -112,7 +112,7 @@ def test_initial_weights_follow_the_seed():
 
 def test_weights_file_loads_into_a_plain_keras_model(tmp_path):
     model = MergeModel(V, F)
-    model.published(T).save_weights(tmp_path / "w.weights.h5")
+    model.to_keras(T).save_weights(tmp_path / "w.weights.h5")
     layers = keras.layers
     feature, prefix = keras.Input((F,)), keras.Input((T,))
     image = layers.Dense(256, "relu")(feature)
@@ -123,7 +123,7 @@ def test_weights_file_loads_into_a_plain_keras_model(tmp_path):
     plain.load_weights(tmp_path / "w.weights.h5")
     features, inputs, _ = captions(4)
     np.testing.assert_array_equal(
-        plain.predict([features, inputs], verbose=0), model.published(T).predict([features, inputs], verbose=0))
+        plain.predict([features, inputs], verbose=0), model.to_keras(T).predict([features, inputs], verbose=0))
 
 
 def test_dropout_drops_as_asked_and_is_a_function_of_the_seed():

@@ -32,7 +32,7 @@ def start(tmp_path, **flags):
     callbacks = make_callbacks(
         config=Train(records_dir="", run_dir=str(tmp_path), **flags), monitor="val_loss",
         save=lambda: save_weights(model, 5, path), load=lambda: load_weights(model, path))
-    published = model.published(5)
+    published = model.to_keras(5)
     published.optimizer, published.stop_training = FusedAdam(0.001), False
     published.optimizer.build(published.trainable_variables)
     for callback in callbacks:
