@@ -1,7 +1,9 @@
 """--mode=train: checks the flags, and runs the stages that they ask for one after the other."""
 
 import dataclasses
+from collections.abc import Sequence
 
+import keras
 import tensorflow as tf
 from etils import epath
 
@@ -19,8 +21,11 @@ CROSS_ENTROPY_FOLDER, TEACHER_FOLDER = "cross_entropy", "teacher_{}"
 _SEED_STEP = 1000  # from one teacher to the next, so that runs of seeds 0, 1, 2 … share none
 
 
-def run(config: Train) -> int:
+def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> int:
     """Trains, or goes on training, and returns the exit status.
+
+    Args:
+      callbacks: called like those of --callbacks, in the stage that writes the run folder itself.
 
     Raises:
       UserError: bad flags or input, another run in the folder, a loss that is not finite, a lost worker.
@@ -36,7 +41,7 @@ def run(config: Train) -> int:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        return _run_stages(config, devices)
+        return _run_stages(config, devices, callbacks)
     except tf.errors.OpError as error:
         if devices.hosts == 1:
             raise
@@ -55,13 +60,13 @@ def _check(config: Train) -> None:
                         "entries and a word")
 
 
-def _run_stages(config: Train, devices: Devices) -> int:
+def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callbacks.Callback]) -> int:
     """Teachers, cross-entropy, self-critical: what `config` asks for; the last writes the run folder itself."""
     below = epath.Path(config.run_dir)
     if not config.fresh and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
         check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first stages
     if config.self_critical_epochs and config.init_from:
-        return run_stage(SelfCriticalTask(config=config, devices=devices, init_from=config.init_from))
+        return run_stage(SelfCriticalTask(config=config, devices=devices, init_from=config.init_from), callbacks)
     teachers = []
     for number in range(1, config.teachers + 1):
         teachers.append(str(below / TEACHER_FOLDER.format(number)))
@@ -70,7 +75,8 @@ def _run_stages(config: Train, devices: Devices) -> int:
         if code := run_stage(CaptionTask(config=teacher, devices=devices)):
             return code
     if not config.self_critical_epochs:
-        return run_stage(CaptionTask(config=config, devices=devices, init_from=config.init_from, teachers=teachers))
+        return run_stage(CaptionTask(config=config, devices=devices, init_from=config.init_from, teachers=teachers),
+                         callbacks)
     first = dataclasses.replace(config, run_dir=str(below / CROSS_ENTROPY_FOLDER), self_critical_epochs=0)
     return (run_stage(CaptionTask(config=first, devices=devices, teachers=teachers))
-            or run_stage(SelfCriticalTask(config=config, devices=devices, init_from=first.run_dir)))
+            or run_stage(SelfCriticalTask(config=config, devices=devices, init_from=first.run_dir), callbacks))
