@@ -14,7 +14,8 @@ def test_paths_and_links_exist(page):
     text = (ROOT / page).read_text()
     paths = re.findall(r"`((?:records|tagger|flags|tests|benchmarks|configs|docs|\.github)/[\w./-]*)`", text)
     missing = [path for path in paths if not (ROOT / path).exists()]
-    links = re.findall(r"\]\((?!https?://|#)([^)#]+)[^)]*\)", text)
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)[^)]*\)", prose)
     missing += [link for link in links if not ((ROOT / page).parent / link).exists()]
     assert not missing
 
