@@ -12,8 +12,11 @@ class MakeRecords(Flags):
 
     images: str = flag(
         default="",
-        help="Folder with the photos; names in the caption table are paths under it, and nothing outside it is ever "
-        "read. Required unless --captions=tfds:NAME, which brings its own photos.", path=True)
+        help="Folder with the photos; names in the caption table are paths under it, and nothing outside it is read, "
+        "unless --follow_links is given. Required unless --captions=tfds:NAME, which brings its own photos.", path=True)
+    follow_links: bool = flag(
+        False, "Take photos that are links out of --images, as in snapshots of Hugging Face's hub. Without it they are "
+        "left out and listed: what a folder holds then says all that is read.")
     captions: str = flag(
         help="The table that says which photo has which caption: a Flickr token file, CSV, JSON lines, COCO or "
         "Karpathy JSON, or tfds:NAME for a dataset of TensorFlow Datasets. Several are read as one: give the flag "

@@ -27,7 +27,7 @@ from records.images import contact_sheet
 from records.input.shard_reader import Split, open_split
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import END, UNK
-from records.util import regular_files
+from records.util import example_lines, regular_files
 from records.util.progress import Progress
 
 _MANY_UNKNOWN = "which is much: make records with a smaller --min_count, or a caption will often miss its main word"
@@ -59,6 +59,7 @@ class _Seen:
       tags: tag -> captions that have it.
       unknown: target words that are <unk>.
       chosen: the examples for the sheet, with the split of each.
+      first: lines that show the first examples of each split.
     """
 
     examples: int = 0
@@ -67,6 +68,7 @@ class _Seen:
     tags: Counter[str] = dataclasses.field(default_factory=Counter)
     unknown: int = 0
     chosen: list[tuple[str, _Shown]] = dataclasses.field(default_factory=list)
+    first: list[list[str]] = dataclasses.field(default_factory=list)
 
 
 def run(config: InspectRecords) -> None:
@@ -93,7 +95,12 @@ def _look(splits: list[Split], limit: int, draws: int, seed: int, names: TagVoca
     seen = _Seen()
     with Progress("reading", sum(sizes), "examples") as progress:
         for split, size in zip(splits, sizes, strict=True):
+            seen.first.append([])
             for features in itertools.islice(_examples(split), size):
+                if len(seen.first[-1]) < example_lines.EXAMPLES:
+                    seen.first[-1].append(example_lines.example_line(
+                        split.name, _strings(features, "key")[0], _strings(features, "captions"),
+                        [tag for tags in _tags(features, names) for tag in tags]))
                 if seen.examples in picked:
                     seen.chosen.append((split.name, _Shown(
                         _strings(features, "key")[0], next(iter(features["image"].bytes_list.value), None),
@@ -162,6 +169,8 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
         [[name, f"{info.examples:,}", f"{info.captions:,}", f"{info.tokens - info.captions:,}",
           f"{info.max_tokens - 1}", f"{len(info.shards):,}", f"{sum(s.bytes for s in info.shards) / 1e6:,.1f}"]
          for name, info in manifest.splits.items()])
+    yield "\nexamples, as they were understood"
+    yield from example_lines.choose(seen.first)
     total = sum(info.examples for info in manifest.splits.values())
     read = "all" if seen.examples == total else f"{seen.examples:,} of the {total:,}"
     yield f"\ntarget words per caption, in {read} examples"

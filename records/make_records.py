@@ -52,7 +52,8 @@ def run(config: MakeRecords) -> None:
             images_dir = _images_dir(config, state)
             plan = plan_lib.read_plan(state) or plan_lib.make_plan(
                 config, settings, splitter, images_dir, records_dir, state, info, workers)
-            jobs = {split: [ShardJob(records_dir, file, sha256, images_dir, config.store_images, backbone)
+            jobs = {split: [ShardJob(records_dir, file, sha256, images_dir, config.store_images, backbone,
+                                     config.follow_links)
                             for file, sha256 in files.items()] for split, files in plan.shards.items()}
             receipts = _write_shards(config, jobs, plan, workers)
             _finish(config, settings, records_dir, info, plan, receipts)

@@ -21,8 +21,11 @@ class BadImage(Exception):
     """The image cannot be used; str() is the reason, and its part before the first ':' the countable class."""
 
 
-def read_image(images_dir: str, name: str) -> bytes:
+def read_image(images_dir: str, name: str, follow_links: bool = False) -> bytes:
     """The bytes of images_dir/name.
+
+    Args:
+      follow_links: whether links below images_dir may lead out of it.
 
     Raises:
       BadImage: the name leads outside images_dir, directly or through a link, or the file cannot be read.
@@ -34,7 +37,7 @@ def read_image(images_dir: str, name: str) -> bytes:
             from etils import epath  # 50 ms for every worker, and few have their photos elsewhere
 
             return (epath.Path(images_dir) / name).read_bytes()
-        return _read_inside(images_dir, name)
+        return _read_inside(images_dir, name, follow_links)
     except (FileNotFoundError, NotADirectoryError):
         raise BadImage(f"{MISSING}: {name!r}") from None
     except (OSError, ValueError) as error:
@@ -47,12 +50,12 @@ def _is_inside(images_dir: str, name: str) -> bool:
     return os.path.commonpath((root, os.path.realpath(os.path.join(root, name)))) == root
 
 
-def _read_inside(images_dir: str, name: str) -> bytes:
+def _read_inside(images_dir: str, name: str, follow_links: bool) -> bytes:
     path = os.path.join(images_dir, name)
-    inside = _is_inside(images_dir, os.path.dirname(name))
+    inside = follow_links or _is_inside(images_dir, os.path.dirname(name))
     flags = os.O_RDONLY | os.O_NONBLOCK  # a named pipe would wait for its other end, maybe for ever
     try:
-        handle = os.open(path, flags | os.O_NOFOLLOW) if inside else None
+        handle = os.open(path, flags | (0 if follow_links else os.O_NOFOLLOW)) if inside else None
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
@@ -73,17 +76,18 @@ def _read_inside(images_dir: str, name: str) -> bytes:
         os.close(handle)
 
 
-def read_unchanged(images_dir: str, name: str, crc32c: int) -> bytes:
+def read_unchanged(images_dir: str, name: str, crc32c: int, follow_links: bool = False) -> bytes:
     """The bytes of an image that was found good before.
 
     Args:
       crc32c: of its bytes then.
+      follow_links: as in `read_image`.
 
     Raises:
       UserError: they are others now.
     """
     try:
-        data = read_image(images_dir, name)
+        data = read_image(images_dir, name, follow_links)
         if google_crc32c.value(data) == crc32c:
             return data
         found = "its bytes changed"

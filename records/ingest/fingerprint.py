@@ -58,6 +58,8 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
         "max_words_per_caption": config.max_words_per_caption, "store_images": config.store_images,
         "seed": config.seed, "backbone": config.backbone, **{name: metadata.version(name) for name in _VERSIONS},
     }
+    if config.follow_links:  # older records have no such setting
+        settings["follow_links"] = True
     if weights_sha256 is not None:
         settings |= {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
                      "feature_views": config.feature_views,

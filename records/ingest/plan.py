@@ -28,6 +28,7 @@ from records.ingest.splits import Splitter, listed_names
 from records.ingest.staging import State
 from records.ingest.targets import Targets, make_targets
 from records.sources import is_spooled, open_source
+from records.util import example_lines
 from records.util.atomic_files import write_atomic
 from records.util.atomic_output import AtomicOutput
 from records.util.process_pool import Workers
@@ -100,10 +101,11 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
                             own_splits=own_splits(settings))
         index.ingest(start_meanwhile(table, workers, config.workers))
         index.forget_bad()
-        check_images(index, images_dir, config.max_words_per_caption, workers, config.workers)
+        check_images(index, images_dir, config.max_words_per_caption, workers, config.workers,
+                     config.follow_links)
         workers.prepare(loaded)
         index.resolve(splitter, config.seed)
-        rows, left_out = _write_rejected(index, config, records_dir, state)
+        rows, left_out, notes = _write_rejected(index, config, records_dir, state)
         targets = make_targets(index, config.target, config.tag_forms, config.min_count, config.max_words)
         counts = index.split_counts()
         number = _shards_per_split(config, counts, info)
@@ -112,7 +114,8 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         if targets.tags is not None:
             targets.tags.save(records_dir)
         plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, targets.target,
-                    targets.vocabulary.size, targets.tags is not None, list(targets.notes),
+                    targets.vocabulary.size, targets.tags is not None,
+                    [*targets.notes, *notes, *_examples(index, targets)],
                     _write_duplicates(index, records_dir, state), rows, left_out)
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict
@@ -123,8 +126,11 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
     return plan
 
 
-def _write_rejected(index: Index, config: MakeRecords, records_dir: str, state: State) -> tuple[int, Rejected]:
-    """Input rows, those of --split_lists that name no photo of the table included; and what is left out of them."""
+def _write_rejected(index: Index, config: MakeRecords, records_dir: str,
+                    state: State) -> tuple[int, Rejected, list[str]]:
+    """Input rows, those of --split_lists that name no photo of the table included; what is left out of them; and what
+    the summary says of it.
+    """
     by_kind: Counter[str] = Counter()
     first: dict[str, str] = {}
     rows = index.row_count()
@@ -133,8 +139,30 @@ def _write_rejected(index: Index, config: MakeRecords, records_dir: str, state: 
             by_kind[rejections.kind(reason)] += 1
             first.setdefault(rejections.kind(reason), f"{row}: {reason}")
             out.write(rejections.line(image, row, reason).encode())
+    examples = {split: count for split, (count, _) in index.split_counts().items()}
+    check_usable = functools.partial(
+        rejections.check_usable, rows, by_kind, first, examples,
+        "split_lists" if config.split_lists else "split_fractions" if config.split_fractions else "")
+    if not examples and set(by_kind) != {rejections.MISSING}:
+        check_usable()  # it names all reasons, a limit only one
     rejections.check_limit(config.max_rejected, rows, by_kind, first)
-    return rows + by_kind[rejections.UNUSED_NAME], Rejected(sum(by_kind.values()), dict(sorted(by_kind.items())))
+    check_usable()
+    return (rows + by_kind[rejections.UNUSED_NAME], Rejected(sum(by_kind.values()), dict(sorted(by_kind.items()))),
+            rejections.notes(rows, by_kind, first))
+
+
+def _examples(index: Index, targets: Targets) -> list[str]:
+    """Lines that show some examples as they were understood."""
+    splits = []
+    for split in index.split_counts():
+        lines = []
+        for example in itertools.islice(index.examples(split), example_lines.EXAMPLES):
+            _, tag_ids = targets.of(example.captions)
+            tags = ([tag for text in example.captions for tag in text.tags.split()] if tag_ids is None or
+                    targets.tags is None else [targets.tags.tags[tag] for ids in tag_ids for tag in ids])
+            lines.append(example_lines.example_line(split, example.key, [c.caption for c in example.captions], tags))
+        splits.append(lines)
+    return ["examples, as they were understood:", *example_lines.choose(splits)]
 
 
 def _unused_names(index: Index, config: MakeRecords) -> Iterator[tuple[str, str, str]]:

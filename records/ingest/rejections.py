@@ -7,6 +7,7 @@ A reason reads "kind: details"; kinds are what is counted.
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 from flags.errors import UserError
 from records.images.files import MISSING
@@ -14,6 +15,36 @@ from records.images.files import MISSING
 NO_SPLIT = "image is in no split list"
 UNUSED_NAME = "name in a split list has no caption"
 REPEATED = "caption repeats another row of the same image"
+OUTSIDE_LINK = "image is a link that leads outside --images"
+# What helps, by how a reason begins; the first that fits.
+_REMEDIES = (
+    (MISSING, "check --images"),
+    (OUTSIDE_LINK, "--follow_links takes photos that are links out of it"),
+    ("image name leads outside --images", "give --images the folder that the names start from"),
+    ("image name is a URL", "download the photos first and give their file names"),
+    ("object names no image", "rename the key of the photo to image"),
+    ("object has no caption", "rename the key of the caption to caption"),
+    ("image name", "mend the names"),
+    ("caption is empty", "is another column the caption? docs/data.md lists the names of columns"),
+    ("caption has no words", "is another column the caption? docs/data.md lists the names of columns"),
+    ("caption is not text", "write captions as texts"),
+    ("caption is not UTF-8", "save the table as UTF-8"),
+    ("caption is too long", "raise --max_words_per_caption"),
+    ("caption is a list", "write the list as JSON"),
+    ("caption repeats", "name each caption once"),
+    ("number of fields is wrong", "quote captions that hold the separator"),
+    ("quote is opened", "double the quotes inside quoted captions"),
+    ("text follows a closing quote", "double the quotes inside quoted captions"),
+    ("split ", "rename the splits, or give --split_fractions or --split_lists, which go before them"),
+    (NO_SPLIT, "the names in --split_lists must be those of the table"),
+    (UNUSED_NAME, "the names in --split_lists must be those of the table"),
+    ("line is no", "mend the lines, or name another format with --captions_format"),
+    ("image_id is of no image", "give the file that has the images too"),
+    ("image file cannot be read", "check the files' permissions"),
+    ("image ", "are the photos whole? copy them again"),
+    ("JPEG", "are the photos whole? copy them again"),
+    ("PNG", "are the photos whole? copy them again"))
+_SHOWN_KINDS = 3
 # Left out by choice or without loss: these say nothing about the health of the input.
 _HARMLESS = (NO_SPLIT, UNUSED_NAME, REPEATED)
 
@@ -26,6 +57,55 @@ def line(image: str, row: str, reason: str) -> str:
 def kind(reason: str) -> str:
     """The countable class of a reason."""
     return reason.partition(":")[0]
+
+
+def remedy(reason: str) -> str:
+    """What helps against a reason, in a few words."""
+    return next((text for start, text in _REMEDIES if reason.startswith(start)), "mend these rows of the table")
+
+
+def most_frequent(by_kind: Counter[str], first: dict[str, str]) -> str:
+    """The most frequent reasons, each with its count, its first row and what helps."""
+    kinds = sorted(by_kind, key=lambda name: (-by_kind[name], name))
+    shown = [f"{by_kind[name]:,} {'rows' if by_kind[name] > 1 else 'row'} like {first[name]} ({remedy(name)})"
+             for name in kinds[:_SHOWN_KINDS]]
+    more = sum(by_kind[name] for name in kinds[_SHOWN_KINDS:])
+    return "; ".join(shown) + (f"; {more:,} for other reasons" if more else "")
+
+
+def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], examples: Mapping[str, int],
+                 flag: str) -> None:
+    """Stops a run without a photo to train on, and says why there is none.
+
+    Args:
+      rows, by_kind, first: as in `check_limit`.
+      examples: of every split that has any.
+      flag: the flag that the splits come from; "" for the table itself.
+
+    Raises:
+      UserError: no row can be used, or none is in train.
+    """
+    left_out = sum(by_kind.values()) - by_kind[UNUSED_NAME]
+    why = most_frequent(by_kind, first)
+    if not examples:
+        raise UserError(f"no usable caption: all {rows:,} rows are left out: {why}")
+    if "train" not in examples:
+        found = ", ".join(f"{split} has {count:,}" for split, count in examples.items())
+        source = {"": "the table's own splits name no train; rename one of them or give --split_fractions",
+                  "split_fractions": "give train a share in --split_fractions",
+                  "split_lists": "give a list for train in --split_lists with names of the table"}[flag]
+        others = f"; {left_out:,} of {rows:,} rows are left out: {why}" if by_kind else ""
+        raise UserError(f"the train split is empty: of the photos, {found}; {source}{others}")
+
+
+def notes(rows: int, by_kind: Counter[str], first: dict[str, str]) -> list[str]:
+    """Lines for the summary: what most rows were lost for, and links that a flag would take."""
+    left_out = sum(by_kind.values()) - by_kind[UNUSED_NAME]
+    if left_out * 2 > rows:
+        return [f"more than half of the rows are left out, {left_out:,} of {rows:,}: {most_frequent(by_kind, first)}"]
+    if by_kind[OUTSIDE_LINK]:
+        return [f"{by_kind[OUTSIDE_LINK]:,} rows are left out like {first[OUTSIDE_LINK]}: {remedy(OUTSIDE_LINK)}"]
+    return []
 
 
 def limit(text: str | None, rows: int) -> int | None:
@@ -64,8 +144,9 @@ def check_limit(max_rejected: str | None, rows: int, by_kind: Counter[str], firs
     if most is None:
         if by_kind[MISSING]:
             others = f" (and so for {by_kind[MISSING] - 1:,} more rows)" if by_kind[MISSING] > 1 else ""
-            raise UserError(f"{first[MISSING]}{others}; check --images, or pass --max_rejected=5% to leave out up to "
-                            "that share of the rows")
+            count = sum(number for name, number in by_kind.items() if name not in _HARMLESS)
+            raise UserError(f"{first[MISSING]}{others}; check --images, or pass --max_rejected={count} or a share such "
+                            "as 5% to leave out up to so many rows")
         return
     counted = {name: count for name, count in by_kind.items() if name not in _HARMLESS}
     if sum(counted.values()) > most:

@@ -33,19 +33,22 @@ def start_meanwhile(rows: Iterable[Row | BadRow], workers: Workers, most: int) -
         yield row
 
 
-def check_images(index: Index, images_dir: str, max_words: int, workers: Workers, most: int) -> None:
+def check_images(index: Index, images_dir: str, max_words: int, workers: Workers, most: int,
+                 follow_links: bool = False) -> None:
     """Checks every photo of the index that was not checked yet.
 
     Args:
       max_words: captions with more are left out.
       most: processes to use at most; 0: one per CPU.
+      follow_links: whether photos may be links out of `images_dir`.
 
     Raises:
       UserError: a photo changed meanwhile.
       WorkerDied: a worker was killed, and not by a photo that it looked at first.
     """
     total, checked = index.image_counts()
-    check = functools.partial(check_chunk, images_dir=images_dir, max_words=max_words)
+    check = functools.partial(check_chunk, images_dir=images_dir, max_words=max_words,
+                              follow_links=follow_links)
     count = workers.running or worth((total - checked) // _PHOTOS_PER_WORKER, most)
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
         def check_some(tasks: Iterable[list[ImageTask]], count: int) -> bool:
@@ -72,6 +75,7 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
                     index.check([ImageResult(task.image, "image crashes its decoder: the process that read it died")])
                     progress.add(1)
     for hashed in (PixelHash.CRC32C, PixelHash.SHA256):
-        tell_apart = functools.partial(hash_chunk, images_dir=images_dir, hashed=hashed)
+        tell_apart = functools.partial(hash_chunk, images_dir=images_dir, hashed=hashed,
+                                       follow_links=follow_links)
         for hashes in workers.map(tell_apart, index.look_alikes(hashed, _CHUNK), count):
             index.tell_apart(hashed, hashes)

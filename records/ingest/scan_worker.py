@@ -18,23 +18,25 @@ def warm_up() -> None:
     tags_among(["warm"])
 
 
-def check_chunk(tasks: list[ImageTask], images_dir: str, max_words: int) -> list[ImageResult]:
+def check_chunk(tasks: list[ImageTask], images_dir: str, max_words: int,
+                follow_links: bool = False) -> list[ImageResult]:
     """Decodes some photos, and finds the words and tags of their captions."""
-    return [_check_one(task, images_dir, max_words) for task in tasks]
+    return [_check_one(task, images_dir, max_words, follow_links) for task in tasks]
 
 
-def hash_chunk(photos: list[LookAlike], images_dir: str, hashed: PixelHash) -> list[tuple[int, bytes]]:
+def hash_chunk(photos: list[LookAlike], images_dir: str, hashed: PixelHash,
+               follow_links: bool = False) -> list[tuple[int, bytes]]:
     """The image and the hash of its pixels, of some photos that were good when they were checked."""
     result = []
     for photo in photos:
-        data = read_unchanged(images_dir, photo.key, photo.file_crc32c)
+        data = read_unchanged(images_dir, photo.key, photo.file_crc32c, follow_links)
         result.append((photo.image, check_image(data, hashed=hashed).pixel_hash))
     return result
 
 
-def _check_one(task: ImageTask, images_dir: str, max_words: int) -> ImageResult:
+def _check_one(task: ImageTask, images_dir: str, max_words: int, follow_links: bool) -> ImageResult:
     try:
-        data = read_image(images_dir, task.key)
+        data = read_image(images_dir, task.key, follow_links)
         image = check_image(data)
     except BadImage as error:
         return ImageResult(task.image, str(error))

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from flags.errors import UserError
-from records.format import layout
 from records.ingest.database import Index
 from records.ingest.planned import Text
 from records.text.keywords import SpaceRule
@@ -101,7 +100,6 @@ def make_targets(index: Index, target: str, tag_forms: str, min_count: int, max_
         else:
             counter.add_keywords(rules.of_keywords(text.caption, text.listed))
             keyword_rows += 1
-    _check_not_empty(range(rows), "captions")
     if target == "auto":
         target = "tags" if keyword_rows == rows else "captions"
     if target == "tags":
@@ -119,9 +117,11 @@ def make_targets(index: Index, target: str, tag_forms: str, min_count: int, max_
 
 def _check_not_empty(counted: Iterable, target: str) -> None:
     if not any(True for _ in counted):
-        kind = "caption" if target == "captions" else "tag"
-        raise UserError(f"the train split is empty: no usable {kind} is in it; see "
-                        f"--split_lists, --split_fractions and {layout.REJECTED} in --records_dir")
+        raise UserError(
+            "no caption of the train split has a word to learn; is the right column read? docs/data.md names them"
+            if target == "captions" else
+            "no row of the train split has a tag: nouns, verbs and adjectives are looked for in captions, and every "
+            "keyword of a column called tags or labels counts; pass --target=captions, or call the column tags")
 
 
 def _notes(tags: TagVocabulary, keyword_rows: int, rows: int, rule: SpaceRule) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class ShardJob:
       images_dir: where the photos are.
       store_images: whether examples hold them.
       backbone: None for examples without features.
+      follow_links: whether photos may be links out of images_dir.
     """
 
     records_dir: str
@@ -61,6 +62,7 @@ class ShardJob:
     images_dir: str
     store_images: bool
     backbone: BackboneJob | None
+    follow_links: bool = False
 
     @property
     def plan(self) -> epath.Path:
@@ -170,7 +172,7 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
 
 
 def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
-    data = read_unchanged(job.images_dir, row["key"], row["file_crc32c"])
+    data = read_unchanged(job.images_dir, row["key"], row["file_crc32c"], job.follow_links)
     return check_image(data).storable if row["reencode"] else data
 
 

@@ -45,6 +45,9 @@ def test_counts_lengths_and_tags(records, tmp_path, capsys):
     share = sum(bool(re.search(r"\bkitchen\b", caption)) for caption in captions) / len(captions)
     assert f"kitchen {100 * share:.1f} %" in out
     assert "in all examples" in out
+    (shown,) = re.findall(r"examples, as they were understood\n((?:  .*\n)+)", out)
+    assert [line.split()[0] for line in shown.splitlines()] == ["train", "validation", "test"]
+    assert all(re.search(r"  \S+\.jpg: \".+\" \(\+2 more\); tags: \w+", line) for line in shown.splitlines())
     assert "0 rows were left out" in out
 
 
