@@ -71,7 +71,7 @@ def test_what_does_not_fill_a_batch_is_dropped():
 
 def test_tags_come_in_an_order_that_is_the_seeds():
     tags = ["man", "dog", "grass", "ball", "red", "runs"]
-    assert set_order(tags, 0) == set_order(tags, 0)
+    assert set_order(tags, 0) == ["runs", "grass", "red", "ball", "dog", "man"]  # in every process
     assert len({tuple(set_order(tags, seed)) for seed in range(5)}) > 1
     assert sorted(set_order(tags, 3)) == sorted(tags)
 

@@ -19,11 +19,14 @@ def test_small_images_of_every_format_are_quick_and_large_ones_are_not(format):
     assert not is_quick(encoded((5000, 4000), format))
 
 
-def test_cut_after_any_byte_of_the_header():
-    for format in ("JPEG", "PNG", "WEBP", "BMP", "GIF"):
-        data = encoded((64, 48), format)
-        for end in range(64):
-            is_quick(data[:end])
+@pytest.mark.parametrize("format, certain", [
+    ("JPEG", False), ("GIF", False), ("PNG", True), ("WEBP", True), ("BMP", True)])
+def test_cut_after_any_byte_of_the_header(format, certain):
+    """What is cut never raises, and is quick only where the decoder cannot take it for something larger."""
+    data = encoded((64, 48), format)
+    quick = [is_quick(data[:end]) for end in range(64)]
+    assert all(isinstance(answer, bool) for answer in quick)
+    assert set(quick[16:]) == {certain}
 
 
 def test_a_photo_is_quick_and_a_progressive_one_counts_its_scans():
