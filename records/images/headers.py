@@ -1,12 +1,16 @@
 """What image bytes say before they are decoded: the format, the size, the EXIF orientation, in TensorFlow operations.
 
     header = read_header(image_bytes)                         # int64 [64]
-    kind(header), png_pixels(header)                          # PNG, 640 * 480
+    kind(header), bmp_size(header).is_readable()              # BMP, True
 
 A size is learnt here before a byte of pixels is allocated for it.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
+
+from records.images import limits
 
 HEADER_BYTES = 64
 # EXIF comes first in a JPEG, by its standard; colour profiles and XMP that tools put before it fit as well.
@@ -41,36 +45,72 @@ def is_jpeg_without_exif(image_bytes: tf.Tensor) -> tf.Tensor:
             & ~tf.strings.regex_full_match(begin, r"\C*Exif\x00\x00\C*"))
 
 
-def png_pixels(header: tf.Tensor) -> tf.Tensor:
-    return _big_endian(header[16:20]) * _big_endian(header[20:24])
+def occurrences(image_bytes: tf.Tensor, pattern: bytes, most: int) -> tf.Tensor:
+    """int64 scalar: how often a pattern stands in a string scalar, counted up to most + 1."""
+    split = tf.raw_ops.StringSplitV2(input=image_bytes[None], sep=pattern, maxsplit=most + 1)
+    return split.shape[1] - 1
 
 
-def gif_pixels(header: tf.Tensor) -> tf.Tensor:
-    return little_endian(header[6:8]) * little_endian(header[8:10])
+class Size(NamedTuple):
+    """Height, width and bytes of a decoded pixel, each int64 scalar; a height of 0 for what must not be decoded."""
+
+    height: tf.Tensor
+    width: tf.Tensor
+    channels: tf.Tensor | int
+
+    def is_readable(self) -> tf.Tensor:
+        """bool scalar, whether there are pixels, and not too many of them (`limits.is_too_large`)."""
+        sides = tf.stack([self.height, self.width])
+        pixels = self.height * self.width
+        return (tf.reduce_all((sides > 0) & (sides <= limits.MAX_SIDE)) & (pixels <= limits.MAX_PIXELS)
+                & (self.bytes() <= limits.MAX_DECODED_BYTES))
+
+    def bytes(self) -> tf.Tensor:
+        """int64 scalar, of the decoded pixels."""
+        return self.height * self.width * tf.maximum(tf.cast(self.channels, tf.int64), 3)
 
 
-def bmp_pixels(header: tf.Tensor) -> tf.Tensor:
-    """Width times height; 0 for run lengths and other packings that TensorFlow would read as plain pixels."""
+def jpeg_scans(image_bytes: tf.Tensor) -> tf.Tensor:
+    """int64 scalar: scans of a JPEG, with those of a thumbnail in its EXIF."""
+    # A scan's header is at most 14 bytes long, so the first byte of its length is 0.
+    return occurrences(image_bytes, b"\xff\xda\x00", limits.MAX_SCANS)
+
+
+def png_size(image_bytes: tf.Tensor, header: tf.Tensor) -> Size:
+    """Of a PNG; none where its first chunk is another than its header, or texts in it may take long to inflate."""
+    first = tf.reduce_all(header[8:16] == list(b"\0\0\0\x0dIHDR"))
+    texts = tf.add_n([occurrences(image_bytes, name, limits.MAX_COMPRESSED_TEXTS)
+                      for name in (b"zTXt", b"iTXt", b"iCCP")])
+    transparent = tf.reduce_any(header[25] == [4, 6]) | (occurrences(image_bytes, b"tRNS", 1) > 0)
+    height = tf.where(first & (texts <= limits.MAX_COMPRESSED_TEXTS), _big_endian(header[20:24]), 0)
+    return Size(height, _big_endian(header[16:20]), tf.where(transparent, 4, 3))
+
+
+def bmp_size(header: tf.Tensor) -> Size:
+    """Of a BMP; none for run lengths and other packings that TensorFlow would read as plain pixels."""
     width, height = little_endian(header[18:22]), little_endian(header[22:26])
     height = tf.where(height >= 2 ** 31, 2 ** 32 - height, height)  # negative: rows from the top
     bits, packing = header[28], little_endian(header[30:34])
     plain = (packing == 0) & tf.reduce_any(bits == [8, 24]) | (bits == 32) & tf.reduce_any(packing == [0, 3])
-    return tf.where(plain, width * height, 0)
+    return Size(tf.where(plain, height, 0), width, bits // 8)
 
 
-def webp_pixels(header: tf.Tensor) -> tf.Tensor:
-    """Width times height; 0 where the first chunk is none that an image begins with."""
+def webp_size(header: tf.Tensor) -> Size:
+    """Of a still WebP, of which libwebp keeps 4 bytes a pixel; none where its first chunk is none that it begins with.
+
+    Where the first chunk says the size of a canvas, libwebp itself compares that with the image inside.
+    """
 
     def chunk_is(name: bytes) -> tf.Tensor:
         return tf.reduce_all(header[12:16] == list(name))
 
-    width, height = little_endian(header[26:28]) % 2 ** 14, little_endian(header[28:30]) % 2 ** 14
     lossless = little_endian(header[21:25])  # width - 1 and height - 1 in 14 bits each
-    return tf.case([
-        (chunk_is(b"VP8X"), lambda: (little_endian(header[24:27]) + 1) * (little_endian(header[27:30]) + 1)),
-        (chunk_is(b"VP8L"), lambda: (lossless % 2 ** 14 + 1) * (lossless // 2 ** 14 % 2 ** 14 + 1)),
-        (chunk_is(b"VP8 "), lambda: width * height),
-    ], default=lambda: tf.constant(0, tf.int64))
+    height, width = tf.case([
+        (chunk_is(b"VP8X"), lambda: (little_endian(header[27:30]) + 1, little_endian(header[24:27]) + 1)),
+        (chunk_is(b"VP8L"), lambda: (lossless // 2 ** 14 % 2 ** 14 + 1, lossless % 2 ** 14 + 1)),
+        (chunk_is(b"VP8 "), lambda: (little_endian(header[28:30]) % 2 ** 14, little_endian(header[26:28]) % 2 ** 14)),
+    ], default=lambda: (tf.constant(0, tf.int64), tf.constant(0, tf.int64)))
+    return Size(height, width, 4)
 
 
 def webp_is_animated(header: tf.Tensor) -> tf.Tensor:

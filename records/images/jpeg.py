@@ -10,9 +10,12 @@ import struct
 import numpy as np
 import simplejpeg
 
+from records.images import limits
 from records.images.files import BadImage
 
 _CORRUPT = ("Corrupt JPEG data", "Premature end")  # libjpeg's words for data that is not what was written
+SCAN = b"\xff\xda\x00"
+"""What every scan begins with: its header is at most 14 bytes long, so the first byte of its length is 0."""
 _APP1, _START_OF_SCAN = 0xE1, 0xDA
 
 
@@ -59,6 +62,11 @@ def read_frame(data: bytes) -> Frame | None:
         has_app1 |= marker == _APP1
         offset += 2 + struct.unpack_from(">H", data, offset + 2)[0]
     return None
+
+
+def has_too_many_scans(data: bytes) -> bool:
+    """Whether decoding a JPEG may take minutes; scans of a thumbnail in its EXIF count as well."""
+    return data.count(SCAN) > limits.MAX_SCANS
 
 
 def decode(data: bytes, buffer: np.ndarray | None = None) -> np.ndarray | None:

@@ -3,8 +3,12 @@
 import struct
 import zlib
 
+from records.images import limits
 from records.images.files import BadImage
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_TEXT_BYTES = 1 << 20  # as much as Pillow keeps without a word
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _INFLATE_BYTES = 1 << 20
 # First column and row, and steps, of each pass of an interlaced PNG (PNG specification, section 8.2).
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -39,6 +43,33 @@ def is_whole(data: bytes) -> bool:
             return whole and found == expected and stream.eof
         offset = end
     raise BadImage(f"PNG data is corrupt: it ends in the chunk at byte {offset}")
+
+
+def check_texts(data: bytes) -> None:
+    """Raises BadImage where texts and colour profiles could take long to inflate."""
+    texts = sum(data.count(name) for name in (b"zTXt", b"iTXt", b"iCCP"))
+    if texts > limits.MAX_COMPRESSED_TEXTS:
+        raise BadImage(f"PNG has too many compressed texts: {texts:,}, the limit is {limits.MAX_COMPRESSED_TEXTS}")
+
+
+def without_long_texts(data: bytes) -> bytes:
+    """A PNG without the texts that hold more than 1 MiB, or may do so when they are inflated."""
+    kept, start, offset, texts = [], 0, len(SIGNATURE), 0
+    while offset + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
+        if kind in _TEXTS:
+            texts += length
+            if kind != b"tEXt" and _is_compressed(kind, data[offset + 8:end - 4]) or texts > _TEXT_BYTES:
+                kept.append(data[start:offset])
+                start = end
+        offset = end
+    return b"".join([*kept, data[start:]]) if kept else data
+
+
+def _is_compressed(kind: bytes, text: bytes) -> bool:
+    flag = text.partition(b"\0")[2][:1]  # behind the keyword
+    return kind == b"zTXt" or flag != b"\0"
 
 
 def _pixel_bytes(data: bytes) -> int:

@@ -14,21 +14,23 @@ import hashlib
 import io
 import threading
 import warnings
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import google_crc32c
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-from records.images import jpeg, png
+from records.images import jpeg, limits, png
 from records.images.files import BadImage
 
-MAX_PIXELS = 100_000_000  # 300 MB decoded: more than most cameras make, less than what stops a machine
 _SCRATCH_BYTES = 8 << 20
+_STRIPE_PIXELS = 1 << 22
 # No format whose decoder starts other programs or reads other files.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
 _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
+_BITS_PER_SAMPLE, _TILE_WIDTH, _TILE_LENGTH = 258, 322, 323
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -70,13 +72,17 @@ class CheckedImage:
     reencoded: bool
 
 
-def _digest(hashed: PixelHash, width: int, height: int, rgb: np.ndarray) -> bytes:
-    size, pixels = f"{width}x{height}:".encode(), np.ascontiguousarray(rgb).reshape(-1)
-    if hashed is PixelHash.SHA256:
-        digest = hashlib.sha256(size)
-        digest.update(pixels.data)
-        return digest.digest()
-    return google_crc32c.extend(google_crc32c.value(size), pixels).to_bytes(4, "big")
+def _digest(hashed: PixelHash, width: int, height: int, stripes: Iterable[np.ndarray]) -> bytes:
+    """Of a size, and of RGB pixels given as uint8 [h, w, 3] stripes from the top."""
+    size = f"{width}x{height}:".encode()
+    digest, crc = hashlib.sha256(size), google_crc32c.value(size)
+    for rgb in stripes:
+        pixels = np.ascontiguousarray(rgb).reshape(-1)
+        if hashed is PixelHash.SHA256:
+            digest.update(pixels.data)
+        else:
+            crc = google_crc32c.extend(crc, pixels)
+    return digest.digest() if hashed is PixelHash.SHA256 else crc.to_bytes(4, "big")
 
 
 class _Scratch(threading.local):
@@ -118,7 +124,7 @@ def check_image(data: bytes, reencode: bool = False, hashed: PixelHash = PixelHa
         except (BadImage, MemoryError):
             raise
         except Image.DecompressionBombError:
-            raise BadImage(f"image is too large: more than {MAX_PIXELS:,} pixels") from None
+            raise BadImage(f"image is too large: more than {limits.MAX_PIXELS:,} pixels") from None
         except Image.UnidentifiedImageError:
             if data.startswith(_MAGIC):
                 raise BadImage(f"image cannot be decoded: the header after {data[:4]!r} is damaged") from None
@@ -132,7 +138,8 @@ def _check_plain_jpeg(data: bytes, hashed: PixelHash) -> CheckedImage | None:
     """Most photos, without the time that Pillow takes to open them; None: look closer."""
     frame = jpeg.read_frame(data) if data.startswith(b"\xff\xd8") else None
     if (frame is None or frame.has_app1 or frame.bits != 8 or frame.components not in (1, 3)
-            or not 0 < frame.height * frame.width <= MAX_PIXELS):
+            or not 0 < frame.height * frame.width or limits.is_too_large(frame.height, frame.width, 3)
+            or jpeg.has_too_many_scans(data)):
         return None
     try:
         return _check_jpeg(data, frame, hashed)
@@ -149,16 +156,18 @@ def _check_jpeg(data: bytes, frame: jpeg.Frame, hashed: PixelHash) -> CheckedIma
     rgb = decode(data, _scratch.of_size(3 * height * width))
     if rgb is None or rgb.shape != (height, width, 3):
         return None
-    digest = _digest(hashed, frame.width, frame.height, rgb)
+    digest = _digest(hashed, frame.width, frame.height, (rgb,))
     return CheckedImage(frame.height, frame.width, digest, hashed, data, False)
 
 
 def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
     Image.init()  # registers every format, once; the first Image.open alone would look for the most common only
+    original = data
+    if data.startswith(png.SIGNATURE):
+        data = png.without_long_texts(data)  # Pillow refuses what it would have to throw away
     image = Image.open(io.BytesIO(data), formats=_FORMATS)
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise BadImage(f"image is too large: {width:,} x {height:,} pixels, the limit is {MAX_PIXELS:,}")
+    _check_cost(image, original)
     orientation = _orientation(image)
     decoded = None
     if image.format in ("JPEG", "MPO"):
@@ -169,17 +178,49 @@ def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
             decoded = jpeg.decode(data)
         else:
             jpeg.check_cmyk(data)
-    is_plain = image.format == "PNG" and _is_plain_png(image, data) and orientation == 1 and not reencode
+    is_plain = image.format == "PNG" and _is_plain_png(image, original) and orientation == 1 and not reencode
     pixels = _displayed(image) if decoded is None else Image.fromarray(decoded)
     if image.mode == "L" and decoded is not None:
         pixels = pixels.convert("L")
     if orientation != 1:
         pixels = pixels.transpose(_TRANSPOSE[orientation])
     width, height = pixels.size
-    rgb = np.asarray(pixels if pixels.mode == "RGB" else pixels.convert("RGB"))
     hashed = PixelHash.CRC32C if hashed is PixelHash.EIGHTH else hashed
-    return CheckedImage(height, width, _digest(hashed, width, height, rgb), hashed,
-                        data if is_plain else _png(pixels), not is_plain)
+    digest = _digest(hashed, width, height, (np.asarray(part.convert("RGB")) for _, part in _stripes(pixels)))
+    return CheckedImage(height, width, digest, hashed, original if is_plain else _png(pixels), not is_plain)
+
+
+def _check_cost(image: Image.Image, data: bytes) -> None:
+    """Raises BadImage for what `records.images.limits` does not allow; nothing is decoded yet."""
+    width, height = image.size
+    four = image.format == "WEBP" or image.mode == "CMYK" or image.has_transparency_data
+    if image.format == "PNG":
+        four |= b"tRNS" in data
+        png.check_texts(data)
+    elif image.format == "BMP":
+        four = data[28:29] == b" "  # 32 bits
+    elif image.format in ("JPEG", "MPO") and jpeg.has_too_many_scans(data):
+        raise BadImage(f"JPEG has too many scans: {data.count(jpeg.SCAN):,}, the limit is {limits.MAX_SCANS}")
+    elif image.format == "TIFF":
+        tags = cast(TiffImagePlugin.TiffImageFile, image).tag_v2
+        tile = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
+        if tile * sum(tags.get(_BITS_PER_SAMPLE, (8,))) // 8 > limits.MAX_DECODED_BYTES:
+            raise BadImage(f"image is too large: its tiles have {tile:,} pixels")
+    if limits.is_too_large(height, width, 4 if four else 3):
+        raise BadImage(f"image is too large: {width:,} x {height:,} pixels{', transparent or CMYK' if four else ''}; "
+                       f"the limit is {limits.MAX_PIXELS:,} pixels, {limits.MAX_DECODED_BYTES // 1_000_000} MB "
+                       f"decoded and {limits.MAX_SIDE:,} pixels a side")
+
+
+def _stripes(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Parts of so few rows that converting one takes little memory, from the top, each with its first row."""
+    width, height = image.size
+    rows = max(1, _STRIPE_PIXELS // max(1, width))
+    if rows >= height:
+        yield 0, image
+        return
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(height, top + rows)))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -199,14 +240,27 @@ def _is_plain_png(image: Image.Image, data: bytes) -> bool:
 def _displayed(image: Image.Image) -> Image.Image:
     """The first frame as a viewer shows it, not yet upright: mode L or RGB."""
     image.load()
+    if image.mode == "F":
+        raise BadImage("image has pixels of unknown range: floating point")
+    parts = _stripes(image)
+    top, part = next(parts)
+    part = _displayed_part(part)
+    if part.size == image.size:
+        return part
+    whole = Image.new(part.mode, image.size)
+    whole.paste(part, (0, top))
+    for top, part in parts:
+        whole.paste(_displayed_part(part), (0, top))
+    return whole
+
+
+def _displayed_part(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = image.convert("I")
         low, high = cast(tuple[int, int], image.getextrema())
         if low < 0 or high > 65535:
             raise BadImage(f"image has pixels of unknown range: {low} to {high}")
         return image.point(lambda value: value / 257).convert("L")
-    if image.mode == "F":
-        raise BadImage("image has pixels of unknown range: floating point")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
