@@ -207,7 +207,7 @@ def _check_cost(image: Image.Image, data: bytes) -> None:
         if tile * sum(tags.get(_BITS_PER_SAMPLE, (8,))) // 8 > limits.MAX_DECODED_BYTES:
             raise BadImage(f"image is too large: its tiles have {tile:,} pixels")
     if limits.is_too_large(height, width, 4 if four else 3):
-        raise BadImage(f"image is too large: {width:,} x {height:,} pixels{', transparent or CMYK' if four else ''}; "
+        raise BadImage(f"image is too large: {width:,} x {height:,} pixels{', transparent or CMYK' if four else ''}, "
                        f"the limit is {limits.MAX_PIXELS:,} pixels, {limits.MAX_DECODED_BYTES // 1_000_000} MB "
                        f"decoded and {limits.MAX_SIDE:,} pixels a side")
 
