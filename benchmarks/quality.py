@@ -17,6 +17,7 @@ import time
 import numpy as np
 
 from benchmarks import notebook_recipe, quality_data, tag_classifier
+from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import Vocabulary
 from records.util.progress import duration
 from tagger.evaluation import metrics
@@ -26,10 +27,10 @@ _COLUMNS = ("precision_at_5", "recall_at_5", "f1_at_5", "mean_average_precision"
             "tag_f1", "distinct_captions", "distinct_words")
 
 
-def evaluate(images: quality_data.Images, captions: list[str], ranked: list[tuple[str, ...]],
+def evaluate(images: quality_data.Images, captions: list[tuple[str, ...]], ranked: list[tuple[str, ...]],
              frequent: tuple[str, ...], frequent_scores: np.ndarray) -> dict[str, float]:
     """Every metric of --mode=eval for predictions made elsewhere; `captions` are tag sequences."""
-    predicted = [prediction(key, caption, tags, references, tuple(" ".join(tags) for tags in image_tags), "tags")
+    predicted = [prediction(key, caption, tags, (), references, image_tags, "tags", None)
                  for key, caption, tags, references, image_tags in zip(
                      images.keys, captions, ranked, images.captions, images.tags, strict=True)]
     return metrics.score(metrics.Predictions(predicted, frequent, frequent_scores)).values
@@ -39,7 +40,7 @@ def classifier(splits: dict[str, quality_data.Images], test: str, frequent: tupl
     """The classifier's metrics; its first five tags stand for the caption."""
     ranked, scores = tag_classifier.train_and_predict(
         splits["train"], splits["validation"], splits[test], frequent, seed)
-    return evaluate(splits[test], [" ".join(tags[:5]) for tags in ranked], ranked, frequent, scores)
+    return evaluate(splits[test], [tags[:5] for tags in ranked], ranked, frequent, scores)
 
 
 def notebook(splits: dict[str, quality_data.Images], features: dict[str, np.ndarray], test: str,
@@ -49,7 +50,7 @@ def notebook(splits: dict[str, quality_data.Images], features: dict[str, np.ndar
         *((features[name], splits[name]) for name in ("train", "validation", test)), seed, epochs)
     ranked = [tuple(dict.fromkeys(words)) for words in generated]
     scores = np.array([[1 / (1 + tags.index(tag)) if tag in tags else 0 for tag in frequent] for tags in ranked])
-    return evaluate(splits[test], [" ".join(words) for words in generated], ranked, frequent, scores)
+    return evaluate(splits[test], generated, ranked, frequent, scores)
 
 
 def notebook_features(splits: dict[str, quality_data.Images], weights: str, cache: str) -> dict[str, np.ndarray]:
@@ -95,7 +96,7 @@ def main() -> None:
     chosen, seeds = arguments.baselines.split(","), [int(seed) for seed in arguments.seeds.split(",")]
     names = dict.fromkeys(("train", "validation", arguments.split))
     splits = {name: quality_data.load(arguments.records_dir, name, "notebook" in chosen) for name in names}
-    frequent = frequent_tags(Vocabulary.load(arguments.records_dir))
+    frequent = frequent_tags(Vocabulary.load(arguments.records_dir), TagVocabulary.load(arguments.records_dir))
     rows = []
     if "notebook" in chosen:
         features = notebook_features(splits, arguments.backbone_weights, arguments.cache)

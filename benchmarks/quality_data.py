@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from records.input import caption_dataset
+from records.text.tag_vocabulary import TagVocabulary
+from tagger.evaluation.predictions import reference_tags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +31,11 @@ class Images:
 def load(records_dir: str, split: str, encoded: bool) -> Images:
     """Reads all of a split; `encoded=False` leaves the photos out."""
     opened = caption_dataset.open_split(records_dir, split)
+    names = TagVocabulary.load(records_dir)
     examples = list(caption_dataset.images(opened, read_image=encoded).as_numpy_iterator())
     return Images(
         [example["key"].decode() for example in examples],
         np.stack([example["feature"] for example in examples]).astype(np.float32),
         [example["image"] for example in examples],
         [tuple(text.decode() for text in example["captions"]) for example in examples],
-        [tuple(tuple(text.decode().split()) for text in example["tags"]) for example in examples])
+        [reference_tags(example, names) for example in examples])

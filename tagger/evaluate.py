@@ -5,6 +5,7 @@ Writes into RUN_DIR/eval-SPLIT/:
   predictions.jsonl      per image: image, caption, tags (best first), tag_scores, score, references,
                          reference_tags, and the image's own cider, bleu_4, rouge_l, tag_f1 and f1_at_5
   contact_sheet.png      photos with predictions and references
+  reliability.png        how many of the tags with a score are right
   worst_and_best.png     the same of the photos where the captions fit least and most
   metrics.json           every number, with `definitions`; written last
 """
@@ -20,8 +21,9 @@ from flags import eval as eval_flags
 from flags.errors import UserError
 from records.format import backbone_identity
 from records.format import manifest as manifest_lib
-from records.format.layout import VOCABULARY
+from records.format.layout import TAGS, VOCABULARY
 from records.input import caption_dataset
+from records.text.tag_vocabulary import TagVocabulary
 from records.text.tokenizer import words
 from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic
@@ -29,9 +31,10 @@ from records.util.progress import duration
 from tagger.decoding.decoder import Decoder
 from tagger.evaluation import contact_sheets, files, metrics
 from tagger.evaluation import summary as eval_summary
-from tagger.evaluation.predictions import Predicted, frequent_tags, predict_split
+from tagger.evaluation.predictions import Predicted, frequent_tags, predict_split, reference_tags, tag_words
+from tagger.evaluation.reliability_plot import plot_reliability
 from tagger.evaluation.teacher_forced_loss import split_loss
-from tagger.runs.ensemble import load_ensemble
+from tagger.runs.ensemble import calibrations, load_ensemble, threshold
 
 
 def run(config: eval_flags.Eval) -> int:
@@ -47,19 +50,21 @@ def run(config: eval_flags.Eval) -> int:
     models, vocabulary, target = [one.model for one in runs], runs[0].vocabulary, split.manifest.target
     max_length = config.max_length or runs[0].max_length
     decoder = Decoder(models, vocabulary, max_length, tags=config.top_tags, tag_samples=config.tag_samples,
-                      block_repeats=config.block_repeats)
-    frequent = frequent_tags(Vocabulary.load(config.records_dir))
-    predicted = list(predict_split(decoder, split, vocabulary, frequent, target, config.batch_size,
-                                   config.beam_width, config.length_penalty, config.limit))
+                      block_repeats=config.block_repeats, tag_outputs=runs[0].tag_outputs,
+                      separator=runs[0].separator, calibrations=calibrations(runs))
+    tags = TagVocabulary.load(config.records_dir)
+    frequent = frequent_tags(Vocabulary.load(config.records_dir), tags)
+    predicted = list(predict_split(decoder, split, vocabulary, tags, frequent, config.batch_size, config.beam_width,
+                                   config.length_penalty, config.limit))
     loss, tokens = split_loss(models, split, config.batch_size,
                               {one.prediction.image for one in predicted} if config.limit else None)
     train_captions = None
     if config.train_captions:
         train_split = caption_dataset.open_split(config.records_dir, runs[0].config.train_split)
-        train_captions = recited(train_split, predicted, target)
+        train_captions = recited(train_split, predicted, tags)
     scores = metrics.score(metrics.Predictions(
         [one.prediction for one in predicted], frequent,
-        np.stack([one.frequent_tag_scores for one in predicted]), train_captions))
+        np.stack([one.frequent_tag_scores for one in predicted]), threshold(runs), train_captions))
 
     folder = files.folder_of(config.run_dir, config.split)
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +74,11 @@ def run(config: eval_flags.Eval) -> int:
     ranking = "tag_f1" if target == "tags" else "cider"
     written = contact_sheets.draw(folder, split, predicted, ranking, scores.per_image[ranking], config.sheet_images,
                                config.worst_and_best)
+    reliability = folder / files.RELIABILITY
+    reliability.unlink(missing_ok=True)
+    if scores.values["tag_reliability"]:
+        plot_reliability(reliability, scores.values["tag_reliability"], scores.values["tag_calibration_error"])
+        written.append(reliability)
     values = {
         "loss": loss, "perplexity": math.exp(loss), **scores.values,
         "images": len(predicted), "captions": sum(len(one.captions) for one in predicted), "tokens": tokens,
@@ -77,7 +87,7 @@ def run(config: eval_flags.Eval) -> int:
         "tag_samples": config.tag_samples, "weights": config.weights, "ensemble": list(config.ensemble),
         "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
         "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
-        "definitions": eval_summary.definitions()}
+        "definitions": eval_summary.definitions(target)}
     write_atomic(folder / files.METRICS, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     print(eval_summary.summary(values, config.run_dir))
     for path in (*written, folder / files.PREDICTIONS, folder / files.METRICS):
@@ -99,34 +109,38 @@ def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifes
                                  f"--run_dir={run_dir}", remedy)
     for what, found, expected in (
             ("target", records.target, trained_on.target),
-            ("vocabulary's sha256", *(one.files[VOCABULARY].sha256[:12] for one in (records, trained_on)))):
+            ("vocabulary's sha256", *(one.files[VOCABULARY].sha256[:12] for one in (records, trained_on))),
+            (f"{TAGS}'s sha256", *(one.files[TAGS].sha256[:12] if TAGS in one.files else "none"
+                                   for one in (records, trained_on)))):
         if found != expected:
             raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: its {what} is {found}, the "
                             f"run was trained with {expected}; {remedy}")
 
 
-def recited(train_split: caption_dataset.Split, predicted: list[Predicted], target: str) -> frozenset[tuple[str, ...]]:
+def recited(train_split: caption_dataset.Split, predicted: list[Predicted], tags: TagVocabulary | None
+            ) -> frozenset[tuple[str, ...]]:
     """Those of the predictions that are, word for word, a caption (for tags: a tag sequence) of the train split."""
-    said, found = {one.prediction.words for one in predicted}, set()
+    said, found = {one.prediction.words for one in predicted}, set[tuple[str, ...]]()
     with caption_dataset.reading_errors(train_split.records_dir):
         for example in caption_dataset.images(train_split, read_image=False).as_numpy_iterator():
-            for text in example["tags" if target == "tags" else "captions"]:
-                sequence = tuple(text.decode().split() if target == "tags" else words(text.decode()))
-                if sequence in said:
-                    found.add(sequence)
+            if train_split.manifest.target == "tags":
+                sequences = list(map(tag_words, reference_tags(example, tags)))
+            else:
+                sequences = [tuple(words(text.decode())) for text in example["captions"]]
+            found.update(said.intersection(sequences))
     return frozenset(found)
 
 
 def _line(one: Predicted, own_scores: dict[str, float]) -> str:
     """One line of predictions.jsonl."""
     row = {
-        "image": one.prediction.image, "caption": " ".join(one.prediction.words), "score": _short(one.score),
-        "tags": list(one.prediction.ranked_tags), "tag_scores": [_short(score) for score in one.tag_scores],
+        "image": one.prediction.image, "caption": one.text, "score": _short(one.score),
+        "tags": list(one.prediction.ranked_tags), "tag_scores": list(map(_short, one.prediction.tag_scores)),
         "references": list(one.captions), "reference_tags": [list(tags) for tags in one.prediction.reference_tags],
         **{name: _short(value) for name, value in own_scores.items()}}
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _short(value: float) -> float:
-    """Six significant digits: as much as float32 promises."""
-    return float(f"{value:.6g}")
+def _short(value: float) -> float | None:
+    """Six significant digits: as much as float32 promises. What is not defined is NaN in arrays and null in files."""
+    return None if math.isnan(value) else float(f"{value:.6g}")

@@ -62,7 +62,8 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
       records_dir: where the records are now; empty for where eval read them.
     """
     ranking = evaluation.metrics["ranking"]
-    ordered = sorted(evaluation.predictions(), key=lambda row: (row[ranking], row["image"]))
+    defined = [row for row in evaluation.predictions() if row[ranking] is not None]
+    ordered = sorted(defined, key=lambda row: (row[ranking], row["image"]))
     count = min(count, len(ordered) // 2)
     chosen = (ordered[:count], ordered[::-1][:count])
     keys = {row["image"] for rows in chosen for row in rows}

@@ -10,6 +10,9 @@ from etils import epath
 from flags.errors import TemporaryError, UserError
 from flags.train import Train
 from records.format import manifest as manifest_lib
+from records.format.layout import TAGS
+from records.input.shard_reader import open_split
+from tagger.training.calibrate_tags import calibrate
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distribution import Devices, open_devices
@@ -41,13 +44,17 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        return _run_stages(config, devices, callbacks)
+        status = _run_stages(config, devices, callbacks)
     except tf.errors.OpError as error:
         if devices.hosts == 1:
             raise
         raise TemporaryError(
             f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every worker again "
             "with the same command, the run continues from its last checkpoint") from error
+    validation = open_split(config.records_dir, config.validation_split)
+    if status == 0 and devices.is_chief and TAGS in validation.manifest.files:
+        calibrate(config.run_dir, validation)
+    return status
 
 
 def _check(config: Train) -> None:

@@ -36,7 +36,7 @@ TAGGER = {
     "evaluation.metrics": "",
     "saved_model": "decoding",
     "serving": "saved_model",
-    "training": "losses evaluation modeling runs",
+    "training": "losses evaluation decoding modeling runs",
     "reporting": "evaluation training runs",
     "train": "training",
     "evaluate": "evaluation evaluation.metrics decoding runs",

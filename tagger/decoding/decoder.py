@@ -8,6 +8,7 @@ Every row of the answer depends on its own feature alone, never on the rest of t
 """
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,8 +19,10 @@ from flags.choices import MAX_BEAM_WIDTH
 from records.text.vocabulary import Vocabulary
 from tagger.decoding.beam_search import Beams, State, beam_search
 from tagger.decoding.repetition import Blocker
-from tagger.decoding.tag_ranking import noise, word_marginals
+from tagger.decoding.tag_ranking import noise, tag_marginals
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.tag_calibration import TagCalibration
+from tagger.modeling.tag_outputs import TagOutputs
 
 
 class Decoded(NamedTuple):
@@ -30,15 +33,14 @@ class Decoded(NamedTuple):
       score: float32 [B], geometric mean of the probabilities of the caption's words and its <end>, in (0, 1].
       tags: string [B, n], most probable first; "" where the vocabulary has fewer than n tags.
       tag_scores: float32 [B, n] in [0, 1], estimated probability that the tag occurs in a caption of the photo.
-      word_scores: float32 [B, V], the same probability for every word of the vocabulary; of words that are no tags, 0
-        where the models were trained to rank tags.
+      all_tag_scores: float32 [B, T], the same of every tag, in the order of `Decoder.tag_outputs`.
     """
 
     tokens: tf.Tensor
     score: tf.Tensor
     tags: tf.Tensor
     tag_scores: tf.Tensor
-    word_scores: tf.Tensor
+    all_tag_scores: tf.Tensor
 
 
 class Decoder(tf.Module):
@@ -56,19 +58,22 @@ class Decoder(tf.Module):
       tag_samples: sampled captions that the tag scores average over, beside the beams. More is slower and
         steadier; 0 leaves the beams alone.
       block_repeats: one of `flags.choices.BLOCK_REPEATS`.
+      tag_outputs: the tags, and which logits speak for them; by default every noun, verb and adjective is one.
+      separator: what stands between the words of a caption, or between tags.
+      calibrations: of each model, what makes probabilities of its answers about tags; () for the answers as they are.
     """
 
     def __init__(self, models: Sequence[MergeModel], vocabulary: Vocabulary, max_length: int, tags: int = 10,
-                 tag_samples: int = 16, block_repeats: str = "content_words"):
+                 tag_samples: int = 16, block_repeats: str = "content_words", tag_outputs: TagOutputs | None = None,
+                 separator: str = " ", calibrations: Sequence[TagCalibration] = ()):
         super().__init__(name="decoder")
         if not models:
             raise ValueError("Decoder: found no models, expected at least one")
         self.models = list(models)
         self.max_length = max_length
         self._words = np.asarray(("", "", "", *vocabulary.words[3:]), object)  # specials are never shown
-        self._is_tag = np.asarray(vocabulary.is_tag, np.float32)
-        self._tag_ids = np.flatnonzero(vocabulary.is_tag).astype(np.int32)
-        self.tags = tags
+        self.tag_outputs = tag_outputs or TagOutputs.of(vocabulary, None)
+        self.tags, self._separator, self._calibrations = tags, separator, calibrations
         self._noise = noise(tag_samples, max_length)
         self._blocker = Blocker(vocabulary, block_repeats)
 
@@ -86,9 +91,9 @@ class Decoder(tf.Module):
         limit = self._limit(max_length)
         beams = self.search(feature, beam_width, length_penalty, limit)
         length = tf.cast(beams.length[:, 0], tf.float32)
-        word_scores = self._word_scores(feature, beams, limit)
-        tags, tag_scores = self._rank(word_scores)
-        return Decoded(beams.tokens[:, 0], tf.exp(beams.log_probability[:, 0] / length), tags, tag_scores, word_scores)
+        scores = self._tag_scores(feature, beams, limit)
+        tags, tag_scores = self._rank(scores)
+        return Decoded(beams.tokens[:, 0], tf.exp(beams.log_probability[:, 0] / length), tags, tag_scores, scores)
 
     def search(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
                max_length: tf.Tensor | int | None = None) -> Beams:
@@ -101,23 +106,36 @@ class Decoder(tf.Module):
         return tf.clip_by_value(self.max_length if max_length is None else max_length, 1, self.max_length)
 
     def text(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Captions string [B] of word ids int32 [B, L]: words joined by one space."""
+        """Captions string [B] of word ids int32 [B, L], right-padded with 0: words joined by the separator."""
         words = tf.gather(tf.constant(list(self._words)), tokens)
-        return tf.strings.strip(tf.strings.reduce_join(words, axis=1, separator=" "))
+        joined = tf.strings.reduce_join(words, axis=1, separator=self._separator)
+        return tf.strings.regex_replace(joined, f"({re.escape(self._separator)})+$", "")  # between pads
 
-    def _word_scores(self, feature: tf.Tensor, beams: Beams, limit: tf.Tensor) -> tf.Tensor:
+    def tag_scores(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3) -> tf.Tensor:
+        """`Decoded.all_tag_scores` alone: without a search where the models were trained to rank tags."""
+        asked = all(model.tag_prompt for model in self.models)
+        return self._tag_scores(feature, None if asked else self.search(feature, beam_width), self._limit(None))
+
+    def _tag_scores(self, feature: tf.Tensor, beams: Beams | None, limit: tf.Tensor) -> tf.Tensor:
+        """float32 [B, T]. The beams are not needed where the models were trained to rank tags."""
         if not all(model.tag_prompt for model in self.models):
             start = functools.partial(self._start, sharpened=False)
             step = functools.partial(self._step, sharpened=False)
-            return word_marginals(start, step, feature, self._noise, beams, limit)
-        p = [tf.sigmoid(model.tag_logits(model.image(feature))) for model in self.models]
-        return tf.add_n(p) / len(p) * self._is_tag
+            assert beams is not None
+            together = tag_marginals(start, step, feature, self._noise, beams, limit, self.tag_outputs)
+            p = [together] * len(self.models)
+        else:
+            p = [tf.sigmoid(self.tag_outputs.logits(model.tag_logits(model.image(feature)))) for model in self.models]
+        if self._calibrations:
+            names = list(self.tag_outputs.names)
+            p = [calibration.apply(one, names) for one, calibration in zip(p, self._calibrations, strict=True)]
+        return tf.add_n(p) / len(p)
 
-    def _rank(self, word_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The n most probable tags string [B, n] with their scores; equal scores in order of the vocabulary."""
-        found = min(self.tags, len(self._tag_ids))
-        scores, index = tf.math.top_k(tf.gather(word_scores, self._tag_ids, axis=1), found)
-        tags = tf.gather(tf.constant(list(self._words[self._tag_ids]), tf.string), index)
+    def _rank(self, tag_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The n most probable tags string [B, n] with their scores; equal scores in their order."""
+        found = min(self.tags, self.tag_outputs.size)
+        scores, index = tf.math.top_k(tag_scores, found)
+        tags = tf.gather(tf.constant(list(self.tag_outputs.names), tf.string), index)
         missing = [[0, 0], [0, self.tags - found]]
         return tf.pad(tags, missing, constant_values=""), tf.pad(scores, missing)
 

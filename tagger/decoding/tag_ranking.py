@@ -1,7 +1,8 @@
-"""How probable each word is to occur in a caption of the photo: marginals along sampled captions.
+"""How probable each tag is to occur in a caption of the photo: marginals along sampled captions.
 
 A path is one caption, word by word. With p_t(w) the model's probability of w after the first t words of a
-path, the path says that w occurs with probability 1 - prod_t (1 - p_t(w)); the score of w is the mean over paths.
+path, the path says that w occurs with probability 1 - prod_t (1 - p_t(w)), and a tag of several forms with
+1 - prod_w prod_t (1 - p_t(w)); the score of a tag is the mean over paths.
 Compared with counting in how many sampled captions w is, this ranks the words that no path happened to choose, and
 needs few paths. It is an approximation: paths that do contain w take part in the product too.
 """
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from records.text.vocabulary import END, PAD, UNK
 from tagger.decoding.beam_search import Beams, Start, State, Step
+from tagger.modeling.tag_outputs import TagOutputs
 
 _NOISE_SEED = 7  # any value: fixed so that an export answers the same for ever
 # Words below this probability are not sampled (epsilon sampling; Hewitt et al. 2022, https://arxiv.org/abs/2210.15191).
@@ -30,9 +32,9 @@ def noise(samples: int, max_length: int) -> np.ndarray:
     return np.asarray(rows, np.float32).reshape(max_length, samples)
 
 
-def word_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.ndarray, beams: Beams,
-                   max_length: tf.Tensor | int) -> tf.Tensor:
-    """Estimated probability float32 [B, V] that each word occurs in a caption of the photo.
+def tag_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.ndarray, beams: Beams,
+                  max_length: tf.Tensor | int, tags: TagOutputs) -> tf.Tensor:
+    """Estimated probability float32 [B, T] that each tag occurs in a caption of the photo.
 
     The paths of a photo are the S sampled captions and its finished beams, all with equal weight. A path that has
     ended leaves the computation, which in the middle of a batch is most of them.
@@ -44,6 +46,7 @@ def word_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.nda
       uniform: float32 [T, S] from `noise`, T at least `max_length`; S may be 0.
       beams: the beam search's answer for the same photos.
       max_length: words of the longest path, int32 scalar.
+      tags: which words count for which tag.
     """
     limit, samples = tf.convert_to_tensor(max_length, tf.int32), uniform.shape[1]
     first_p, first_state = start(feature)
@@ -73,16 +76,19 @@ def word_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.nda
                         tf.where(given == PAD, END, given))
         ends = (word == END) | (position + 1 == limit)
         ended, left = tf.where(ends)[:, 0], tf.where(~ends)[:, 0]
-        total += tf.math.unsorted_segment_sum(1.0 - tf.gather(absent, ended), tf.gather(photo, ended), batch)
+        # Words that count for no tag have the number -1, and are left out.
+        lacks = tf.transpose(tf.math.unsorted_segment_prod(
+            tf.transpose(tf.gather(absent, ended)), tags.of_entries, tags.size))            # [M, T]
+        total += tf.math.unsorted_segment_sum(1.0 - lacks, tf.gather(photo, ended), batch)
         p, state = step(tuple(tf.gather(part, left) for part in state), tf.gather(word, left))
         return position + 1, tf.gather(path, left), p, state, tf.gather(absent, left), total
 
     path = tf.cast(tf.where(is_path), tf.int32)                                            # [M, 2]: photo, number
     p, state = tf.gather(first_p, path[:, 0]), tuple(tf.gather(part, path[:, 0]) for part in first_state)
-    by_word = tf.TensorShape([None, vocabulary_size])
+    by_word, by_tag = tf.TensorShape([None, vocabulary_size]), tf.TensorShape([None, tags.size])
     shapes = (tf.TensorShape([]), tf.TensorShape([None, 2]), by_word,
-              tuple(tf.TensorShape([None, *part.shape[1:]]) for part in first_state), by_word, by_word)
+              tuple(tf.TensorShape([None, *part.shape[1:]]) for part in first_state), by_word, by_tag)
     *_, total = tf.while_loop(
-        paths_left, advance, (tf.constant(0), path, p, state, tf.ones_like(p), tf.zeros_like(first_p)),
+        paths_left, advance, (tf.constant(0), path, p, state, tf.ones_like(p), tf.zeros([batch, tags.size])),
         shape_invariants=shapes)
     return total / tf.reduce_sum(tf.cast(is_path, tf.float32), axis=1, keepdims=True)

@@ -36,8 +36,8 @@ def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[P
     """
     places = np.linspace(0, len(predicted) - 1, min(sheet_images, len(predicted)))
     spaced = np.unique(places.round().astype(int)).tolist()
-    order = np.argsort(ranks, kind="stable").tolist()
-    count = min(worst_and_best, len(predicted) // 2)
+    order = [i for i in np.argsort(ranks, kind="stable").tolist() if not np.isnan(ranks[i])]
+    count = min(worst_and_best, len(order) // 2)
     ends = [*order[:count], *order[len(order) - count:][::-1]]
     photos = _photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}})
     label, form = RANKINGS[ranking]
@@ -76,7 +76,7 @@ def _cell(one: Predicted, photo: bytes | None, note: str) -> Cell:
     right = [tag for tag in one.prediction.ranked_tags if tag in one.prediction.all_tags]
     wrong = [tag for tag in one.prediction.ranked_tags if tag not in one.prediction.all_tags]
     lines = [(note, BLUE)] if note else []
-    lines += [(" ".join(one.prediction.words) or "(no words)", INK)]
+    lines += [(one.text or "(no words)", INK)]
     lines += [(", ".join(right), GREEN)] if right else []
     lines += [(", ".join(wrong), RED)] if wrong else []
     lines += [(caption, GREY) for caption in one.captions[:_REFERENCES]]

@@ -8,6 +8,7 @@ METRICS = "metrics.json"  # written last
 PREDICTIONS = "predictions.jsonl"
 CONTACT_SHEET = "contact_sheet.png"
 WORST_AND_BEST = "worst_and_best.png"
+RELIABILITY = "reliability.png"
 _PREFIX = "eval-"
 
 

@@ -9,52 +9,99 @@ _DEFINITIONS = {
     ("perplexity",): "exp(loss)",
     ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"):
         "points, as papers print them: pycocoevalcap's values times 100; for --target=tags, of tag sequences",
+    ("images_without_reference",):
+        "images left out of those, as they have no reference with a word (of --target=tags: no tag of tags.txt)",
     ("tag_precision", "tag_recall", "tag_f1"):
         "fractions; tags of the predicted caption against the union of the tags of the image's captions, counts "
         "pooled over images",
     ("precision_at_5", "recall_at_5", "f1_at_5"):
-        "fractions; first five ranked tags against the tags that at least two captions of the image contain, counts "
-        "pooled over images",
-    ("images_without_shared_tags",): "images where no two captions agree on a tag: their precision at 5 is 0",
+        "fractions; first five ranked tags against the tags that at least two captions of the image contain (of an "
+        "only caption, or of a list of keywords: all), counts pooled over images",
+    ("images_without_shared_tags",): "images without such a tag: their precision at 5 is 0",
     ("mean_average_precision",):
         "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the images "
-        "by the tag's score, relevant where two captions contain the tag",
+        "by the tag's score, relevant where two captions contain the tag, or an only one",
     ("average_precision_tags",): "how many of those tags have a relevant image in this split",
+    ("tag_calibration_error",):
+        "mean difference between the scores of the listed tags and the share of them that is right, a tag of any "
+        "reference, in ten bins by score",
+    ("tag_reliability",): "those bins: mean score, share that is right, tags",
+    ("threshold", "precision_at_threshold", "recall_at_threshold", "f1_at_threshold", "tags_at_threshold"):
+        "the score with the best F1 on the validation split; of the listed tags that reach it against the tags of any "
+        "reference, counts pooled over images; how many an image has",
     ("distinct_captions", "distinct_share", "distinct_words"):
         "different captions predicted, that over images, and different words in them",
     ("seen_in_training",): "fraction of images whose caption is, word for word, a caption of the train split",
 }
-_DEFINITION_OF = {name: text for names, text in _DEFINITIONS.items() for name in names}
+
+# What is said otherwise where photos have lists of tags, and no captions.
+_OF_TAGS = {
+    ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"):
+        "points: pycocoevalcap's values times 100, of the sequence of tags that is written",
+    ("tag_precision", "tag_recall", "tag_f1"):
+        "fractions; the tags that are written against all tags of the image, counts pooled over images",
+    ("precision_at_5", "recall_at_5", "f1_at_5"):
+        "fractions; first five ranked tags against the image's tags (of several lists, those in at least two), counts "
+        "pooled over images",
+    ("mean_average_precision",):
+        "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the images "
+        "by the tag's score",
+    ("distinct_captions", "distinct_share", "distinct_words"):
+        "different sequences of tags written, that over images, and different tags in them",
+    ("seen_in_training",): "fraction of images whose sequence of tags is one of the train split",
+}
 
 
-def definitions() -> dict[str, str]:
-    """What the metrics are, by their names: those that are defined together in one key, separated by commas."""
-    return {", ".join(names): text for names, text in _DEFINITIONS.items()}
+def _definitions(target: str) -> dict[tuple[str, ...], str]:
+    return _DEFINITIONS | (_OF_TAGS if target == "tags" else {})
 
 
-def definition(metric: str) -> str:
+def definitions(target: str) -> dict[str, str]:
+    """What the metrics are, by their names: those that are defined together in one key, separated by commas.
+
+    Of --target=tags without a word about captions.
+    """
+    return {", ".join(names): text for names, text in _definitions(target).items()}
+
+
+def definition(metric: str, target: str) -> str:
     """What a metric is; KeyError where it has no definition."""
-    return _DEFINITION_OF[metric]
+    return {name: text for names, text in _definitions(target).items() for name in names}[metric]
 
 
-# (heading, [(metric, label, format)]): one column of the table each.
-_COLUMNS = (
-    ("caption", [("bleu_1", "BLEU-1", "{:.1f}"), ("bleu_2", "BLEU-2", "{:.1f}"), ("bleu_3", "BLEU-3", "{:.1f}"),
-                 ("bleu_4", "BLEU-4", "{:.1f}"), ("rouge_l", "ROUGE-L", "{:.1f}"), ("cider", "CIDEr-D", "{:.1f}")]),
-    ("tags in the caption", [("tag_precision", "precision", "{:.3f}"), ("tag_recall", "recall", "{:.3f}"),
-                             ("tag_f1", "F1", "{:.3f}")]),
+_Column = tuple[str, list[tuple[str, str, str]]]  # heading, [(metric, label, format)]
+_RANKED: list[_Column] = [
     ("ranked tags", [("precision_at_5", "precision at 5", "{:.3f}"), ("recall_at_5", "recall at 5", "{:.3f}"),
-                     ("f1_at_5", "F1 at 5", "{:.3f}"), ("mean_average_precision", "mean avg. precision", "{:.3f}")]),
-    ("model", [("loss", "loss", "{:.4f}"), ("perplexity", "perplexity", "{:.2f}"),
-               ("distinct_captions", "distinct", "{:,}"), ("distinct_words", "words used", "{:,}"),
-               ("seen_in_training", "seen in training", "{:.1%}")]),
-)
+                     ("f1_at_5", "F1 at 5", "{:.3f}"), ("mean_average_precision", "mean avg. precision", "{:.3f}"),
+                     ("f1_at_threshold", "F1 at threshold", "{:.3f}"),
+                     ("tag_calibration_error", "calibration error", "{:.3f}")])]
+
+
+def _model(distinct: str) -> _Column:
+    return ("model", [("loss", "loss", "{:.4f}"), ("perplexity", "perplexity", "{:.2f}"),
+                      ("distinct_captions", "distinct", "{:,}"), ("distinct_words", distinct, "{:,}"),
+                      ("seen_in_training", "seen in training", "{:.1%}")])
+
+
+def _written(heading: str) -> _Column:
+    return (heading, [("tag_precision", "precision", "{:.3f}"), ("tag_recall", "recall", "{:.3f}"),
+                      ("tag_f1", "F1", "{:.3f}")])
+
+
+# By --target.
+_COLUMNS: dict[str, list[_Column]] = {
+    "captions": [
+        ("caption", [("bleu_1", "BLEU-1", "{:.1f}"), ("bleu_2", "BLEU-2", "{:.1f}"), ("bleu_3", "BLEU-3", "{:.1f}"),
+                     ("bleu_4", "BLEU-4", "{:.1f}"), ("rouge_l", "ROUGE-L", "{:.1f}"),
+                     ("cider", "CIDEr-D", "{:.1f}")]),
+        _written("tags in the caption"), *_RANKED, _model("words used")],
+    "tags": [*_RANKED, _written("written tags"), _model("tags used")]}
 
 
 def table(values: Mapping[str, Any]) -> str:
     """The metrics in columns, for a terminal of 100 characters; a dash stands for what is not defined."""
     columns = []
-    for heading, metrics in _COLUMNS:
+    for heading, metrics in _COLUMNS[values["target"]]:
         cells = [(label, "–" if values[name] is None else form.format(values[name])) for name, label, form in metrics]
         label_width = max(len(label) for label, _ in cells)
         value_width = max(len(value) for _, value in cells)
@@ -71,4 +118,10 @@ def summary(values: Mapping[str, Any], run_dir: str) -> str:
     """What was evaluated, and the table."""
     runs = run_dir + (f" with {', '.join(values['ensemble'])}" if values["ensemble"] else "")
     return (f"\n{runs}: {values['images']:,} images of {values['split']}, {values['weights']} weights, beam "
-            f"{values['beam_width']}, length penalty {values['length_penalty']:g}\n\n{table(values)}\n")
+            f"{values['beam_width']}, length penalty {values['length_penalty']:g}{_without(values)}\n\n"
+            f"{table(values)}\n")
+
+
+def _without(values: Mapping[str, Any]) -> str:
+    count = values["images_without_reference"]
+    return f"; {count:,} of them have no reference" if count else ""

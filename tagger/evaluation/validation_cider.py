@@ -5,11 +5,14 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from flags.errors import UserError
 from records.input import caption_dataset
+from records.text.tag_vocabulary import TagVocabulary
 from records.text.tokenizer import words
 from records.text.vocabulary import Vocabulary
 from tagger.decoding.decoder import Decoder
 from tagger.evaluation.metrics.captions import cider
+from tagger.evaluation.predictions import reference_tags, tag_words
 from tagger.modeling.merge_model import MergeModel
 
 _BATCH_SIZE = 128
@@ -23,15 +26,23 @@ class ValidationCaptions:
         """model: its weights at the time of a call are scored.
 
         Raises:
-          UserError: the split cannot be read.
+          UserError: the split cannot be read, or has no reference at all.
         """
         self._vocabulary = vocabulary
         decoder = Decoder([model], vocabulary, max_length)
+        tags = TagVocabulary.load(split.records_dir)
         with caption_dataset.reading_errors(split.records_dir):
             examples = list(caption_dataset.images(split, read_image=False).as_numpy_iterator())
-        self._features = np.stack([example["feature"] for example in examples])
-        name = "tags" if split.manifest.target == "tags" else "captions"
-        self._references = [[words(text.decode()) for text in example[name]] for example in examples]
+        if split.manifest.target == "tags":
+            references = [list(map(tag_words, reference_tags(example, tags))) for example in examples]
+        else:
+            references = [[tuple(words(text.decode())) for text in example["captions"]] for example in examples]
+        has_any = [i for i, several in enumerate(references) if any(several)]  # a photo may have no tag
+        if not has_any:
+            raise UserError(f"--monitor=val_cider: no photo of the split {split.name!r} has a tag of the train split; "
+                            "watch val_loss")
+        self._features = np.stack([examples[i]["feature"] for i in has_any])
+        self._references = [list(filter(None, references[i])) for i in has_any]
 
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
         def decode(feature: tf.Tensor) -> tf.Tensor:
@@ -44,4 +55,4 @@ class ValidationCaptions:
         batches = (self._decode(self._features[i:i + _BATCH_SIZE]).numpy()
                    for i in range(0, len(self._features), _BATCH_SIZE))
         tokens = itertools.chain.from_iterable(batches)
-        return cider([self._vocabulary.decode(row) for row in tokens], self._references)[0]
+        return cider([tag_words(self._vocabulary.decode(row)) for row in tokens], self._references)[0]

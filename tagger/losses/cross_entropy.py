@@ -7,13 +7,13 @@ images) of the global batch, so the mean does not depend on which replica a row 
 import dataclasses
 from typing import Any, Protocol
 
-import numpy as np
 import tensorflow as tf
 
 from tagger.losses.distillation import Teachers
 from tagger.losses.fused_softmax import softmax_loss, softmax_loss_value
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.packed_sequence import Packing, every_position, pack
+from tagger.modeling.tag_outputs import TagOutputs
 
 Batch = dict[str, tf.Tensor]
 
@@ -66,13 +66,13 @@ class CrossEntropy:
       label_smoothing: share of each target's probability that is spread over the vocabulary.
       caption_weight: what the cross-entropy is multiplied by; 0 leaves it out.
       tag_weight: what the loss of the caption's tags is multiplied by; see `tag_loss`.
-      is_tag: bool [V], which words are tags.
+      tags: which logits speak for which tags; needed with a tag_weight.
       teachers: whose mean answer is part of the targets, of words and of tags; None for the captions alone.
     """
 
     label_smoothing: float = 0.0
     tag_weight: float = 0.0
-    is_tag: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
+    tags: TagOutputs | None = None
     caption_weight: float = 1.0
     teachers: Teachers | None = None
 
@@ -92,13 +92,14 @@ class CrossEntropy:
                 model.recurrence.cache_sized_chunks, *soft)
         if not self.tag_weight:
             return loss
+        assert self.tags is not None
         logits = model.tag_logits(image, dropout_seed, first_row)
         soft = (teachers.tags(batch["feature"]), teachers.share) if teachers else ()
-        tags = self.tag_weight * tag_loss(logits, batch["targets"], self.is_tag, *soft)
+        tags = self.tag_weight * tag_loss(logits, batch["targets"], self.tags, *soft)
         return loss + tags - tf.stop_gradient(tags)
 
 
-def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray, soft: tf.Tensor | None = None,
+def tag_loss(logits: tf.Tensor, targets: tf.Tensor, outputs: TagOutputs, soft: tf.Tensor | None = None,
              soft_share: float = 0.0) -> tf.Tensor:
     """Binary cross-entropy of which tags the row's own caption has, summed over tags and rows.
 
@@ -106,15 +107,13 @@ def tag_loss(logits: tf.Tensor, targets: tf.Tensor, is_tag: np.ndarray, soft: tf
 
     Args:
       logits: float32 [B, V]. targets: int32 [B, T+1] words of a caption; a row without any is left out.
-      is_tag: bool [V].
+      outputs: which of the V logits speak for which tag.
       soft: float32 [B, V], probabilities such as a teacher's, which get `soft_share` of the target.
     """
-    classes, count = len(is_tag), tf.shape(targets)[0]
-    places = tf.stack([tf.repeat(tf.range(count), tf.shape(targets)[1]), tf.reshape(targets, [-1])], axis=1)
-    has = tf.tensor_scatter_nd_update(tf.zeros([count, classes]), places, tf.ones([tf.shape(places)[0]]))
+    has = outputs.occur(targets)
     if soft is not None:
-        has = (1 - soft_share) * has + soft_share * soft
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(has, logits) * tf.cast(is_tag, tf.float32)
+        has = (1 - soft_share) * has + soft_share * outputs.logits(soft)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(has, outputs.logits(logits))
     return tf.reduce_sum(tf.where(targets[:, :1] > 0, losses, 0.0))
 
 

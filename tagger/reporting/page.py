@@ -21,10 +21,14 @@ _METRICS = (
     ("loss", "loss", "{:.3f}", False), ("bleu_1", "BLEU-1", "{:.1f}", True), ("bleu_4", "BLEU-4", "{:.1f}", True),
     ("rouge_l", "ROUGE-L", "{:.1f}", True), ("cider", "CIDEr-D", "{:.1f}", True), ("tag_f1", "tag F1", "{:.3f}", True),
     ("f1_at_5", "F1 at 5", "{:.3f}", True), ("mean_average_precision", "mAP", "{:.3f}", True),
+    ("f1_at_threshold", "F1 at threshold", "{:.3f}", True),
+    ("tag_calibration_error", "calibration error", "{:.3f}", False),
     ("distinct_captions", "distinct", "{:,.0f}", True))
 
 _TILES = (("bleu_4", "BLEU-4", "{:.1f}"), ("cider", "CIDEr-D", "{:.1f}"), ("tag_f1", "tag F1", "{:.3f}"),
           ("f1_at_5", "F1 at 5 tags", "{:.3f}"), ("mean_average_precision", "mAP", "{:.3f}"))
+
+_OF_CAPTIONS = ("bleu_1", "bleu_4", "rouge_l", "cider")  # of --target=tags they are of sequences, and only listed
 
 
 def page(run: RunData, others: Sequence[RunData], unreadable: Sequence[str],
@@ -88,7 +92,7 @@ def _header(run: RunData) -> str:
     if run.evaluations:
         chosen = run.evaluations[-1]
         tiles += [(form.format(chosen.metrics[name]), f"{label}, {chosen.split}") for name, label, form in _TILES
-                  if chosen.metrics.get(name) is not None]
+                  if chosen.metrics.get(name) is not None and _is_shown(name, manifest.target)]
     boxes = "".join(f'<div class="tile"><b>{value}</b><span>{html.escape(label)}</span></div>'
                     for value, label in tiles)
     return f'<h1>{html.escape(run.name)}</h1><p class="quiet">{line}</p><div class="tiles">{boxes}</div>'
@@ -133,6 +137,11 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
     if sheet:
         parts.append(f'<h3>Contact sheet</h3><img class="sheet" alt="Photos of {html.escape(evaluation.split)} with '
                      f'predictions and references" src="{data_url(sheet, "image/png")}">')
+    reliability = evaluation.picture(files.RELIABILITY)
+    if reliability:
+        parts.append('<h3>Are the scores of tags probabilities?</h3><p class="quiet">Of the tags listed with a score, '
+                     'the share that is right: a tag of any reference of the photo. Larger points are more tags.</p>'
+                     f'<img width="480" alt="Share of right tags by score" src="{data_url(reliability, "image/png")}">')
     for heading, chosen in zip(("Worst", "Best"), examples, strict=True):
         if chosen:
             cards = "".join(map(_card, chosen))
@@ -145,8 +154,10 @@ def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData])
     """A row per run that was evaluated on the same split: this one first, with its difference to the next."""
     rows = [(run, evaluation)] + [(other, one) for other in others for one in other.evaluations
                                   if one.split == evaluation.split]
-    names = [metric for metric in _METRICS if any(one.metrics.get(metric[0]) is not None for _, one in rows)]
-    head = "".join(f'<th title="{html.escape(definition(name))}">{label}</th>' for name, label, *_ in names)
+    target = run.manifest.target
+    names = [metric for metric in _METRICS if any(one.metrics.get(metric[0]) is not None for _, one in rows)
+             and _is_shown(metric[0], target)]
+    head = "".join(f'<th title="{html.escape(definition(name, target))}">{label}</th>' for name, label, *_ in names)
     lines = []
     for i, (one, scored) in enumerate(rows):
         cells = [f"<td>{html.escape(one.name)}</td>"]
@@ -171,13 +182,17 @@ def _delta(value: float | None, other: float | None, form: str) -> str:
     return f'<span class="delta">{sign}{text}</span>'
 
 
+def _is_shown(metric: str, target: str) -> bool:
+    return target == "captions" or metric not in _OF_CAPTIONS
+
+
 def _all_metrics(metrics: Mapping[str, Any]) -> str:
     numbers = {name: value for name, value in metrics.items()
                if isinstance(value, int | float) and not isinstance(value, bool)}
     rows = "".join(f"<tr><td>{name}</td><td>{value:,.6g}</td></tr>" if isinstance(value, float) else
                    f"<tr><td>{name}</td><td>{value:,}</td></tr>" for name, value in numbers.items())
     defined = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(text)}</td></tr>"
-                      for name, text in definitions().items())
+                      for name, text in definitions(metrics["target"]).items())
     return (f'<details><summary>All numbers and what they mean</summary><table class="facts">{rows}</table>'
             f'<table class="facts">{defined}</table></details>')
 

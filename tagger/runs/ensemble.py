@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from flags.errors import UserError
 from records.format import backbone_identity
+from tagger.modeling.tag_calibration import TagCalibration
 from tagger.runs.run_dir import Run, load_run
 
 _REMEDY = "average only runs trained on the same records"
@@ -31,6 +32,18 @@ def load_ensemble(run_dir: str, weights: str = "best", ensemble: Sequence[str] =
     return runs
 
 
+def calibrations(runs: Sequence[Run]) -> list[TagCalibration]:
+    """Those of all runs; [] where one has none."""
+    found = [run.calibration for run in runs if run.calibration]
+    return found if len(found) == len(runs) else []
+
+
+def threshold(runs: Sequence[Run]) -> float | None:
+    """The score from which on tags are shown: the mean of what gave the runs their best F1; None where one has none."""
+    found = [calibration.best_f1 for calibration in calibrations(runs)]
+    return sum(found) / len(found) if found else None
+
+
 def _check_same(run: Run, first: Run, where: str, expected_by: str) -> None:
     if run.manifest.target != first.manifest.target:
         raise UserError(f"{where}: writes {run.manifest.target}, {expected_by} writes {first.manifest.target}; "
@@ -38,4 +51,6 @@ def _check_same(run: Run, first: Run, where: str, expected_by: str) -> None:
     if run.vocabulary.words != first.vocabulary.words:
         raise UserError(f"{where}: has a vocabulary of {run.vocabulary.size:,} words that is not that of "
                         f"{expected_by}, of {first.vocabulary.size:,} words; {_REMEDY}")
+    if run.tags != first.tags:
+        raise UserError(f"{where}: has other tags than {expected_by}; {_REMEDY}")
     backbone_identity.check_same(run.manifest.backbone, first.manifest.backbone, where, expected_by, _REMEDY)

@@ -3,8 +3,9 @@
     run = load_run(run_dir)
     run.model, run.vocabulary, run.config, run.manifest
 
-It is self-contained: config.json (the flags of train), best.weights.h5, vocabulary.txt, word_counts.tsv and
-manifest.json (copies from the records folder, the vocabulary cut to --vocabulary_size).
+It is self-contained: config.json (the flags of train), best.weights.h5, tag_calibration.json, vocabulary.txt,
+word_counts.tsv, tags.txt, tag_forms.tsv and manifest.json (copies from the records folder, the vocabulary cut to
+--vocabulary_size).
 """
 
 import dataclasses
@@ -21,10 +22,13 @@ from flags.train import Train
 from records.format import manifest as manifest_lib
 from records.format.layout import MANIFEST
 from records.format.manifest import Manifest
+from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import Vocabulary
 from records.util import regular_files
 from records.util.atomic_files import write_atomic
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.tag_calibration import TagCalibration
+from tagger.modeling.tag_outputs import TagOutputs
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "best.weights.h5"
@@ -40,17 +44,36 @@ class Run:
       model: holds the weights asked for; computes in float32, unless asked otherwise.
       vocabulary: meaning of the model's output classes.
       manifest: of the records folder it was trained on; says which backbone made the features.
+      tags: None where those records had no tag vocabulary.
+      calibration: of its answers about tags; None where there is none, or the weights are not the best ones.
     """
 
     config: Train
     model: MergeModel
     vocabulary: Vocabulary
     manifest: Manifest
+    tags: TagVocabulary | None = None
+    calibration: TagCalibration | None = None
 
     @property
     def max_length(self) -> int:
         """Words of the longest caption that the model was trained on."""
         return longest(self.manifest, self.config.train_split)
+
+    @property
+    def tag_outputs(self) -> TagOutputs:
+        """Which of the model's logits speak for which tag."""
+        return TagOutputs.of(self.vocabulary, self.tags)
+
+    @property
+    def separator(self) -> str:
+        """What stands between the words of a caption; between tags of several words, a comma."""
+        return tag_separator(self.manifest.target, self.tags)
+
+
+def tag_separator(target: str, tags: TagVocabulary | None) -> str:
+    """What stands between the words that a model writes."""
+    return ", " if target == "tags" and tags is not None else " "
 
 
 def longest(manifest: Manifest, split: str) -> int:
@@ -78,11 +101,13 @@ def new_model(config: Train, manifest: Manifest, vocabulary: Vocabulary, **kwarg
                       tag_prompt=config.tag_weight > 0, logit_scale=scale, seed=config.seed, **kwargs)
 
 
-def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary) -> None:
+def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary, tags: TagVocabulary | None) -> None:
     """Writes everything but the weights; config.json last, so that a folder that has one is complete."""
     folder = epath.Path(config.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary.save(folder)
+    if tags is not None:
+        tags.save(folder)
     manifest_lib.save(folder, manifest)
     write_atomic(folder / CONFIG_FILE, json.dumps({"format": _FORMAT, **dataclasses.asdict(config)}, indent=1) + "\n")
 
@@ -138,7 +163,8 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
     vocabulary = Vocabulary.load(folder)
     model = new_model(config, manifest, vocabulary, **kwargs)
     load_weights(model, folder / WEIGHTS_FILE if weights == "best" else epath.Path(weights))
-    return Run(config, model, vocabulary, manifest)
+    calibration = TagCalibration.load(folder) if weights == "best" else None
+    return Run(config, model, vocabulary, manifest, TagVocabulary.load(folder), calibration)
 
 
 def load_weights(model: MergeModel, path: epath.Path) -> None:

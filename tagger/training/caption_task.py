@@ -27,5 +27,5 @@ class CaptionTask(Task):
     def make_objective(self, model: MergeModel) -> Objective:
         models = [run_dir.load_run(folder, compute_dtype=model.compute_dtype, recurrence=model.recurrence).model
                   for folder in self._teachers]
-        return CrossEntropy(self.config.label_smoothing, self.config.tag_weight, self.vocabulary.is_tag,
+        return CrossEntropy(self.config.label_smoothing, self.config.tag_weight, self.tag_outputs,
                             teachers=Teachers(models, self.config.teacher_weight) if models else None)

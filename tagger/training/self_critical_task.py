@@ -33,5 +33,5 @@ class SelfCriticalTask(Task):
         reward = CiderReward(padded.reshape(-1), starts, lengths, held.image[:-1], self.vocabulary.size)
         longest = int(np.quantile(lengths, _SAMPLED_LENGTHS))
         tag_weight = config.self_critical_tag_weight if config.tag_weight else 0.0
-        supervised = CrossEntropy(config.label_smoothing, tag_weight, self.vocabulary.is_tag, config.supervised_weight)
+        supervised = CrossEntropy(config.label_smoothing, tag_weight, self.tag_outputs, config.supervised_weight)
         return SelfCritical(reward, config.self_critical_samples, longest, supervised)

@@ -12,7 +12,6 @@ from flags.train import RESUMABLE, Train
 from records.format import layout
 from records.format import manifest as manifest_lib
 from records.input.shard_reader import reading_errors
-from records.text.vocabulary import Vocabulary
 from tagger.runs import run_dir
 from tagger.training import bad_batch, history, loss_plot, tensorboard
 from tagger.training.callbacks import make_callbacks
@@ -42,7 +41,7 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
     config, devices, schedule = task.config, task.devices, task.schedule
     train, validation = TrainInput(task.train, devices), ValidationInput(task.validation, devices)
     if devices.is_chief:
-        _prepare(config, task.manifest, task.vocabulary)
+        _prepare(task)
     _barrier(devices)
 
     updates_per_epoch = -(-train.steps // config.accumulate_steps)
@@ -75,12 +74,13 @@ def _reporters(config: Train, progress: RunProgress, validation_steps: int) -> l
             Terminal(run_dir=config.run_dir, progress=progress, validation_steps=validation_steps)]
 
 
-def _prepare(config: Train, manifest: manifest_lib.Manifest, vocabulary: Vocabulary) -> None:
+def _prepare(task: Task) -> None:
     """Makes the run folder, or checks that this command continues what is in it.
 
     Raises:
       UserError: a flag that shapes the result, or the records, differ from those of the run in the folder.
     """
+    config = task.config
     folder = epath.Path(config.run_dir)
     checkpoints = Checkpoints(folder, config.keep_checkpoints)
     if config.fresh:
@@ -91,8 +91,8 @@ def _prepare(config: Train, manifest: manifest_lib.Manifest, vocabulary: Vocabul
         if (folder / tensorboard.FOLDER).exists():
             (folder / tensorboard.FOLDER).rmtree()
     if checkpoints.steps():
-        check_same(config, manifest)
-    run_dir.save_description(config, manifest, vocabulary)
+        check_same(config, task.manifest)
+    run_dir.save_description(config, task.manifest, task.vocabulary, task.tags)
 
 
 def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:

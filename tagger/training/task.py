@@ -19,11 +19,13 @@ from records.format import manifest as manifest_lib
 from records.format.backbone_identity import check_same as check_same_backbone
 from records.input.caption_dataset import CaptionDataset, open_split
 from records.input.options import InputOptions
+from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import Vocabulary
 from tagger.evaluation.validation_cider import ValidationCaptions
 from tagger.losses.cross_entropy import Batch, Objective, cross_entropy_value
 from tagger.modeling.lstm import recurrence_for
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.tag_outputs import TagOutputs
 from tagger.runs import run_dir
 from tagger.training.distributed_dataset import OrderedDataset, ShuffledDataset
 from tagger.training.distribution import Devices
@@ -53,7 +55,7 @@ class Task(abc.ABC):
     Attributes:
       config: the flags, as they are written into config.json. devices: where it runs.
       schedule: epochs, learning rate and monitored score.
-      manifest, vocabulary: of the records, the vocabulary cut to --vocabulary_size.
+      manifest, vocabulary, tags: of the records, the vocabulary cut to --vocabulary_size; no tags in old records.
       train_split, validation_split: opened. options: how they become batches.
       train, validation: their datasets.
       max_length: words of the longest caption of the train split.
@@ -71,7 +73,7 @@ class Task(abc.ABC):
         vocabulary = Vocabulary.load(config.records_dir)
         if config.vocabulary_size:
             vocabulary = vocabulary.truncated(min(config.vocabulary_size, vocabulary.size))
-        self.vocabulary = vocabulary
+        self.vocabulary, self.tags = vocabulary, TagVocabulary.load(config.records_dir)
         self.train_split, self.validation_split = (
             open_split(config.records_dir, split) for split in (config.train_split, config.validation_split))
         self.options = InputOptions(
@@ -79,6 +81,11 @@ class Task(abc.ABC):
             hosts=devices.hosts, threads=config.pipeline_threads)
         self.train, self.validation = self.make_train_dataset(), self.make_validation_dataset()
         self.max_length = run_dir.longest(self.manifest, config.train_split)
+
+    @property
+    def tag_outputs(self) -> TagOutputs:
+        """Which of the model's logits speak for which tag."""
+        return TagOutputs.of(self.vocabulary, self.tags)
 
     @property
     def compute_dtype(self) -> str:

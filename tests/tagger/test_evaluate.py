@@ -16,7 +16,8 @@ from flags.errors import UserError
 from flags.eval import Eval
 from records.format import manifest as manifest_lib
 from records.input import caption_dataset
-from records.text.tokenizer import tags, words
+from records.text.tag_vocabulary import TagVocabulary
+from records.text.tokenizer import words
 from tagger import evaluate
 from tagger.evaluation import files, metrics
 from tagger.runs import run_dir
@@ -97,13 +98,16 @@ def test_a_prediction_for_every_image_with_ranked_scored_tags(run_copy, scored):
         assert "<" not in row["caption"]
 
 
-def test_metrics_can_be_recomputed_from_the_predictions_file(scored):
+def test_metrics_can_be_recomputed_from_the_predictions_file(run_copy, scored):
+    tags = TagVocabulary.load(run_copy[1])
     images = [metrics.Prediction(
         row["image"], tuple(row["caption"].split()), tuple(tuple(words(text)) for text in row["references"]),
-        tuple(tags(row["caption"])), tuple(row["tags"]), tuple(map(tuple, row["reference_tags"])))
+        tags.names(row["caption"].split()), tuple(row["tags"]), tuple(map(tuple, row["reference_tags"])),
+        tuple(row["tag_scores"]))
         for row in scored.rows]
     again = metrics.score(metrics.Predictions(images, (), np.zeros((len(images), 0))))
-    for name in ("bleu_1", "bleu_4", "rouge_l", "cider", "tag_f1", "f1_at_5", "distinct_captions"):
+    for name in ("bleu_1", "bleu_4", "rouge_l", "cider", "tag_f1", "f1_at_5", "distinct_captions",
+                 "tag_calibration_error"):
         assert again.values[name] == pytest.approx(scored.metrics[name]), name
     assert [row["cider"] for row in scored.rows] == pytest.approx(list(again.per_image["cider"]), rel=1e-5)
 

@@ -5,18 +5,21 @@
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from tagger.evaluation.metrics.captions import caption_scores
 from tagger.evaluation.metrics.diversity import diversity_scores
 from tagger.evaluation.metrics.predictions import Prediction, Predictions, Scores
+from tagger.evaluation.metrics.reliability import tag_reliability, threshold_scores
 from tagger.evaluation.metrics.tags import caption_tag_scores, ranked_tag_scores, tag_average_precision
 
 __all__ = ["METRICS", "Prediction", "Predictions", "Scores", "score"]
 
 METRICS: tuple[Callable[[Predictions], Scores], ...] = (
-    caption_scores, caption_tag_scores, ranked_tag_scores, tag_average_precision, diversity_scores)
+    caption_scores, caption_tag_scores, ranked_tag_scores, tag_average_precision, tag_reliability, threshold_scores,
+    diversity_scores)
 
 
 def score(predictions: Predictions) -> Scores:
@@ -25,7 +28,7 @@ def score(predictions: Predictions) -> Scores:
     Raises:
       ValueError: two metrics use one name.
     """
-    values: dict[str, float | int | None] = {}
+    values: dict[str, Any] = {}
     per_image: dict[str, np.ndarray] = {}
     for metric in METRICS:
         found = metric(predictions)

@@ -11,6 +11,7 @@ COCO evaluation code that pycocoevalcap ports).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pycocoevalcap.bleu.bleu import Bleu
@@ -23,23 +24,35 @@ _POINTS = 100.0
 
 
 def caption_scores(predictions: Predictions) -> Scores:
-    """bleu_1…bleu_4, rouge_l and cider; per image: bleu_4, rouge_l and cider.
+    """bleu_1…bleu_4, rouge_l and cider; per image: bleu_4, rouge_l and cider, NaN where it has no reference.
+
+    `images_without_reference` counts those images; with none that has one, all values are None.
 
     The corpus BLEU pools n-gram counts over all images; it is not the mean of the per-image values.
     """
     references = {i: [" ".join(words) for words in p.references] for i, p in enumerate(predictions.images)}
     captions = {i: [" ".join(p.words)] for i, p in enumerate(predictions.images)}
-    for i, image in enumerate(predictions.images):
-        if not references[i]:
-            raise ValueError(f"{image.image} has no reference captions: every evaluated image needs at least one")
+    # Lists of no tags are no reference: their photos are left out, and counted.
+    has = [i for i, image in enumerate(predictions.images) if any(image.references)]
+    references = {i: [text for text in references[i] if text] for i in has}
+    captions = {i: captions[i] for i in has}
+    left_out = len(predictions.images) - len(has)
+    if not has:
+        none = np.full(len(predictions.images), np.nan)
+        return Scores(dict.fromkeys((*(f"bleu_{n + 1}" for n in range(4)), "rouge_l", "cider"))
+                      | {"images_without_reference": left_out}, {"bleu_4": none, "rouge_l": none, "cider": none})
     bleu, bleu_per_image = Bleu(4).compute_score(references, captions, verbose=0)
     rouge, rouge_per_image = Rouge().compute_score(references, captions)
-    of_all, cider_per_image = cider([p.words for p in predictions.images], [p.references for p in predictions.images])
-    values: dict[str, float | int | None] = {f"bleu_{n + 1}": _POINTS * float(bleu[n]) for n in range(4)}
-    values |= {"rouge_l": _POINTS * float(rouge), "cider": of_all}
-    per_image = {name: _POINTS * np.asarray(scores, np.float64)
-                 for name, scores in (("bleu_4", bleu_per_image[3]), ("rouge_l", rouge_per_image))}
-    return Scores(values, per_image | {"cider": cider_per_image})
+    of_all, cider_per_image = cider([captions[i][0].split() for i in has],
+                                    [[text.split() for text in references[i]] for i in has])
+    values: dict[str, Any] = {f"bleu_{n + 1}": _POINTS * float(bleu[n]) for n in range(4)}
+    values |= {"rouge_l": _POINTS * float(rouge), "cider": of_all, "images_without_reference": left_out}
+    per_image = {}
+    for name, scores in (("bleu_4", _POINTS * np.asarray(bleu_per_image[3])), ("rouge_l", _POINTS * rouge_per_image),
+                         ("cider", cider_per_image)):
+        per_image[name] = np.full(len(predictions.images), np.nan)
+        per_image[name][has] = scores
+    return Scores(values, per_image)
 
 
 def cider(captions: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> tuple[float, np.ndarray]:

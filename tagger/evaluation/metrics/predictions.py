@@ -2,21 +2,23 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """One image's prediction and references. Every word is normalised by `records.text.tokenizer.words`.
+    """One image's prediction and references. Every word of a caption is as `records.text.tokenizer.words` gives it.
 
     Attributes:
       image: the image's key in the records.
-      words: the predicted caption; for a run with --target=tags, the predicted tag sequence.
+      words: the predicted caption; for a run with --target=tags, the predicted tag sequence, no tag with a space.
       references: one word sequence per reference caption; for --target=tags, one tag sequence per caption.
       caption_tags: the tags in `words` (nouns, verbs, adjectives), each once.
       ranked_tags: predicted tags, best first, each once.
       reference_tags: the tags of each reference caption, parallel to the captions.
+      tag_scores: the probability of each of ranked_tags.
     """
 
     image: str
@@ -25,6 +27,7 @@ class Prediction:
     caption_tags: tuple[str, ...]
     ranked_tags: tuple[str, ...]
     reference_tags: tuple[tuple[str, ...], ...]
+    tag_scores: tuple[float, ...] = ()
 
     @property
     def all_tags(self) -> frozenset[str]:
@@ -33,7 +36,9 @@ class Prediction:
 
     @property
     def shared_tags(self) -> frozenset[str]:
-        """The tags that at least two of the image's reference captions contain."""
+        """The tags that at least two of the image's reference captions contain; of an only one, all."""
+        if len(self.reference_tags) == 1:
+            return self.all_tags
         sets = [frozenset(tags) for tags in self.reference_tags]
         return frozenset(tag for tag in self.all_tags if sum(tag in one for one in sets) >= 2)
 
@@ -46,12 +51,14 @@ class Predictions:
       images: one Prediction per image, in the split's order.
       frequent_tags: the most frequent tags of the train split, most frequent first.
       frequent_tag_scores: float array [len(images), len(frequent_tags)], a higher score for a likelier tag.
+      threshold: score that a tag must reach to be shown; None where none was chosen.
       train_captions: the distinct word sequences of the train split's captions, or None when they are unknown.
     """
 
     images: Sequence[Prediction]
     frequent_tags: tuple[str, ...]
     frequent_tag_scores: np.ndarray
+    threshold: float | None = None
     train_captions: frozenset[tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
@@ -67,9 +74,10 @@ class Scores:
     """What one metric, or all of them, found.
 
     Attributes:
-      values: name -> value over the whole split; None where the split does not define the metric.
+      values: name -> value over the whole split; None where the split does not define the metric. A list of lists is a
+        table, its columns as the metric says.
       per_image: name -> float array [images], for the metrics that have a value per image.
     """
 
-    values: dict[str, float | int | None]
+    values: dict[str, Any]
     per_image: dict[str, np.ndarray]

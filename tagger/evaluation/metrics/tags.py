@@ -3,12 +3,15 @@
 All values are fractions 0…1. Two reference sets are in use:
 
   all tags     the union of the tags of an image's reference captions: what at least one person wrote.
-  shared tags  the tags that at least two of the image's reference captions contain: what people agree on.
-               An image with one caption, or whose captions agree on nothing, has none.
+  shared tags  the tags that at least two of the image's reference captions contain: what people agree on. Of an
+               image with one list of tags (a row of keywords, or one caption) that list. Captions that agree on
+               nothing have none.
 
 Precision and recall pool their counts over the images before they divide, so an image with no predicted or
 no reference tags needs no special value: its wrong predictions lower precision, its missed tags lower recall.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +50,7 @@ def ranked_tag_scores(predictions: Predictions) -> Scores:
     hits = np.array([len(p.shared_tags.intersection(p.ranked_tags[:AT])) for p in predictions.images], np.float64)
     relevant = np.array([len(p.shared_tags) for p in predictions.images], np.float64)
     precision, recall, score = _pooled(hits, np.full_like(hits, AT), relevant)
-    values: dict[str, float | int | None] = {
+    values: dict[str, Any] = {
         f"precision_at_{AT}": precision, f"recall_at_{AT}": recall, f"f1_at_{AT}": score,
         "images_without_shared_tags": int((relevant == 0).sum())}
     return Scores(values, {f"f1_at_{AT}": 2 * hits / (AT + relevant)})

@@ -60,7 +60,7 @@ def test_rows_do_not_depend_on_their_batch(decoder):
         alone = decode(decoder, feature[row:row + 1])
         np.testing.assert_array_equal(alone.tokens[0], together.tokens[row])
         np.testing.assert_array_equal(alone.tags[0], together.tags[row])
-        np.testing.assert_allclose(alone.word_scores[0], together.word_scores[row], atol=1e-5)
+        np.testing.assert_allclose(alone.all_tag_scores[0], together.all_tag_scores[row], atol=1e-5)
 
 
 def test_it_answers_the_same_every_time(decoder):
@@ -104,7 +104,7 @@ def test_an_ensemble_averages_probabilities():
     twice = decode(Decoder([models[0]] * 2, VOCABULARY, max_length=6), feature)
     once = decode(Decoder(models[:1], VOCABULARY, max_length=6), feature)
     np.testing.assert_array_equal(twice.tokens, once.tokens)
-    np.testing.assert_allclose(twice.word_scores, once.word_scores, atol=1e-6)
+    np.testing.assert_allclose(twice.all_tag_scores, once.all_tag_scores, atol=1e-6)
 
 
 def test_options_are_clipped_to_what_is_safe(decoder):
@@ -149,7 +149,7 @@ def test_tag_scores_are_of_the_probabilities_before_they_were_sharpened():
     sharpened.logit_scale = 3.0
     plain = Decoder([model], VOCABULARY, 12, tag_samples=6)
     beams = plain.search(feature)
-    before, after = (one._word_scores(feature, beams, tf.constant(12)).numpy()
+    before, after = (one._tag_scores(feature, beams, tf.constant(12)).numpy()
                      for one in (plain, Decoder([sharpened], VOCABULARY, 12, tag_samples=6)))
     np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-6)
 
@@ -162,6 +162,6 @@ def test_models_trained_to_rank_tags_are_asked_for_them():
     decoded = decode(Decoder(models, VOCABULARY, max_length=6), feature)
     np.testing.assert_array_equal(decoded.tokens, captions.tokens)
     p = sum(tf.sigmoid(model.tag_logits(model.image(feature))).numpy() for model in models) / 2
-    np.testing.assert_allclose(decoded.word_scores, p * VOCABULARY.is_tag, atol=1e-6)
+    np.testing.assert_allclose(decoded.all_tag_scores, p[:, VOCABULARY.is_tag], atol=1e-6)
     best = np.where(VOCABULARY.is_tag, p, -1).argmax(axis=1)
     assert decoded.tags.numpy()[:, 0].tolist() == [VOCABULARY.words[i].encode() for i in best]

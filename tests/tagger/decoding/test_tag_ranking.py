@@ -3,7 +3,8 @@ import tensorflow as tf
 
 from records.text.vocabulary import END
 from tagger.decoding.beam_search import Beams
-from tagger.decoding.tag_ranking import noise, word_marginals
+from tagger.decoding.tag_ranking import noise, tag_marginals
+from tagger.modeling.tag_outputs import TagOutputs
 from tests.tagger.decoding.markov import SIZE, Markov, features
 
 LONGEST = 3
@@ -15,9 +16,12 @@ def no_beams(batch: int) -> Beams:
     return Beams(tf.zeros([batch, 1, LONGEST], tf.int32), never, tf.zeros([batch, 1], tf.int32))
 
 
-def scores(model, feature, uniform, beams=None):
-    run = tf.function(lambda f: word_marginals(
-        model.start, model.step, f, uniform, beams or no_beams(len(feature)), LONGEST))
+EACH_WORD = TagOutputs(np.arange(SIZE), np.arange(SIZE, dtype=np.int32), np.arange(SIZE, dtype=np.int32))
+
+
+def scores(model, feature, uniform, beams=None, tags=EACH_WORD):
+    run = tf.function(lambda f: tag_marginals(
+        model.start, model.step, f, uniform, beams or no_beams(len(feature)), LONGEST, tags))
     return run(tf.constant(feature)).numpy()
 
 
@@ -63,6 +67,17 @@ def test_beams_alone_are_exact():
     np.testing.assert_allclose(
         found[0], (along(model, feature[0], (3, 4)) + along(model, feature[0], (5,))) / 2, atol=1e-6)
     np.testing.assert_allclose(found[1], along(model, feature[1], (4,)), atol=1e-6)
+
+
+def test_a_tag_occurs_where_one_of_its_forms_does():
+    model, feature = Markov(2), features(1)
+    beams = Beams(tf.constant([[[3, 4, 0]]]), tf.constant([[-1.0]]), tf.zeros([1, 1], tf.int32))
+    of_entries = np.full(SIZE, -1, np.int32)
+    of_entries[[3, 5]], of_entries[4] = 1, 0
+    tags = TagOutputs(np.array(["one", "two"], object), np.array([4, 3], np.int32), of_entries)
+    words = along(model, feature[0], (3, 4))
+    found = scores(model, feature, noise(0, LONGEST), beams, tags)
+    np.testing.assert_allclose(found[0], [words[4], 1 - (1 - words[3]) * (1 - words[5])], atol=1e-6)
 
 
 def test_a_row_does_not_depend_on_its_place():

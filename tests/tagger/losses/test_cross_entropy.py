@@ -6,9 +6,12 @@ import tensorflow as tf
 from tagger.losses.cross_entropy import CrossEntropy, cross_entropy_value, tag_loss
 from tagger.losses.distillation import Teachers
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.tag_outputs import TagOutputs
 
 V, FEATURE = 9, 6
 IS_TAG = np.array([0, 0, 0, 1, 0, 1, 1, 0, 1], bool)
+TAGS = TagOutputs(np.arange(V)[IS_TAG], np.flatnonzero(IS_TAG).astype(np.int32),
+                  np.where(IS_TAG, np.cumsum(IS_TAG) - 1, -1).astype(np.int32))
 TARGETS = np.array([[3, 5, 3, 1], [4, 1, 0, 0], [0, 0, 0, 0], [8, 6, 1, 0]], np.int32)  # the third row fills the batch
 
 
@@ -28,7 +31,18 @@ def test_tag_loss_is_keras_binary_cross_entropy_over_the_tags_of_real_rows():
     rows = [0, 1, 3]
     expected = sum(float(keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")(
         has[rows][:, [tag]], logits[rows][:, [tag]])) for tag in np.flatnonzero(IS_TAG))
-    assert float(tag_loss(tf.constant(logits), tf.constant(TARGETS), IS_TAG)) == pytest.approx(expected, rel=1e-5)
+    assert float(tag_loss(tf.constant(logits), tf.constant(TARGETS), TAGS)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_of_a_tag_with_several_forms_one_logit_answers_for_all():
+    """Words 3 and 5 are forms of the first tag, which 5 speaks for; 6 is the second."""
+    tags = TagOutputs(np.array(["run", "dog"], object), np.array([5, 6], np.int32),
+                      np.array([-1, -1, -1, 0, -1, 0, 1, -1, -1], np.int32))
+    logits = np.random.default_rng(1).normal(size=[len(TARGETS), V]).astype(np.float32)
+    has = np.array([[1, 0], [0, 0], [0, 1]], np.float32)
+    expected = float(keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")(
+        has.reshape(-1, 1), logits[[0, 1, 3]][:, [5, 6]].reshape(-1, 1)))
+    assert float(tag_loss(tf.constant(logits), tf.constant(TARGETS), tags)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_tags_add_their_weighted_gradient_but_not_their_value():
@@ -36,8 +50,8 @@ def test_tags_add_their_weighted_gradient_but_not_their_value():
     kernel = network.output_dense.kernel.value
     with tf.GradientTape(persistent=True) as tape:
         plain = CrossEntropy()(network, rows, None, 0)
-        both = CrossEntropy(0.0, 0.5, IS_TAG)(network, rows, None, 0)
-        tags = tag_loss(network.tag_logits(network.image(rows["feature"])), rows["targets"], IS_TAG)
+        both = CrossEntropy(0.0, 0.5, TAGS)(network, rows, None, 0)
+        tags = tag_loss(network.tag_logits(network.image(rows["feature"])), rows["targets"], TAGS)
     assert float(plain) == pytest.approx(float(cross_entropy_value(network, rows)), rel=1e-5)
     assert float(both) == pytest.approx(float(plain), rel=1e-6)
     expected = tape.gradient(plain, kernel) + 0.5 * tape.gradient(tags, kernel)
@@ -49,7 +63,7 @@ def test_tags_are_learnt_without_a_weight_of_their_own():
     network, rows = model(dropout=0.0), batch()
     optimizer = keras.optimizers.Adam(0.02)
     optimizer.build(network.weights)
-    objective = CrossEntropy(0.0, 1.0, IS_TAG)
+    objective = CrossEntropy(0.0, 1.0, TAGS)
 
     @tf.function
     def step():
@@ -74,7 +88,7 @@ def test_a_student_of_teachers_alone_becomes_their_mean(recurrence):
     student = model(dropout=0.0, seed=3, recurrence=recurrence)
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(student.weights)
-    objective = CrossEntropy(0.0, 1.0, IS_TAG, teachers=Teachers(teachers, 1.0))
+    objective = CrossEntropy(0.0, 1.0, TAGS, teachers=Teachers(teachers, 1.0))
 
     @tf.function
     def step():
@@ -110,7 +124,7 @@ def test_both_recurrences_drop_the_same():
 def test_input_dropout_is_a_function_of_the_seed_and_the_place_in_the_batch(recurrence):
     network = model(dropout=0.0, feature_dropout=0.5, embedding_dropout=0.5, recurrence=recurrence)
     rows, seed = batch(), tf.constant([3, 7])
-    objective = CrossEntropy(0.0, 1.0, IS_TAG)
+    objective = CrossEntropy(0.0, 1.0, TAGS)
     whole = float(objective(network, rows, seed, 0))
     halves = sum(float(objective(network, {name: value[part] for name, value in rows.items()}, seed, part.start))
                  for part in (slice(0, 2), slice(2, 4)))

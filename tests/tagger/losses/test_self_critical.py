@@ -7,9 +7,11 @@ from records.text.vocabulary import END, PAD, UNK
 from tagger.losses.cross_entropy import CrossEntropy
 from tagger.losses.self_critical import SelfCritical, sample_captions
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.tag_outputs import TagOutputs
 
 V, FEATURE, SAMPLES, LONGEST = 8, 6, 4, 5
-IS_TAG = np.array([0, 0, 0, 1, 0, 1, 1, 0], bool)
+TAGS = TagOutputs(np.array([3, 5, 6]), np.array([3, 5, 6], np.int32),
+                  np.array([-1, -1, -1, 0, -1, 1, 2, -1], np.int32))
 
 
 def batch(rows: int = 3) -> dict[str, tf.Tensor]:
@@ -26,7 +28,7 @@ def model(**arguments) -> MergeModel:
 
 
 def objective(reward, weight: float = 0.0) -> SelfCritical:
-    return SelfCritical(reward, SAMPLES, LONGEST, CrossEntropy(0.0, weight / 2, IS_TAG, weight))
+    return SelfCritical(reward, SAMPLES, LONGEST, CrossEntropy(0.0, weight / 2, TAGS, weight))
 
 
 def fours(sampled: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
@@ -134,7 +136,7 @@ def test_supervision_adds_its_gradient_but_not_its_value():
             value = critical(network, rows, seed, 0)
         found.append((float(value), tape.gradient(value, kernel).numpy()))
     with tf.GradientTape() as tape:
-        supervised = 0.5 * CrossEntropy(0.0, 0.5, IS_TAG)(network, rows, seed, 0)
+        supervised = 0.5 * CrossEntropy(0.0, 0.5, TAGS)(network, rows, seed, 0)
     assert found[0][0] == pytest.approx(found[1][0], abs=1e-6)
     np.testing.assert_allclose(found[1][1] - found[0][1], tape.gradient(supervised, kernel), atol=1e-6)
     assert float(objective(fours).units(rows)) == 2

@@ -67,6 +67,14 @@ def test_an_empty_caption_scores_nothing_and_breaks_nothing():
     assert all(math.isfinite(value) for value in scores.values.values())
 
 
-def test_an_image_without_references_is_an_error_that_names_it():
-    with pytest.raises(ValueError, match="1.jpg has no reference captions"):
-        caption_scores(predictions(("a dog", ["a dog"]), ("a cat", [])))
+@pytest.mark.parametrize("nothing", [[], [""]])
+def test_images_without_a_reference_are_left_out_and_counted(nothing):
+    """As photos without a tag are, with --target=tags."""
+    both = caption_scores(predictions(("a dog", ["a dog"]), ("a cat", nothing), ("red car", ["red bus"])))
+    alone = caption_scores(predictions(("a dog", ["a dog"]), ("red car", ["red bus"])))
+    assert both.values == {**alone.values, "images_without_reference": 1}
+    for name, values in both.per_image.items():
+        assert math.isnan(values[1])
+        np.testing.assert_array_equal(values[[0, 2]], alone.per_image[name])
+    none = caption_scores(predictions(("a dog", nothing)))
+    assert none.values.pop("images_without_reference") == 1 and set(none.values.values()) == {None}

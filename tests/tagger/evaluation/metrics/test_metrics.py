@@ -15,7 +15,7 @@ def test_a_perfect_prediction_is_perfect_by_every_metric():
     images = [image("dogs run on green grass"), image("men ride red old bikes")]
     tags = ("dogs", "grass", "bikes")
     scores = np.array([[tag in p.words for tag in tags] for p in images], float)
-    found = score(Predictions(images, tags, scores, frozenset()))
+    found = score(Predictions(images, tags, scores, None, frozenset()))
     for name in ("tag_precision", "tag_recall", "tag_f1", "precision_at_5", "recall_at_5", "f1_at_5",
                  "mean_average_precision", "distinct_share"):
         assert found.values[name] == 1, name
@@ -25,7 +25,7 @@ def test_a_perfect_prediction_is_perfect_by_every_metric():
 
 def test_diversity_counts_captions_and_recitals():
     images = [image("a dog"), image("a dog"), image("a man"), image("a cat")]
-    predictions = Predictions(images, (), np.zeros((4, 0)), frozenset({("a", "dog"), ("a", "tree")}))
+    predictions = Predictions(images, (), np.zeros((4, 0)), None, frozenset({("a", "dog"), ("a", "tree")}))
     assert diversity_scores(predictions).values == {
         "distinct_captions": 3, "distinct_share": 0.75, "distinct_words": 4, "seen_in_training": 0.5}
     unknown = Predictions(images, (), np.zeros((4, 0)))

@@ -64,6 +64,11 @@ def test_an_image_without_shared_tags_lowers_precision_and_leaves_recall_alone()
     assert scores["images_without_shared_tags"] == 1
 
 
+def test_all_tags_of_an_only_list_count():
+    scores = ranked_tag_scores(predictions(image(ranked="a b c d e", references=("a b x",)))).values
+    assert scores["precision_at_5"] == pytest.approx(2 / 5) and scores["recall_at_5"] == pytest.approx(2 / 3)
+
+
 def test_average_precision_by_hand():
     relevant = np.array([True, False, True, False])
     assert average_precision(np.array([4.0, 3, 2, 1]), relevant) == pytest.approx((1 + 2 / 3) / 2)
