@@ -14,16 +14,20 @@ from typing import Any
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
-from records.sources import is_spooled, table_files
+from records.sources import dataset_sha256, is_spooled, table_files
 from records.util.hashing import file_sha256
 
 _VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
-_INDEXED = ("captions_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
+_INDEXED = ("captions_sha256", "dataset_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
 # A setting that is no flag of its own, as messages should name it.
-_SAID = {"captions_sha256": "--captions (the content of the table)", "split_lists": "--split_lists (the content of "
-         "a list)", "backbone_weights_sha256": "--backbone_weights (the weights' values)", "pillow": "the installed "
-         "version of pillow", "textblob": "the installed version of textblob", "tensorflow": "the installed version of "
-         "tensorflow"}
+_SAID = {
+    "captions_sha256": "--captions (the content of the table)",
+    "dataset_sha256": "--captions (the content of the dataset)",
+    "split_lists": "--split_lists (the content of a list)",
+    "backbone_weights_sha256": "--backbone_weights (the weights' values)",
+    "pillow": "the installed version of pillow",
+    "textblob": "the installed version of textblob",
+    "tensorflow": "the installed version of tensorflow"}
 
 
 def dataset_name(config: MakeRecords) -> str:
@@ -58,6 +62,8 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
         "max_words_per_caption": config.max_words_per_caption, "store_images": config.store_images,
         "seed": config.seed, "backbone": config.backbone, **{name: metadata.version(name) for name in _VERSIONS},
     }
+    if (content := dataset_sha256(config.captions, config.captions_format)) is not None:
+        settings["dataset_sha256"] = content
     if config.follow_links:  # older records have no such setting
         settings["follow_links"] = True
     if weights_sha256 is not None:
@@ -70,7 +76,7 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
 def index_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
     """The settings that what is known of single rows and photos depends on, in words."""
     return json.dumps({"images": images_dir, "own_splits": own_splits(settings),
-                       **{name: settings[name] for name in _INDEXED}}, sort_keys=True)
+                       **{name: settings.get(name) for name in _INDEXED}}, sort_keys=True)
 
 
 def own_splits(settings: Mapping[str, Any]) -> bool:
@@ -97,6 +103,8 @@ def _sha256(file: str, flag: str) -> str:
 def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], records_dir: str, what: str) -> None:
     """Raises UserError that names the first setting that differs."""
     for name in sorted(set(found) | set(wanted)):
+        if name == "dataset_sha256" and None in (found.get(name), wanted.get(name)):
+            continue  # records of earlier versions do not have it, and a dataset may be gone once it is converted
         if found.get(name) != wanted.get(name):
             said = _SAID.get(name, f"--{name}")
             raise UserError(f"--records_dir={records_dir}: holds {what} made with another value of {said}: "

@@ -71,6 +71,11 @@ def is_spooled(captions: str, captions_format: str = AUTO) -> bool:
     return captions_format == "tfds" or captions.startswith(tfds.PREFIX)
 
 
+def dataset_sha256(captions: str, captions_format: str = AUTO) -> str | None:
+    """Hash of the content of a dataset that brings its images along; None for tables, and before it is prepared."""
+    return tfds.content_sha256(captions) if is_spooled(captions, captions_format) else None
+
+
 def table_files(captions: str) -> list[str]:
     """The tables that --captions names: one file, or several separated by commas, each of which may be a pattern.
 

@@ -7,7 +7,9 @@ same bytes is left alone. TFDS's own splits become the rows' splits.
 """
 
 import dataclasses
+import hashlib
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from flags.errors import UserError
 from records.sources import columns
 from records.sources.base import BadField, BadRow, Row, image_name, make_row, printable, split_name
 from records.sources.table import Table
+from records.util.hashing import file_sha256
 from records.util.progress import Progress
 
 PREFIX = "tfds:"
@@ -60,6 +63,36 @@ def read(table: Table) -> Iterator[Row | BadRow]:
             except OSError as error:
                 raise UserError(f"--captions={table.path}: its images cannot be written to {folder} ({error}); "
                                 "name another folder with --images") from error
+
+
+_CONTENT = re.compile(r"dataset_info\.json|features\.json|.*\.labels\.txt|.*-\d+-of-\d+")
+
+
+def content_sha256(captions: str) -> str | None:
+    """Hash of what a prepared dataset's folder holds; None where there is no folder yet.
+
+    It reads every byte; of a folder in an object store, only names, sizes and times of change.
+    """
+    name = captions.removeprefix(PREFIX)
+    folder = epath.Path(name)
+    try:
+        if not folder.exists():
+            import tensorflow_datasets as tfds
+
+            folder = epath.Path(tfds.builder(name).data_dir)
+        files = sorted(path for path in folder.iterdir() if _CONTENT.fullmatch(path.name)) if folder.is_dir() else []
+        if not files:
+            return None
+        digest = hashlib.sha256()
+        with Progress(f"comparing {captions}", len(files), "files") as progress:
+            for path in files:
+                stat = path.stat()
+                content = (f"{stat.length} {stat.mtime}" if "://" in os.fspath(path) else file_sha256(path))
+                digest.update(f"{path.name} {content}\n".encode())
+                progress.add(1)
+        return digest.hexdigest()
+    except Exception:  # whoever reads the dataset says what is wrong with it
+        return None
 
 
 def _builder(name: str) -> Any:

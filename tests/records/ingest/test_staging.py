@@ -12,6 +12,7 @@ import pytest
 
 from flags.errors import UserError
 from records.format import manifest as manifests
+from records.ingest.fingerprint import check_same
 from records.verify_records import problems
 from tests.records.inputs import DEMO, contents, make, write_captions, write_photos
 
@@ -46,6 +47,29 @@ def test_another_table_is_refused_and_overwrite_makes_it_anew(photos, records, t
     assert problems(copy) == []
     assert len(list(copy.glob("*-train.tfrecord-*"))) == 3
     assert sum(split.captions for split in manifests.load(copy).splits.values()) == 181
+
+
+def test_a_dataset_that_was_replaced_is_refused(photos, records, tmp_path, capsys):
+    dataset = shutil.copytree(records, tmp_path / "dataset")
+    captions, target = f"tfds:{dataset}", tmp_path / "r"
+    make("", captions, target, name="again")
+    capsys.readouterr()
+    (dataset / "contact_sheet.png").touch()
+    make("", captions, target, name="again")
+    assert "nothing to do" in capsys.readouterr().out
+    shard = next(dataset.glob("*-train.tfrecord-00000-*"))
+    before = shard.stat()
+    shard.write_bytes(shard.read_bytes()[:-1] + b"x")  # as long as it was
+    os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(UserError, match="another value of --captions .the content of the dataset."):
+        make("", captions, target, name="again")
+    shutil.rmtree(dataset)
+    make("", captions, target, name="again")
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_records_from_before_datasets_were_compared_are_left_alone():
+    check_same({"seed": 0}, {"seed": 0, "dataset_sha256": "1"}, "r", "records")
 
 
 def test_foreign_shards_are_not_taken_over(photos, tmp_path):
