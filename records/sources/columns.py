@@ -13,10 +13,11 @@ SINGLE = ("tag", "keyword", "label", "class", "category", "class_name", "categor
 KEYWORDS = ("tags", "keywords", "labels", "classes", "categories", *SINGLE, "tag_string", "subject", "subjects")
 CAPTION = ("caption", "captions", "text", "caption_text", "comment", "comments", "sentence", "sentences",
            "description", "raw", "title", *KEYWORDS[:3], "alt_text", "phrase", "image_caption", "image_description",
+           "tokens",
            *KEYWORDS[3:])
 SPLIT = ("split", "set", "subset", "partition")
 
-_NUMBERED = re.compile(r"(.*[a-z])_?\d+")
+_NUMBERED = re.compile(r"(.*[a-z])\W*\d+\W*")  # caption2, caption.1, caption #1
 
 
 def normalised(name: object) -> str:

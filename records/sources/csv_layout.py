@@ -94,6 +94,8 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 def _by_header(names: list[str], rows: list[list[str]], delimiter: str, number: int, images: str) -> Layout | None:
     candidates = columns.find_all(names, columns.IMAGE)
+    if not candidates and columns.find_captions(names):
+        candidates = _columns_of_files([row for row in rows if len(row) == len(names)])
     if not candidates or len(names) < 2:
         return None
     texts = [index for index in columns.find_captions(names) if index not in candidates[:1]]
@@ -111,6 +113,12 @@ def _by_header(names: list[str], rows: list[list[str]], delimiter: str, number: 
                   tuple((index + shift, names[index]) for index in texts), None if split is None else split + shift,
                   tuple((index + shift, name) for index, name in marks),
                   tuple((index + shift, names[index].strip()) for index in flags), number)
+
+
+def _columns_of_files(rows: list[list[str]]) -> list[int]:
+    """Columns whose every value looks like an image file's name."""
+    return [index for index in range(len(rows[0]) if rows else 0) if all(
+        has_image_suffix(row[index]) and "://" not in row[index] for row in rows)]
 
 
 def _image_column(candidates: list[int], rows: list[list[str]], images: str) -> int:
@@ -150,8 +158,7 @@ def _by_rows(rows: list[list[str]], delimiter: str) -> Layout | None:
 
 
 def _by_columns(fields: list[tuple[str, ...]], delimiter: str) -> Layout | None:
-    names = [index for index, column in enumerate(fields) if all(
-        has_image_suffix(value) and "://" not in value for value in column)]
+    names = _columns_of_files([list(row) for row in zip(*fields, strict=True)])
     splits = [index for index, column in enumerate(fields) if all(map(_is_split, column))]
     texts = [index for index, column in enumerate(fields) if index not in (*names, *splits) and any(
         re.search(r"[^\W\d_]", value) for value in column)]

@@ -103,9 +103,15 @@ def _is_row_of_its_own(line: str, opening: str, layout: Layout) -> bool:
     plain = bare(line, layout.delimiter)
     for fields in (alone, plain):
         other = layout.name_in(fields) if not isinstance(fields, str) and len(fields) >= layout.width else ""
-        if other and (has_image_suffix(other) if has_image_suffix(name) else _form(other) == _form(name)):
+        if other and (has_image_suffix(other) if has_image_suffix(name) else _alike(name, other)):
             return True
     return False
+
+
+def _alike(name: str, other: str) -> bool:
+    """Whether both could be ids without a suffix."""
+    both_numbered = not re.search(r"\s", name + other) and bool(re.search(r"\d", name) and re.search(r"\d", other))
+    return both_numbered or _form(other) == _form(name)
 
 
 def _form(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from records.sources import columns
 from records.sources.base import BadField, BadRow, Row, printable, shown
+from records.sources.names import has_image_suffix
 from records.sources.table import Table
 from records.sources.texts import texts, texts_of, written_value
 
@@ -91,6 +92,8 @@ def _image(value: dict[Any, Any], name: object) -> object:
     """The file's name among all keys that could hold it: a path is preferred to a URL, text to anything else."""
     names, given = list(value), list(value.values())
     values = [file_of(given[index]) for index in columns.find_all(names, columns.IMAGE)]
+    if not values:
+        values = [text for text in given if has_image_suffix(text)]
     files = [text for text in values if isinstance(text, str) and "://" not in text]
     usable: list[str | int | float] = [*files] or [text for text in values if isinstance(text, str | int | float)]
     return usable[0] if usable else name if name is not None else next(iter(values), None)

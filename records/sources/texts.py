@@ -8,6 +8,7 @@
 """
 
 import ast
+import csv
 import json
 import re
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def _keywords(value: Any) -> list[Any]:
     if isinstance(value, str):
         written = written_value(value)
         if written is None:
-            return [value.strip()[1:-1] if _BARE_LIST.fullmatch(value) else value]
+            return [_bare_list(value.strip()[1:-1]) if _BARE_LIST.fullmatch(value) else value]
         value = written
     if isinstance(value, dict):
         name = _keyword(value)
@@ -83,6 +84,13 @@ def _keywords(value: Any) -> list[Any]:
         return [value]
     names = [_keyword(item) for item in value]
     return [] if not value else [value] if None in names else [names]
+
+
+def _bare_list(text: str) -> str | list[str]:
+    """What brackets hold without quotes, `dog, cat`, or with some, as Postgres writes them; spaces tell nothing yet."""
+    if "," in text or not text.strip().count(" "):
+        return next(csv.reader([text], skipinitialspace=True), [])
+    return text
 
 
 def written_value(text: str) -> Any:

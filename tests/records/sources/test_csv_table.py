@@ -141,7 +141,8 @@ def test_bars_in_quoted_captions_of_a_bar_table(tmp_path):
 
 
 @pytest.mark.parametrize("header", [
-    "caption_0,caption_1", "caption1,caption2", "caption,caption_2", "Comment 1,Comment 2"])
+    "caption_0,caption_1", "caption1,caption2", "caption,caption_2", "Comment 1,Comment 2", "caption,caption.1",
+    "Caption #1,Caption #2", "caption,caption"])
 def test_captions_in_several_columns(tmp_path, header):
     rows = read(tmp_path, f"file_name,{header}\na.jpg,a dog,the dog\nb.jpg,a cat,\nc.jpg,an ox\nd.jpg,,\n")
     assert pairs(rows) == [("a.jpg", "a dog"), ("a.jpg", "the dog"), ("b.jpg", "a cat"), ("c.jpg", "an ox"),
