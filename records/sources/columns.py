@@ -1,5 +1,6 @@
 """Which column of a table, or key of a JSON object, names the image, the caption or the keywords, and the split."""
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -68,6 +69,7 @@ def is_single(name: object) -> bool:
     return _is_of(name, SINGLE)
 
 
+@functools.lru_cache(maxsize=256)  # asked once a row
 def _is_of(name: object, kind: tuple[str, ...]) -> bool:
     text = compact(name)
     match = _NUMBERED.fullmatch(text)

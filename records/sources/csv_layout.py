@@ -44,6 +44,8 @@ class Layout:
         """Whether these are the fields of a row; empty ones at its end do not count."""
         if isinstance(fields, str):
             return False
+        if len(fields) == self.width:
+            return True
         if len(fields) < self.width:  # a row of caption_0, caption_1, … may end with its last caption
             return len(self.texts) > 1 and len(fields) > max(self.image, self.texts[0][0])
         return not any(field.strip() for field in fields[self.width:])

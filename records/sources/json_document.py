@@ -98,7 +98,7 @@ def _of_lists(items: list[Any], table: Table, path: str, split: str | None) -> I
     if not items or not all(isinstance(item, list) and len(item) > 1 for item in items[:20]):
         return None
     if columns.find(items[0], columns.IMAGE) is not None and columns.find_captions(items[0]):
-        return _of_array([dict(zip(items[0], item, strict=False)) if isinstance(item, list) else item
+        return _of_array([dict(zip(map(str, items[0]), item, strict=False)) if isinstance(item, list) else item
                           for item in items[1:]], table, path, split)
     if len(items[0]) == 2 and has_image_suffix(items[0][0]):
         return _of_array([{"image": item[0], "caption": item[1]} if isinstance(item, list) and len(item) == 2 else item
@@ -109,7 +109,7 @@ def _of_lists(items: list[Any], table: Table, path: str, split: str | None) -> I
 def _from_columns(value: dict[Any, Any]) -> list[Any] | None:
     """The objects that pandas' `split` form, or columns as lists or as objects, stand for; None if it is neither."""
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
-        return [dict(zip(value["columns"], item, strict=False)) if isinstance(item, list) else item
+        return [dict(zip(map(str, value["columns"]), item, strict=False)) if isinstance(item, list) else item
                 for item in value["data"]]
     names = list(value)
     image, captions = columns.find(names, columns.IMAGE), columns.find_captions(names)
