@@ -16,5 +16,16 @@ class Tag(Flags):
                              "its score), or image and error.")
     sheet: str = flag("", "PNG to draw the first photos into, with what was said about them: to show to others.",
                       path=True)
-    images: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'.",
+    images: str = flag("", "With --output, instead of IMAGE: a folder (searched through), a pattern such as "
+                           "'holiday/**/*.jpg', a list (a file with one path a line) or a records folder, of any "
+                           "number of photos. Of records the stored features are used where the export's backbone "
+                           "made them.", path=True)
+    output: str = flag("", "Folder for the answers about --images, in files of one row a photo: image, caption, tags "
+                           "and scores, or image and error. The same command continues an interrupted one.", path=True)
+    output_format: str = flag("jsonl", "jsonl: JSON lines. parquet needs the extra of that name.",
+                              choices=("jsonl", "parquet"))
+    shard_size: int = flag(4096, "Photos in each file of --output, and at most so many are answered again after an "
+                                 "interruption. Of records, a file holds the photos of one of their shards.",
+                           at_least=1)
+    photos: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'.",
                                          path=True)

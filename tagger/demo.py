@@ -27,9 +27,9 @@ WEIGHTS = DATA / "mobilenet_v2_notop_float16.weights.h5"
 def _step(name: str, config: object) -> None:
     """Runs one mode and shows the command line that does the same."""
     defaults = {field.name: field.default for field in config.__dataclass_fields__.values()}  # type: ignore[attr-defined]
-    given = {key: value for key, value in vars(config).items() if key != "images" or name != "tag"}
+    given = {key: value for key, value in vars(config).items() if key != "photos"}
     words = [f"--{key}={value}" for key, value in given.items() if value != defaults[key]]
-    words += list(getattr(config, "images", ())) if name == "tag" else []
+    words += list(getattr(config, "photos", ()))
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     print(f"\n{bold}$ python main.py --mode={name} {shlex.join(words)}{plain}", flush=True)
     start = time.monotonic()
@@ -55,7 +55,7 @@ def run(config: demo_flags.Demo) -> int:
     _step("eval", eval_flags.Eval(records_dir=records_dir, run_dir=run_dir, split="test"))
     _step("export", export_flags.Export(run_dir=run_dir, export_dir=export_dir))
     held_out = [example["key"].decode() for example in images(open_split(records_dir, "test")).as_numpy_iterator()]
-    _step("tag", tag_flags.Tag(export_dir=export_dir, images=tuple(str(DATA / "images" / key) for key in held_out)))
+    _step("tag", tag_flags.Tag(export_dir=export_dir, photos=tuple(str(DATA / "images" / key) for key in held_out)))
     counts = {name: split.examples for name, split in manifest.load(records_dir).splits.items()}
     print(f"\nThe photos tagged above were held out: the model was trained on {counts['train']} others.\n"
           f"Loss curves:   {folder / 'run' / 'loss.png'}\n"

@@ -20,7 +20,7 @@ from records.util.atomic_files import write_atomic
 from tagger.decoding.decoder import Decoder
 from tagger.runs.ensemble import load_ensemble
 from tagger.runs.run_dir import Run
-from tagger.saved_model import warmup_requests
+from tagger.saved_model import backbone_info, warmup_requests
 from tagger.saved_model.model_card import readme
 from tagger.saved_model.signatures import ServingModel
 from tagger.saved_model.versions import versions
@@ -46,6 +46,7 @@ def run(config: Export) -> int:
         unfinished.rmtree()
     print(f"Writing version {version} to {folder} …", flush=True)
     tf.saved_model.save(model, str(unfinished), signatures=model.signatures(config.beam_width, config.length_penalty))
+    backbone_info.write(unfinished, _backbone_info(runs[0]))
     warmup_requests.write(unfinished, _warmup_requests(backbone.feature_size))
     print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
     model.weights.write_back()

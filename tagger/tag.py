@@ -1,51 +1,82 @@
 """--mode=tag: captions and tags of photos, with nothing but an exported SavedModel and TensorFlow."""
 
+import functools
 import glob
 import json
+import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from etils import epath
 
 from flags.errors import UserError
 from flags.tag import Tag
 from records.images.contact_sheet import BLUE, INK, Cell, draw
+from records.util.printable import printable
 from records.util.progress import Progress
 from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
+from tagger.tagging.names import WILD, is_photo
+from tagger.tagging.photos import SUFFIXES, answer_photos, read_photo
+from tagger.tagging.read_ahead import answered
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
-_WILD = frozenset("*?[")
 _SHEET_PHOTOS, _SHEET_COLUMNS, _SHEET_TAGS = 24, 4, 6
 
 
 def run(config: Tag) -> int:
-    """Prints what the model sees in each photo; 1 when none could be read."""
-    paths = find_images(config.images)
+    """Prints what the model sees in each photo, or writes it to --output; 1 when none could be read."""
+    if bool(config.images) != bool(config.output) or config.output and config.photos:
+        raise UserError("--images=FOLDER and --output=FOLDER belong together, without IMAGE behind the flags; to see "
+                        "the answers on the terminal, give IMAGE alone")
+    if not config.output:
+        return _print(config)
+    if config.json or config.sheet:
+        raise UserError("--json and --sheet are for IMAGE; with --output, give --output_format")
+    from tagger.tagging import bulk
+
+    return bulk.run(config)
+
+
+def _print(config: Tag) -> int:
+    paths = find_images(config.photos)
+    if config.sheet:
+        _check_sheet(config.sheet)
     model = SavedModel(newest(config.export_dir))
     read, failed, cells = 0, [], list[Cell]()
+    photos = ((0, path) for path in paths)
     with Progress("tag", len(paths), "photos") as progress:
-        for start in range(0, len(paths), config.batch_size):
-            batch = paths[start:start + config.batch_size]
-            for path, answer in zip(batch, _answers(model, batch), strict=True):
-                if "error" in answer:
-                    failed.append(f"{path}: {answer['error']}")
-                else:
-                    read += 1
-                    if config.sheet and len(cells) < _SHEET_PHOTOS:
-                        cells.append(_cell(path, answer))
-                if config.json:
-                    print(json.dumps({"image": str(path), **answer}, ensure_ascii=False), flush=True)
-                elif "error" not in answer:
-                    print(_table(path, answer), flush=True)
-            progress.add(len(batch))
+        for (_, path), content, answer in answered(photos, read_photo, functools.partial(answer_photos, model),
+                                                   config.batch_size):
+            if "error" in answer:
+                failed.append(f"{printable(path)}: {answer['error']}")
+            else:
+                read += 1
+                tags = list(zip(answer.pop("tags"), answer.pop("scores"), strict=True))
+                answer["tags"] = [{"tag": tag, "score": score} for tag, score in tags]
+                if config.sheet and len(cells) < _SHEET_PHOTOS:
+                    cells.append(_cell(content, answer))
+            if config.json:
+                print(json.dumps({"image": _name(path), **answer}, ensure_ascii=False), flush=True)
+            elif "error" not in answer:
+                print(_table(path, answer), flush=True)
+            progress.add(1)
     if cells:
         draw(cells, _SHEET_COLUMNS, config.sheet)
-        print(f"{len(cells)} photos drawn into {config.sheet}", file=sys.stderr)
+        print(f"{len(cells)} photos drawn into {printable(config.sheet)}", file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {len(paths)} could not be read:\n  " + "\n  ".join(failed), file=sys.stderr)
     return 0 if read else 1
+
+
+def _check_sheet(sheet: str) -> None:
+    """Raises UserError where the sheet cannot be written, before an hour's work for it."""
+    folder = os.path.dirname(sheet) or "."
+    if "://" in sheet:
+        return
+    if os.path.isdir(sheet) or not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        what = "is a folder" if os.path.isdir(sheet) else f"{folder} is no folder that can be written to"
+        raise UserError(f"--sheet={sheet}: {what}; name a PNG in a folder that there is")
 
 
 def find_images(arguments: Sequence[str]) -> list[epath.Path]:
@@ -61,15 +92,15 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
         path = epath.Path(argument)
         if path.is_dir():
             matches = sorted(folder / name for folder, _, names in path.walk() for name in names
-                             if epath.Path(name).suffix.lower() in _SUFFIXES)
+                             if is_photo(name))
         elif path.exists():
             matches = [path]
-        elif _WILD & set(argument):
+        elif WILD & set(argument):
             matches = _glob(argument)
         else:
             raise UserError(f"{argument}: no such photo or folder; check the path")
         if not matches:
-            raise UserError(f"{argument}: holds no photo ({', '.join(_SUFFIXES)}); check the path")
+            raise UserError(f"{argument}: holds no photo ({', '.join(SUFFIXES)}); check the path")
         found.update((str(match), match) for match in matches)
     return list(found.values())
 
@@ -85,29 +116,14 @@ def _glob(pattern: str) -> list[epath.Path]:
     return sorted(path for path in found if not path.is_dir())
 
 
-def _answers(model: SavedModel, paths: Sequence[epath.Path]) -> Iterator[dict]:
-    """Per path: caption and tags, or error."""
-    contents: list[bytes | str] = []
-    for path in paths:
-        try:
-            contents.append(path.read_bytes())
-        except OSError as error:
-            contents.append(f"cannot be read ({error.strerror or error})")
-    answers = iter(model.answer([content for content in contents if isinstance(content, bytes)]))
-    for content in contents:
-        if isinstance(content, str):
-            yield {"error": content}
-            continue
-        answer = next(answers)
-        if answer["valid"]:
-            yield {"caption": answer["caption"], "tags": [{"tag": t, "score": round(s, 4)} for t, s in answer["tags"]]}
-        else:
-            yield {"error": f"{len(content)} bytes that are no image TensorFlow can decode"}
+def _name(path: epath.Path) -> str:
+    r"""A file's name as UTF-8, with bytes that are none as '\xff'."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _cell(path: epath.Path, answer: dict) -> Cell:
+def _cell(content: bytes, answer: dict) -> Cell:
     tags = "  ".join(f"{item['tag']} {item['score']:.0%}" for item in answer["tags"][:_SHEET_TAGS])
-    return Cell(path.read_bytes(), [(answer["caption"] or "(no words)", INK), (tags, BLUE)])
+    return Cell(content, [(answer["caption"] or "(no words)", INK), (tags, BLUE)])
 
 
 def _table(path: epath.Path, answer: dict) -> str:
@@ -120,5 +136,5 @@ def _table(path: epath.Path, answer: dict) -> str:
             lines.append(line)
             line = "   "
         line += cell
-    return "\n".join([str(path), f"    {answer['caption'] or '(no words)'}",
+    return "\n".join([printable(path), f"    {answer['caption'] or '(no words)'}",
                       *(full.rstrip() for full in (*lines, line))])

@@ -1,6 +1,8 @@
 import json
+import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -51,7 +53,7 @@ def test_arguments_that_stand_for_nothing(arguments, message):
 
 
 def test_a_table_for_people(demo, folder, capsys):
-    assert run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder),), batch_size=2)) == 0
+    assert run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder),), batch_size=2)) == 0
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert lines[0] == str(folder / "B.JPG")
@@ -61,7 +63,7 @@ def test_a_table_for_people(demo, folder, capsys):
 
 
 def test_json_for_programs(demo, folder, capsys):
-    run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder),), json=True))
+    run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder),), json=True))
     answers = {pathlib.Path(answer["image"]).name: answer
                for answer in map(json.loads, capsys.readouterr().out.splitlines())}
     assert set(answers) == {"B.JPG", "a.jpg", "c.png", "broken.jpg"}
@@ -75,16 +77,53 @@ def test_a_sheet_to_show(demo, folder):
     sheets = [folder / "sheets" / name for name in ("two.png", "again.png", "none.png")]
     sheets[0].parent.mkdir()
     for sheet in sheets[:2]:
-        assert run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder / "*.jpg"),), sheet=str(sheet))) == 0
+        assert run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder / "*.jpg"),), sheet=str(sheet))) == 0
     assert sheets[0].read_bytes() == sheets[1].read_bytes()
     with Image.open(sheets[0]) as image:
         assert image.format == "PNG" and image.width > 300  # at least one photo's card
-    run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder / "broken.jpg"),), sheet=str(sheets[2])))
+    run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder / "broken.jpg"),), sheet=str(sheets[2])))
     assert not sheets[2].exists()
 
 
+def test_names_from_outside_are_fit_for_a_terminal(demo, folder, capsys):
+    """A name with an escape sequence, one with a line break, and one that is no UTF-8."""
+    names = [b"title\x1b]0;owned\x07.jpg", b"line\nbreak.jpg", b"latin-\xe9.jpg"]
+    for name in names:
+        shutil.copy(PHOTOS[0], os.fsencode(folder) + b"/" + name)
+    (folder / "broken\x1b[2J.jpg").write_bytes(b"")
+    assert run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder),))) == 0
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err
+    lines = captured.out.splitlines()
+    for name in (r"title\x1b]0;owned\x07.jpg", r"line\nbreak.jpg", r"latin-\xe9.jpg"):
+        assert str(folder / name) in lines
+    assert r"broken\x1b[2J.jpg" in captured.err
+    latin = os.fsdecode(os.fsencode(folder) + b"/" + names[2])
+    run(Tag(export_dir=str(demo[0] / "export"), photos=(latin,), json=True))
+    assert json.loads(capsys.readouterr().out)["image"].endswith(r"latin-\xe9.jpg")
+
+
+def test_pipes_and_sockets_are_reported_and_not_waited_for(demo, folder, capsys):
+    os.mkfifo(folder / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = os.getcwd()
+        os.chdir(folder)  # a socket's path may have 108 characters
+        listening.bind("socket.jpg")
+        os.chdir(here)
+        assert run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder), "/dev/zero"))) == 0
+    errors = capsys.readouterr().err
+    assert "pipe.jpg: is a named pipe" in errors and "socket.jpg: is a socket" in errors
+    assert "/dev/zero: is a device" in errors
+
+
+@pytest.mark.parametrize("sheet", ["nowhere/sheet.png", "."])
+def test_a_sheet_that_cannot_be_written_is_said_before_the_work(demo, folder, sheet):
+    with pytest.raises(UserError, match="--sheet=.*name a PNG"):
+        run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder),), sheet=str(folder / sheet)))
+
+
 def test_exit_1_when_none_could_be_read(demo, folder, capsys):
-    assert run(Tag(export_dir=str(demo[0] / "export"), images=(str(folder / "broken.jpg"),))) == 1
+    assert run(Tag(export_dir=str(demo[0] / "export"), photos=(str(folder / "broken.jpg"),))) == 1
 
 
 def test_the_saved_model_is_all_it_needs(demo):
@@ -103,4 +142,4 @@ def test_the_saved_model_is_all_it_needs(demo):
 
 def test_another_folder_is_named(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
-        run(Tag(export_dir=str(tmp_path / "none"), images=(str(PHOTOS[0]),)))
+        run(Tag(export_dir=str(tmp_path / "none"), photos=(str(PHOTOS[0]),)))

@@ -1,0 +1,1 @@
+"""Bulk tagging: any number of photos to shards of captions and tags."""

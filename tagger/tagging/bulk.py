@@ -1,0 +1,146 @@
+"""Any number of photos to shards of captions and tags; the same command continues where a killed one stopped.
+
+    from flags.tag import Tag
+    run(Tag(export_dir="exported", images="photos", output="tags"))
+
+The names are found once, sorted and written down as plans, one a shard, so that neither memory nor the place to go on
+from depends on their number. A shard is a pure function of its plan, the photos and the export.
+"""
+
+import functools
+import itertools
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from etils import epath
+
+from flags.errors import UserError
+from flags.tag import Tag
+from records.format import layout
+from records.util.hashing import file_sha256
+from records.util.printable import printable
+from records.util.progress import Progress
+from tagger.saved_model.loaded import SavedModel
+from tagger.saved_model.versions import newest
+from tagger.tagging.job import Job
+from tagger.tagging.names import find_names, in_order, read_names, write_names
+from tagger.tagging.output import Output, Receipt, check_parquet
+from tagger.tagging.photos import answer_photos, read_photo
+from tagger.tagging.read_ahead import answered
+
+_MODEL_FILES = ("saved_model.pb", "variables/variables.index")  # the second holds a checksum of every weight
+
+
+def run(config: Tag) -> int:
+    """Writes --output; 1 when no photo could be read.
+
+    Raises:
+      UserError: a flag does not fit, the output holds something else, or there is nothing to tag.
+    """
+    if "://" in config.output:
+        raise UserError(f"--output={config.output}: expected a folder of this machine; copy it from there")
+    if config.output_format == "parquet":
+        check_parquet()
+    saved_model = newest(config.export_dir)
+    output = Output(config.output, config.output_format)
+    with output.locked():
+        settings = _settings(config, saved_model)
+        if (summary := output.summary()) is not None:
+            _check_same({key: summary.get(key) for key in settings}, settings, config.output)
+            print(f"{printable(config.output)} is complete, made by the same command.", file=sys.stderr)
+        else:
+            _remove_temporary(config.output)
+            summary = _complete(config, settings, saved_model, output)
+    print(f"{summary['photos']} photos in {len(summary['files'])} files of {printable(config.output)}"
+          + (f"; {summary['errors']} could not be read, their rows say why" if summary["errors"] else ""))
+    return 0 if summary["photos"] > summary["errors"] else 1
+
+
+def _settings(config: Tag, saved_model: epath.Path) -> dict[str, Any]:
+    model = [file_sha256(saved_model / file) for file in _MODEL_FILES]
+    settings = {"images": config.images, "output_format": config.output_format, "shard_size": config.shard_size,
+                "model": model}
+    if _is_records(config.images):
+        settings["records"] = file_sha256(epath.Path(config.images) / layout.MANIFEST)
+    return settings
+
+
+def _check_same(found: dict[str, Any], expected: dict[str, Any], output: str) -> None:
+    for key, value in expected.items():
+        if found.get(key) != value:
+            flag = {"model": "--export_dir", "records": "--images"}.get(key, f"--{key}")
+            what = "another model or version" if key == "model" else "other records" if key == "records" \
+                else f"{flag}={found.get(key)}"
+            raise UserError(f"--output={output}: holds tags made with {what}; give another folder, or remove this one")
+
+
+def _is_records(images: str) -> bool:
+    return (epath.Path(images) / layout.MANIFEST).exists()
+
+
+def _remove_temporary(folder: str) -> None:
+    """What a killed process was writing."""
+    for name in os.listdir(folder):
+        if re.fullmatch(r"(tags-.*|summary\.json)\.tmp-\d+", name):
+            os.unlink(os.path.join(folder, name))
+
+
+def _complete(config: Tag, settings: dict[str, Any], saved_model: epath.Path, output: Output) -> dict[str, Any]:
+    begun = output.settings()
+    if begun is not None:
+        _check_same(begun, settings, config.output)
+    if _is_records(config.images):
+        from tagger.tagging.records import records_job  # reads TFRecords, which photos in files do not need
+
+        job = records_job(config, saved_model)
+        if begun is None:
+            output.begin_plan()
+            output.end_plan(settings)
+    else:
+        shards = begun["shards"] if begun else _plan(config, settings, output)
+        job = Job(shards, lambda shard: iter(read_names(output.plan(shard))), _text, read_photo,
+                  functools.partial(answer_photos, SavedModel(saved_model)), config.batch_size)
+    files = [output.file(shard, len(job.shards)) for shard in range(len(job.shards))]
+    receipts = {file: receipt for file in files if (receipt := output.receipt(file))}
+    with Progress("tag", sum(job.shards), "photos", sum(receipt.photos for receipt in receipts.values())) as progress:
+        for receipt in _written(job, files, receipts, output, progress):
+            receipts[receipt.file] = receipt
+    return output.complete(settings, [receipts[file] for file in files])
+
+
+def _plan(config: Tag, settings: dict[str, Any], output: Output) -> list[int]:
+    """Finds the photos and writes down which shard each goes to; the number of photos of every shard."""
+    folder, shards = output.begin_plan(), list[int]()
+    names = in_order(find_names(config.images), folder)
+    while shard := list(itertools.islice(names, config.shard_size)):
+        write_names(output.plan(len(shards)), shard)
+        shards.append(len(shard))
+    if not shards:
+        raise UserError(f"--images={config.images}: holds no photo; check the path")
+    output.end_plan({**settings, "shards": shards})
+    return shards
+
+
+def _written(job: Job, files: Sequence[str], done: dict[str, Receipt], output: Output,
+             progress: Progress) -> Iterator[Receipt]:
+    """Writes the shards that are not done yet."""
+    missing = [shard for shard, file in enumerate(files) if file not in done]
+    for shard in missing:
+        if not job.shards[shard]:  # a shard of records may be empty
+            yield output.write(files[shard], [])
+    photos = ((shard, photo) for shard in missing for photo in job.photos(shard))
+    pending: list[dict[str, Any]] = []
+    for (shard, photo), _, answer in answered(photos, job.read, job.compute, job.batch_size):
+        pending.append({"image": job.name(photo), **answer})
+        progress.add(1)
+        if len(pending) == job.shards[shard]:
+            yield output.write(files[shard], pending)
+            pending = []
+
+
+def _text(name: str) -> str:
+    r"""A file's name as UTF-8, with bytes that are none as '\xff'."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,115 @@
+"""Which photos --images stands for: their names in order, each once, however many there are."""
+
+import glob
+import heapq
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
+
+from etils import epath
+
+from flags.errors import UserError
+from records.util.regular_files import NotRegular, open_binary
+from tagger.tagging.photos import SUFFIXES
+
+WILD = frozenset("*?[")
+_RUN = 100_000  # names sorted in memory at a time
+
+
+def find_names(images: str) -> Iterator[str]:
+    """The names that a folder (searched through), a pattern, a photo or a list of photos stands for, in no order.
+
+    A list is a file with another suffix than a photo's: one path a line, from the working folder as on the command
+    line.
+
+    Raises:
+      UserError: it is none of these, or the list cannot be read.
+    """
+    path = epath.Path(images)
+    if path.is_dir():
+        return _in_folder(images)
+    if path.exists():
+        return iter([images]) if path.suffix.lower() in SUFFIXES else _in_list(images)
+    if WILD & set(images):
+        return _matching(images)
+    raise UserError(f"--images={images}: no such folder, list or photo; check the path")
+
+
+def is_photo(name: str) -> bool:
+    """Whether a file's name ends as a photo's does."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def _in_folder(folder: str) -> Iterator[str]:
+    if "://" in folder:
+        for parent, _, names in epath.Path(folder).walk():
+            yield from (os.fspath(parent / name) for name in names if is_photo(name))
+        return
+    folders = [folder]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif is_photo(entry.name):
+                    yield entry.path
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """Files that match. On object stores ** is no pattern: a folder is searched through instead."""
+    scheme, separator, rest = pattern.partition("://")
+    if not separator:
+        return (name for name in glob.iglob(pattern, recursive=True) if not os.path.isdir(name))
+    bucket, _, inner = rest.partition("/")
+    found = epath.Path(f"{scheme}://{bucket}").glob(inner)
+    return (os.fspath(path) for path in found if not path.is_dir())
+
+
+def _in_list(path: str) -> Iterator[str]:
+    try:
+        with open_binary(path) as file:
+            for number, line in enumerate(file, 1):
+                name = os.fsdecode(line.rstrip(b"\r\n"))
+                if "\0" in name:
+                    raise UserError(f"--images={path}, line {number}: holds a zero byte, which no path does; give a "
+                                    "text file with one path a line")
+                if name.strip():
+                    yield name
+    except NotRegular as error:
+        raise UserError(f"--images={path}: {error.strerror}; give a folder, a list, a pattern or a photo") from error
+    except OSError as error:
+        raise UserError(f"--images={path}: cannot be read ({error.strerror or error})") from error
+
+
+def in_order(names: Iterable[str], folder: str) -> Iterator[str]:
+    """The names sorted, each once; of more than 100,000 the rest waits in files of `folder`."""
+    remaining, files = iter(names), list[str]()
+    while True:
+        run = sorted(itertools.islice(remaining, _RUN))
+        if not files and len(run) < _RUN:
+            return _each_once(run)
+        if not run:
+            return _each_once(heapq.merge(*map(_read, files)))
+        files.append(os.path.join(folder, f"names-{len(files):05d}"))
+        write_names(files[-1], run)
+
+
+def write_names(path: str, names: Iterable[str]) -> None:
+    """One JSON string a line: a name may hold line breaks, and bytes that are no UTF-8."""
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(json.dumps(name) + "\n" for name in names)
+
+
+def _read(path: str) -> Iterator[str]:
+    with open(path, encoding="ascii") as file:
+        yield from map(json.loads, file)
+
+
+def read_names(path: str) -> list[str]:
+    """What `write_names` wrote."""
+    return list(_read(path))
+
+
+def _each_once(names: Iterable[str]) -> Iterator[str]:
+    return (name for name, _ in itertools.groupby(names))
