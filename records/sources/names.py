@@ -11,6 +11,7 @@ Names in --split_lists are completed in the same way, so that both mean the same
 import functools
 import itertools
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -20,12 +21,13 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".JPG", ".JPEG", 
              ".avif")
 _COCO_DIGITS = 12
 _COCO_PREFIXES = ("", "COCO_val2014_", "COCO_train2014_", "COCO_test2014_", "COCO_test2015_")
+_NUMBER = re.compile(r"#\d+$")  # of a caption, as Flickr's token files have it
 _UNDECIDED = 64  # photos that may be in neither place before the folder is no longer looked for
 
 
 def has_image_suffix(name: object) -> bool:
-    """Whether a name ends like an image file's."""
-    return isinstance(name, str) and os.path.splitext(name.strip())[1].lower() in _LOWER
+    """Whether a name ends like an image file's; the number of a caption after it (`a.jpg#0`) does not count."""
+    return isinstance(name, str) and os.path.splitext(_NUMBER.sub("", name.strip()))[1].lower() in _LOWER
 
 
 _LOWER = frozenset(suffix.lower() for suffix in (*_SUFFIXES, ".jpe", ".jfif"))
@@ -52,7 +54,7 @@ class FileNames:
         if self._undecided:
             self._decide(name)
         name = f"{self._folder}/{name}" if self._folder and not self._undecided else name
-        if name.isascii() and has_image_suffix(name):
+        if name.isascii() and has_image_suffix(name) and not _NUMBER.search(name):
             return name
         return next((form for form in _forms(name) if self.exists(form)), name)
 
@@ -79,8 +81,12 @@ def _forms(name: str) -> Iterator[str]:
         itertools.product(*[(part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))
                             for part in name.split("/")]), 81)))
     yield from written
+    if _NUMBER.search(name):
+        yield from _forms(_NUMBER.sub("", name))
     if has_image_suffix(name):
         return
+    if name.endswith(".0"):  # an id that a spreadsheet or pandas took for a number
+        yield from _forms(name[:-2])
     folder, _, last = name.rpartition("/")
     if last.isdecimal() and last.isascii() and len(last) <= _COCO_DIGITS:
         written += [f"{folder}/{prefix}{last:0>{_COCO_DIGITS}}".lstrip("/") for prefix in _COCO_PREFIXES]

@@ -84,7 +84,8 @@ def _flat(value: dict[Any, Any]) -> dict[Any, Any]:
     """The object with the keys of the objects in it, where it lacks an image or captions: Label Studio's `data`."""
     if columns.find(value, columns.IMAGE) is not None and _captions(value) is not None:
         return value
-    inner = [item for item in value.values() if isinstance(item, dict) and not _is_file(item)]
+    inner = [item for item in value.values() if isinstance(item, dict) and (
+        columns.find_captions(list(item)) or not _is_file(item))]
     return {**{key: text for item in inner for key, text in item.items()}, **value} if inner else value
 
 
@@ -99,8 +100,11 @@ def _image(value: dict[Any, Any], name: object) -> object:
     return usable[0] if usable else name if name is not None else next(iter(values), None)
 
 
+_FILE_KEYS = ("path", "file_name", "filename", "name")
+
+
 def _is_file(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("path"), str)
+    return isinstance(value, dict) and any(isinstance(value.get(key), str) for key in _FILE_KEYS)
 
 
 def file_of(value: object) -> object:
@@ -112,7 +116,9 @@ def file_of(value: object) -> object:
             return value
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return value["path"] if isinstance(value, dict) and _is_file(value) else value
+    if isinstance(value, dict) and _is_file(value):
+        value = next(value[key] for key in _FILE_KEYS if isinstance(value.get(key), str))
+    return value
 
 
 def _captions(value: dict[Any, Any]) -> list[tuple[str, Any]] | None:

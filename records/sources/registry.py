@@ -55,9 +55,9 @@ def detect(captions: str) -> str:
     if (kind := markup(table.head)) is not None:
         raise UserError(f"--captions: {captions} is no caption table of a known format, but {kind[0]}: {kind[1]}")
     raise UserError(f"--captions: {captions} is no caption table of a known format: its first line is {shown(first)}; "
-                    "expected a CSV header such as image,caption (with these names: rename the columns or add the "
-                    "line), or JSON lines, or a JSON array, or name#0<TAB>caption, or COCO or Karpathy JSON "
-                    "(--captions_format names one of them)")
+                    "expected a CSV header such as image,caption (rename the columns, or add such a line), or JSON "
+                    "lines, or a JSON array, or name#0<TAB>caption, or COCO or Karpathy JSON (--captions_format names "
+                    "one of them)")
 
 
 def _check_not_empty(table: Table) -> Table:

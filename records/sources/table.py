@@ -126,6 +126,10 @@ class Table:
         try:
             return json.loads(raw.decode(_encoding(self._head_bytes, self.path)))
         except json.JSONDecodeError as error:
+            if error.msg == "Extra data":
+                raise UserError(f"--captions: {self.path}:{error.lineno}:{error.colno}: a second JSON value follows "
+                                "the first; write one array of objects, or JSON lines, each object on a line of its own"
+                                ) from error
             raise UserError(f"--captions: {self.path}:{error.lineno}:{error.colno}: no valid JSON ({error.msg}); "
                             "is the file complete?") from error
         except UnicodeDecodeError as error:

@@ -46,3 +46,15 @@ def test_detected_by_content_and_by_name(tmp_path):
     for name, text in (("t.json", row), ("t.txt", "broken\n" + row), ("t.jsonl", "broken"), ("t.ndjson", "{}")):
         (tmp_path / name).write_text(text)
         assert detect(str(tmp_path / name)) == "jsonl"
+
+
+def test_a_file_may_be_an_object_and_dialogues_have_answers(tmp_path):
+    rows = read(tmp_path, {"image": {"file_name": "a.jpg"}, "caption": "a dog"}, {"image": ["b.jpg"], "text": "a cat"},
+                {"id": 7, "url": "https://example.org/c.jpg", "file": "c.jpg", "caption": "an ox"},
+                {"picture_file": "d.jpg", "caption": "a cow"}, {"image_id": 7, "caption": "a bee"},
+                {"image": "e.jpg", "conversations": [{"from": "human", "value": "?"},
+                                                     {"from": "gpt", "value": "a hen"}]},
+                {"image": "f.jpg", "caption": ["a", "red", "box"]}, {"image": "g.jpg", "captions": ["Dog.", "Cat."]})
+    assert [(row.image, row.caption) for row in rows] == [
+        ("a.jpg", "a dog"), ("b.jpg", "a cat"), ("c.jpg", "an ox"), ("d.jpg", "a cow"), ("7", "a bee"),
+        ("e.jpg", "a hen"), ("f.jpg", "a red box"), ("g.jpg", "Dog."), ("g.jpg", "Cat.")]

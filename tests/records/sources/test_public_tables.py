@@ -269,10 +269,14 @@ REFUSED = {
     "a pickle": Case(b"\x80\x04\x95\x10\x00", error="a Python pickle.*export it as CSV"),
     "NumPy": Case(b"\x93NUMPY\x01\x00v\x00", error="a NumPy file.*export it as CSV"),
     "bzip2": Case(b"BZh91AY&SY", error="a bzip2 file"),
-    "other languages": Case("Bild;Beschreibung\np1.jpg;ein Hund\n", error="rename the columns or add the line"),
+    "other languages": Case("Bild;Beschreibung\np1.jpg;ein Hund\n", error="rename the columns, or add such a line"),
+    "pretty-printed objects after one another": Case(
+        '{\n "image": "p1.jpg",\n "caption": "a dog"\n}\n{\n "image": "p2.jpg",\n "caption": "a cat"\n}\n',
+        error="a second JSON value follows the first; write one array",
+    ),
     "names alone": Case("p1.jpg\np2.jpg\n", error="expected a CSV header such as image,caption"),
     "two texts without a header": Case(
-        "p1.jpg,a dog,red\np2.jpg,a cat,white\n", error="rename the columns or add the line"
+        "p1.jpg,a dog,red\np2.jpg,a cat,white\n", error="rename the columns, or add such a line"
     ),
     "JSON of nothing known": Case({"version": 1, "items": [1, 2]}, error="no captions in this JSON: expected an array"),
     "an unknown split": Case(

@@ -106,10 +106,11 @@ def test_names_and_files(tmp_path):
     os.symlink(photos, tmp_path / "link")
     table = tmp_path / "t.csv"
     names = {"caf\u00e9.jpg": "cafe\u0301.jpg", "cafe\u0301 2.jpg": "caf\u00e9 2.jpg", "cafe\u0301": "cafe\u0301.jpg",
-             "42": "000000000042.jpg", "7": "7.png", f"{photos}/a.jpg": "a.jpg", f"{tmp_path}/link/7": "7.png",
+             "42": "000000000042.jpg", "7": "7.png", "42.0": "000000000042.jpg", "a.jpg#3": "a.jpg",
+             f"{photos}/a.jpg": "a.jpg", f"{tmp_path}/link/7": "7.png",
              "b.jpg": "b.jpg"}
     table.write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in names), "utf-8")
-    assert [row.image for row in open_source(str(table), "auto", str(photos))][:6] == list(names.values())[:6]
+    assert [row.image for row in open_source(str(table), "auto", str(photos))][:8] == list(names.values())[:8]
     rows = list(open_source(str(table), "auto", str(tmp_path / "link")))
     assert [row.image for row in rows] == list(names.values())
     table.write_text(f"image,caption\n{photos}2/a.jpg,a dog\n{photos}/../a.jpg,a dog\n")
