@@ -34,8 +34,9 @@ import tensorflow as tf
 
 from flags.make_records import MakeRecords
 from records import make_records
+from records.backbones import keras_applications
 from records.backbones.feature_extractor import BATCH_SIZE, Extractor
-from records.backbones.registry import BACKBONES, load_backbone, slow_precision
+from records.backbones.registry import load_backbone, slow_precision
 from records.images.preprocessing import decode_batch
 
 _DEMO = pathlib.Path(__file__).parents[1] / "tagger" / "demo_data" / "images"
@@ -64,8 +65,8 @@ def write_input(folder: pathlib.Path, files: list[bytes]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backbone", default="resnet50", choices=BACKBONES)
-    parser.add_argument("--weights", default=None, help="weights file; random weights when absent (no slower)")
+    parser.add_argument("--backbone", default="resnet50", choices=keras_applications.names())
+    parser.add_argument("--weights", default="", help="weights file; random weights when absent (no slower)")
     parser.add_argument("--images", type=pathlib.Path, default=_DEMO, help="folder of JPEGs")
     parser.add_argument("--batches", type=int, default=4, help="batches of 32 in a run")
     parser.add_argument("--runs", type=int, default=5)
@@ -76,24 +77,24 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
     """Prints the table."""
-    spec = BACKBONES[arguments.backbone]
-    model, weights = spec.build(arguments.weights), arguments.weights
-    if weights is None:
+    encoder = keras_applications.application(arguments.backbone, arguments.weights)
+    model, weights = encoder.build(), arguments.weights
+    if not weights:
         weights = str(scratch / "random.weights.h5")
         model.save_weights(weights)
     files = photos(arguments.images, BATCH_SIZE * arguments.batches)
     write_input(scratch, files)
-    batches = [decode_batch(files[i:i + BATCH_SIZE], spec.image_size)[0] for i in range(0, len(files), BATCH_SIZE)]
-    ready = [spec.preprocess(batch).numpy() for batch in batches]
-    extractor = Extractor(load_backbone(spec.name, weights))
-    function = tf.function(lambda images: model(spec.preprocess(images), training=False))
+    batches = [decode_batch(files[i:i + BATCH_SIZE], encoder.image_size)[0] for i in range(0, len(files), BATCH_SIZE)]
+    ready = [encoder.preprocess(batch).numpy() for batch in batches]
+    extractor = Extractor(load_backbone(encoder.name, weights))
+    function = tf.function(lambda images: model(encoder.preprocess(images), training=False))
     bare = extractor.backbone.frozen(BATCH_SIZE)
 
     def notebook() -> np.ndarray:
-        features, square = [], (spec.image_size, spec.image_size)
+        features, square = [], (encoder.image_size, encoder.image_size)
         for data in files[:BATCH_SIZE]:
             image = keras.utils.img_to_array(keras.utils.load_img(io.BytesIO(data), target_size=square))
-            features.append(model.predict(spec.preprocess(tf.constant(image[None])).numpy(), verbose=0)[0])
+            features.append(model.predict(encoder.preprocess(tf.constant(image[None])).numpy(), verbose=0)[0])
         return np.stack(features)
 
     def each(compute: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[], np.ndarray]:
@@ -103,7 +104,7 @@ def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             make_records.run(MakeRecords(
                 images=str(scratch / "images"), captions=str(scratch / "captions.csv"), overwrite=True, name="bench",
-                records_dir=str(scratch / "records"), backbone=spec.name, backbone_weights=weights,
+                records_dir=str(scratch / "records"), backbone=encoder.name, backbone_weights=weights,
                 backbone_precision=precision, split_fractions="train=1"))
         shards = tf.data.TFRecordDataset(sorted(map(str, (scratch / "records").glob("*.tfrecord-*"))))
         examples = [tf.train.Example.FromString(data).features.feature for data in shards.as_numpy_iterator()]
@@ -119,7 +120,7 @@ def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
         "make_records": functools.partial(records, "float32"),
     }
     if slow_precision("bfloat16") is None:
-        ways["bfloat16"] = each(load_backbone(spec.name, weights, "bfloat16").frozen(BATCH_SIZE))
+        ways["bfloat16"] = each(load_backbone(encoder.name, weights, "bfloat16").frozen(BATCH_SIZE))
         ways["make_records bfloat16"] = functools.partial(records, "bfloat16")
     expected = ways["function"]()
     wall: dict[str, list[float]] = {name: [] for name in ways}
@@ -132,7 +133,8 @@ def measure(arguments: argparse.Namespace, scratch: pathlib.Path) -> None:
             wall[name].append((time.perf_counter() - start) / len(found[name]))
             cpu[name].append((time.process_time() - busy) / len(found[name]))
     seconds = {name: statistics.median(times) for name, times in wall.items()}
-    print(f"{spec.name}, batches of {BATCH_SIZE}, {len(files)} photos, median of {arguments.runs} alternating runs\n")
+    print(f"{encoder.name}, batches of {BATCH_SIZE}, {len(files)} photos, median of {arguments.runs} alternating runs")
+    print()
     print("| way | images/s | CPU ms per image | over notebook | over predict | over bare backbone | relative L2 |")
     print("|---|---|---|---|---|---|---|")
     for name in ways:

@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 
 from records.backbones.feature_extractor import Extractor
-from records.backbones.registry import LoadedBackbone, load_backbone
+from records.backbones.frozen_encoder import FrozenEncoder
+from records.backbones.registry import load_backbone, load_encoder
 
 DEMO_DATA = pathlib.Path(__file__).parent.parent / "tagger" / "demo_data"
 TARGET = DEMO_DATA / "mobilenet_v2_notop_float16.weights.h5"
@@ -41,7 +42,7 @@ def _halve(source: pathlib.Path, target: pathlib.Path) -> None:
         old.visititems(copy)
 
 
-def _features(backbone: LoadedBackbone) -> np.ndarray:
+def _features(backbone: FrozenEncoder) -> np.ndarray:
     photos = [path.read_bytes() for path in sorted((DEMO_DATA / "images").glob("*.jpg"))]
     return np.stack([feature for feature in Extractor(backbone).features(photos) if feature is not None]).astype("f4")
 
@@ -52,7 +53,7 @@ def main() -> None:
     original = load_backbone("mobilenet_v2", parser.parse_args().weights)
     with tempfile.TemporaryDirectory() as folder:
         full = pathlib.Path(folder) / "full.weights.h5"
-        original.spec.build(original.weights).save_weights(full)
+        load_encoder("mobilenet_v2", original.info.weights).build().save_weights(full)
         _halve(full, TARGET)
     before, after = _features(original), _features(load_backbone("mobilenet_v2", str(TARGET)))
     error = np.linalg.norm(after - before, axis=1) / np.linalg.norm(before, axis=1)

@@ -27,26 +27,26 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.quality_data import Images
-from records.backbones.registry import BACKBONES
+from records.backbones.registry import load_encoder
 from records.images.preprocessing import decode_and_resize
 from records.util.progress import Progress
 
 _END = "endseq"
 _UNITS = 256
-_IMAGE_SIZE = 224
 _PARTS = 4
 
 
 def features(images: Images, weights: str, batch_size: int = 32) -> np.ndarray:
     """Pooled ResNet50 features float32 [images, 2048] of RGB pixels / 255."""
-    network = BACKBONES["resnet50"].build(weights)
+    encoder = load_encoder("resnet50", weights)
+    network = encoder.build()
 
     @tf.function
     def extract(batch: tf.Tensor) -> tf.Tensor:
         return network(batch / 255.0, training=False)
 
     data = tf.data.Dataset.from_tensor_slices(images.encoded).map(
-        lambda encoded: decode_and_resize(encoded, _IMAGE_SIZE), tf.data.AUTOTUNE)
+        lambda encoded: decode_and_resize(encoded, encoder.image_size), tf.data.AUTOTUNE)
     result = []
     with Progress("notebook features", len(images.keys), "images") as progress:
         for batch in data.batch(batch_size).prefetch(2):

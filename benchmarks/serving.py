@@ -62,7 +62,7 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
     backbone = backbone_of(config, load_run(arguments.run_dir))
     model = SavedModel(newest(arguments.export_dir))
     batch = list(itertools.islice(itertools.cycle(photos), 32))
-    data, pixels = tf.constant(batch), decode_batch(tf.constant(batch), backbone.spec.image_size)[0]
+    data, pixels = tf.constant(batch), decode_batch(tf.constant(batch), backbone.image_size)[0]
 
     def bare() -> int:
         backbone(pixels).numpy()
@@ -73,7 +73,7 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
         return 32
 
     rates = alternating({"backbone alone": bare, "end to end": whole}, arguments.rounds)
-    print(f"\n| {backbone.spec.name}, batch 32 | images/s | share of the bare backbone |\n|---|---|---|")
+    print(f"\n| {backbone.info.name}, batch 32 | images/s | share of the bare backbone |\n|---|---|---|")
     for name, rate in rates.items():
         print(f"| {name} | {rate:.1f} | {rate / rates['backbone alone']:.2f} |")
 

@@ -46,12 +46,14 @@ class MakeRecords(Flags):
         "depends on its name and --seed only, so adding photos moves none. Default: the table's own splits, else "
         "train=0.8,validation=0.1,test=0.1.")
     backbone: str = flag(
-        "resnet50", "Network whose pooled output becomes each photo's feature. Smaller ones convert faster; none "
-        "writes records without features, for another program's use.",
-        choices=("resnet50", "mobilenet_v2", "densenet201", "vgg16", "none"))
+        "resnet50", "Network whose pooled output becomes each photo's feature. Any classification network of "
+        "keras.applications by its name (mobilenet_v2 converts faster, efficientnet_v2_s and convnext_tiny know more), "
+        "or module:function for your own, see docs/data.md; none writes records without features, for another "
+        "program's use.")
     backbone_weights: str = flag(
-        "imagenet", "Weights of the backbone: imagenet lets Keras download them, a path reads a .weights.h5 file "
-        "(your own fine-tuned network, or a machine without internet).", path=True)
+        "", "Weights of the backbone: imagenet lets Keras download them, a path reads a .weights.h5 file (your own "
+        "fine-tuned network, or a machine without internet). Default: imagenet, or for module:function what the "
+        "function sets.", path=True)
     backbone_precision: str = flag(
         "float32", "Arithmetic of the backbone. bfloat16 is about twice as fast on CPUs that have it and moves "
         "features by about 2 %; train, eval and export must then see features made the same way.",

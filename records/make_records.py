@@ -92,10 +92,7 @@ def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | N
     if config.backbone == "none":
         return None, None
     job = BackboneJob(config.backbone, config.backbone_weights, config.backbone_precision, config.feature_views)
-    loaded = shard_writer.load_extractor(job).backbone
-    return job, BackboneInfo(
-        job.name, job.weights, loaded.weights_sha256, loaded.feature_size, loaded.spec.image_size,
-        loaded.preprocessing, job.precision)
+    return job, shard_writer.load_extractor(job).backbone.info
 
 
 def _is_finished(config: MakeRecords, records_dir: str, state: staging.State, settings: Mapping[str, object]) -> bool:

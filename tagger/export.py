@@ -13,7 +13,10 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.export import Export
-from records.backbones.registry import LoadedBackbone, load_backbone
+from records.backbones.encoder import IMAGENET
+from records.backbones.frozen_encoder import FrozenEncoder
+from records.backbones.registry import load_backbone
+from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
 from records.images.preprocessing import decode_batch
 from records.util.atomic_files import write_atomic
@@ -67,7 +70,7 @@ def _backbone_info(one: Run) -> BackboneInfo:
     return info
 
 
-def backbone_of(config: Export, one: Run) -> LoadedBackbone:
+def backbone_of(config: Export, one: Run) -> FrozenEncoder:
     """The network that made the features of the run's records, with the weights that it had then.
 
     Raises:
@@ -75,17 +78,16 @@ def backbone_of(config: Export, one: Run) -> LoadedBackbone:
     """
     info = _backbone_info(one)
     given = config.backbone_weights or info.weights
-    if given != "imagenet" and not epath.Path(given).exists():
+    if given not in ("", IMAGENET) and not epath.Path(given).exists():
         raise UserError(f"--backbone_weights={given}: no such file" + (
             "" if config.backbone_weights else ", though make_records read it there; name where it is now"))
     backbone = load_backbone(info.name, given, info.precision, str(one.manifest.flags.get("feature_views", "one")))
-    if backbone.weights_sha256 != info.weights_sha256:
-        raise UserError(f"--backbone_weights={given}: its weights have the hash {backbone.weights_sha256[:16]}…, the "
-                        f"records were made with {info.weights_sha256[:16]}…; give the file that make_records used")
+    backbone_identity.check_same(backbone.info, info, f"--backbone_weights={given}", f"--run_dir={config.run_dir}",
+                                 "give the file that make_records used, and its versions of Keras and of the network")
     return backbone
 
 
-def check(config: Export, backbone: LoadedBackbone, decoder: Decoder, saved_model: epath.Path) -> list[dict[str, Any]]:
+def check(config: Export, backbone: FrozenEncoder, decoder: Decoder, saved_model: epath.Path) -> list[dict[str, Any]]:
     """Compares the SavedModel, loaded by another process without GPUs, with the networks in memory.
 
     Args:
@@ -107,7 +109,7 @@ def check(config: Export, backbone: LoadedBackbone, decoder: Decoder, saved_mode
         raise RuntimeError(f"{saved_model} cannot be loaded in a fresh process:\n{fresh.stderr[-4000:]}")
     served = [json.loads(line) for line in fresh.stdout.splitlines() if line.startswith("{")]
     with tf.device("/CPU:0"):
-        pixels, valid = decode_batch(tf.constant([photo.read_bytes() for photo in photos]), backbone.spec.image_size)
+        pixels, valid = decode_batch(tf.constant([photo.read_bytes() for photo in photos]), backbone.image_size)
         features = backbone(pixels)
         decoded = tf.function(decoder.decode, autograph=False)(features, config.beam_width, config.length_penalty)
     for row, (photo, theirs) in enumerate(zip(photos, served, strict=True)):
@@ -136,10 +138,10 @@ def _warmup_requests(feature_size: int) -> list[bytes]:
             warmup_requests.prediction_log("features", {"features": tf.zeros([1, feature_size])})]
 
 
-def _facts(config: Export, runs: list[Run], backbone: LoadedBackbone, decoder: Decoder, version: int) -> dict[str, Any]:
+def _facts(config: Export, runs: list[Run], backbone: FrozenEncoder, decoder: Decoder, version: int) -> dict[str, Any]:
     return {
         "version": version, "created_with": f"TensorFlow {tf.__version__}", "target": runs[0].manifest.target,
-        "backbone": backbone.spec.name, "preprocessing": backbone.preprocessing,
+        "backbone": backbone.info.name, "preprocessing": backbone.info.preprocessing, "image_size": backbone.image_size,
         "feature_size": backbone.feature_size, "vocabulary_size": runs[0].vocabulary.size,
         "top_tags": config.top_tags, "beam_width": config.beam_width, "length_penalty": config.length_penalty,
         "max_length": decoder.max_length, "block_repeats": config.block_repeats, "tag_samples": config.tag_samples,

@@ -18,7 +18,7 @@ RECORDS = {
     "format": "",
     "sources": "text",
     "text": "format",
-    "backbones": "images",
+    "backbones": "images format",
     "writing": "backbones format images",
     "runners": "writing",
     "ingest": "sources images text format",

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from records.backbones.registry import LoadedBackbone
+from records.backbones.frozen_encoder import FrozenEncoder
 from records.images import jpeg
 from records.images.preprocessing import decode_and_resize, decode_upright_jpeg
 from records.util.process_pool import cpus
@@ -35,10 +35,10 @@ class Extractor:
         what a records folder is a function of.
     """
 
-    def __init__(self, backbone: LoadedBackbone, batch_size: int = BATCH_SIZE):
+    def __init__(self, backbone: FrozenEncoder, batch_size: int = BATCH_SIZE):
         self.backbone, self.batch_size = backbone, batch_size
         self._compute = backbone.frozen(batch_size)
-        self._size = backbone.spec.image_size
+        self._size = backbone.image_size
         signature = [tf.TensorSpec([], tf.string)]
         self._decode_any, self._decode_upright_jpeg = (
             tf.function(functools.partial(decode, size=self._size), signature, autograph=False)
@@ -93,6 +93,7 @@ class Extractor:
         batch = np.zeros([self.batch_size, self._size, self._size, 3], np.float32)
         if good:
             np.stack(good, out=batch[:len(good)])
-        features = iter(self._compute(tf.constant(batch)).numpy().astype(np.float16) if good else ())
+        with np.errstate(over="ignore"):  # infinity then, which whoever stores it looks for
+            features = iter(self._compute(tf.constant(batch)).numpy().astype(np.float16) if good else ())
         for pixels in decoded:
             yield None if pixels is None else next(features)

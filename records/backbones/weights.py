@@ -10,6 +10,7 @@ import hashlib
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import h5py
@@ -50,8 +51,13 @@ def load_weights(model: keras.Model, path: epath.PathLike) -> None:
         if shapes != expected:
             raise UserError(f"{where}: these are no weights of {model.name}: its layer {layer.name} expects arrays "
                             f"of shapes {expected}, found {'none' if shapes is None else shapes}")
+        if not all(np.isfinite(array).all() for array in arrays or ()):
+            raise UserError(f"{where}: the weights of the layer {layer.name} hold NaN or infinity; give a file whose "
+                            "training ended well")
     for layer, arrays in zip(layers, found, strict=True):
         layer.set_weights(arrays)
+        if hasattr(layer, "finalize_state"):  # a Normalization computes with copies of its weights
+            layer.finalize_state()
 
 
 def weights_sha256(model: keras.Model) -> str:
@@ -61,11 +67,32 @@ def weights_sha256(model: keras.Model) -> str:
     given; weights that were rounded to float16 on the way are different weights.
     """
     digest = hashlib.sha256()
-    for weight in model.weights:
-        path = weight.path.removeprefix(f"{model.name}/")
+    for path, weight in _paths(model):
         digest.update(f"{path} {tuple(weight.shape)}\n".encode())
         digest.update(np.ascontiguousarray(weight.numpy(), dtype="<f4").tobytes())
     return digest.hexdigest()
+
+
+def _paths(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
+    """Every weight with its path; what Keras named is numbered from the first of its kind in this model.
+
+    Keras counts per process: the same network has a conv2d_7 if others with seven were made before it.
+    """
+    kinds = {"variable", *(_kind(layer) for layer in model._flatten_layers())}
+    numbers: dict[str, dict[str, str]] = {}
+    for weight in model.weights:
+        parts = weight.path.removeprefix(f"{model.name}/").split("/")
+        for place, part in enumerate(parts):
+            kind = re.sub(r"_\d+$", "", part)
+            if kind in kinds:
+                seen = numbers.setdefault(kind, {})
+                parts[place] = seen.setdefault(part, f"{kind}_{len(seen)}" if seen else kind)
+        yield "/".join(parts), weight
+
+
+def _kind(layer: keras.layers.Layer) -> str:
+    """What Keras calls layers of a class: conv2d, depthwise_conv2d."""
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)).lower()
 
 
 def _layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
@@ -78,21 +105,32 @@ def _arrays(file: h5py.File, model: keras.Model) -> list[Arrays | None]:
     if "layer_names" in root.attrs:
         return _older_layout(root, model)
     if "layers" in file:
-        return _keras_3_layout(file["layers"], model)
+        return _keras_3_layout(file["layers"], model.layers)
     raise ValueError(f"its top holds {sorted(file)[:4]}")
 
 
-def _keras_3_layout(layers: h5py.Group, model: keras.Model) -> list[Arrays | None]:
+def _keras_3_layout(stored: h5py.Group, layers: Sequence[keras.layers.Layer]) -> list[Arrays | None]:
     seen: Counter[str] = Counter()
     result: list[Arrays | None] = []
-    for layer in model.layers:
-        kind = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)).lower()
+    for layer in layers:
+        kind = _kind(layer)
         name = f"{kind}_{seen[kind]}" if seen[kind] else kind
         seen[kind] += 1
         if layer.weights:
-            stored = layers[name]["vars"] if name in layers else {}
-            result.append([_floats(stored[str(i)]) for i in range(len(stored))] or None)
+            result.append(_arrays_of(stored[name], layer) if name in stored else None)
     return result
+
+
+def _arrays_of(stored: h5py.Group, layer: keras.layers.Layer) -> Arrays | None:
+    """The arrays of one layer, in the order of `layer.weights`: its own, then those of the layers inside it."""
+    own = stored["vars"] if "vars" in stored else {}
+    arrays = [_floats(own[str(i)]) for i in range(len(own))]
+    if isinstance(layer, keras.Model) and "layers" in stored:
+        inner = _keras_3_layout(stored["layers"], layer.layers)
+        if None in inner:
+            return None
+        arrays += [array for part in inner for array in part or ()]
+    return arrays or None
 
 
 def _older_layout(root: h5py.Group, model: keras.Model) -> list[Arrays | None]:

@@ -167,6 +167,19 @@ def _split_captions(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.T
     return starts, ends + 1 - starts, tf.cast(tf.gather(tokens.value_rowids(), ends), tf.int32)
 
 
+def _features(example: dict[str, tf.Tensor], size: int, path: tf.Tensor) -> tf.Tensor:
+    """float16 [n, size], the features of n parsed records; one that holds NaN or infinity raises, named by its key."""
+    feature = tf.reshape(tf.io.decode_raw(example["feature"], tf.float16), [-1, size])
+    # A row's sum in float32 is finite if and only if all of its float16 numbers are: the quickest way to look.
+    finite = tf.math.is_finite(tf.linalg.matvec(tf.cast(feature, tf.float32), tf.ones([size])))
+    first = tf.argmin(tf.concat([tf.cast(finite, tf.int32), [0]], 0))
+    key = tf.concat([example["key"], [""]], 0)[first]
+    with tf.control_dependencies([_require(
+            tf.reduce_all(finite), path, ": the feature of ", key, " holds numbers that are not finite; run "
+            "make_records again with --overwrite, which names the cause")]):
+        return tf.identity(feature)
+
+
 def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_records: int = READ_BATCH,
                   parallel_calls: int | None = None) -> tf.data.Dataset:
     """Features and captions of some shards, a block of records at a time.
@@ -183,7 +196,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
       tokens: key string [n], feature float16 [n, F], tokens int32 [t], start, length and image int32 [c]; caption i is
       tokens[start[i]:start[i] + length[i]], its <end> included, of record image[i]. Each shard ends with a block of
       no records. Iteration raises InvalidArgumentError when a shard's records, captions or tokens are not as many as
-      the manifest says.
+      the manifest says, or a feature is not finite.
 
     Raises:
       UserError: the records have no features.
@@ -215,7 +228,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
             ids = tf.cast(ragged.values, tf.int32)
         block_of = {
             "key": example["key"],
-            "feature": tf.reshape(tf.io.decode_raw(example["feature"], tf.float16), [-1, size]),
+            "feature": _features(example, size, paths[shard]),
             "tokens": tf.where(ids >= vocabulary_size, UNK, ids),
             "start": start, "length": length, "image": image,
         }
@@ -250,7 +263,8 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
       Dataset of dicts: key string, image string (encoded; b"" when not stored or not wanted), height and width int64,
       feature float16 [F] (F = 0 when the records have none), captions and tags string [c], tokens int64 [t]; where
       there is a tag vocabulary, tag_ids int64 [c, None], ragged, the ids of each caption's tags.
-      Iteration raises InvalidArgumentError when a shard has more or fewer records than the manifest says.
+      Iteration raises InvalidArgumentError when a shard has more or fewer records than the manifest says, or a feature
+      is not finite.
     """
     backbone = split.manifest.backbone
     size = backbone.feature_size if backbone else 0
@@ -269,14 +283,14 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
         spec["image"] = tf.io.FixedLenFeature([], tf.string, "")
     if size:
         spec["feature"] = tf.io.FixedLenFeature([], tf.string)
+    paths = tf.constant([split.path(shard) for shard in split.info.shards], tf.string)
 
     @_without_autograph
-    def parse(serialized: tf.Tensor, *_: tf.Tensor) -> dict[str, tf.Tensor]:
+    def parse(serialized: tf.Tensor, shard: tf.Tensor, *_: tf.Tensor) -> dict[str, tf.Tensor]:
         example = tf.io.parse_example(serialized, spec)
         count = tf.size(serialized)
         if size:
-            raw = tf.io.decode_raw(example["feature"], tf.float16)
-            example["feature"] = tf.reshape(raw, [-1, size])
+            example["feature"] = _features(example, size, paths[shard])
         else:
             example["feature"] = tf.zeros([count, 0], tf.float16)
         if not read_image:

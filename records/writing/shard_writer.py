@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from etils import epath
 
 from flags.errors import UserError
@@ -166,9 +167,22 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
             if feature is None:
                 raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from "
                                 "--captions")
+        if not np.isfinite(feature).all():
+            raise UserError(_not_finite(row["key"], feature, job.backbone))
         yield _example(row, image if job.store_images else None, feature.astype("<f2", copy=False).tobytes())
     if waiting:
         raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} images")
+
+
+def _not_finite(key: str, feature: np.ndarray, backbone: BackboneJob) -> str:
+    """What to say of a feature that one NaN or infinity makes worthless, as it would a model that learns from it."""
+    where = f"image {key!r}: its feature by --backbone={backbone.name} --backbone_precision={backbone.precision}"
+    if np.isnan(feature).any():
+        remedy = "the weights are broken or the arithmetic overflows: give other --backbone_weights"
+        remedy += "" if backbone.precision == "float32" else " or --backbone_precision=float32"
+        return f"{where} holds {np.isnan(feature).sum():,} NaN of {feature.size:,} numbers; {remedy}"
+    return (f"{where} holds {np.isinf(feature).sum():,} of {feature.size:,} numbers beyond the 65,504 of float16, in "
+            "which features are stored; give weights whose features are smaller, or normalise them in the network")
 
 
 def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:

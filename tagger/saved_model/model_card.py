@@ -9,9 +9,9 @@ def readme(facts: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     """The text of README.md.
 
     Args:
-      facts: version, created_with, run, target, backbone, preprocessing, feature_size, vocabulary_size, top_tags,
-        beam_width, length_penalty, max_length, block_repeats, tag_samples, tag_prompt (whether the models were trained
-        to rank tags), precision, ensemble (number of models).
+      facts: version, created_with, run, target, backbone, preprocessing, image_size, feature_size, vocabulary_size,
+        top_tags, beam_width, length_penalty, max_length, block_repeats, tag_samples, tag_prompt (whether the models
+        were trained to rank tags), precision, ensemble (number of models).
       answer: what the model said about one photo: caption, tags as [[tag, score], …].
     """
     n = facts["top_tags"]
@@ -29,6 +29,7 @@ Every sub-folder with a number is a version; the newest, {facts['version']}, is 
 | models averaged | {facts['ensemble']} |
 | vocabulary | {facts['vocabulary_size']:,} words |
 | image features | {facts['backbone']}, {facts['feature_size']:,} numbers; {facts['preprocessing']} |
+| photos are seen at | {facts['image_size']} x {facts['image_size']} pixels, squashed to that square |
 | weights stored as | {facts['precision']} |
 | written with | {facts['created_with']} |
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from records.backbones.registry import LoadedBackbone
+from records.backbones.frozen_encoder import FrozenEncoder
 from records.images.preprocessing import decode_batch
 from tagger.decoding.decoder import Decoder
 from tagger.saved_model.weights import WeightsStore
@@ -37,7 +37,7 @@ class ServingModel(tf.Module):
       weights: the values that the signatures compute with; the only ones that a SavedModel of this holds.
     """
 
-    def __init__(self, backbone: LoadedBackbone, decoder: Decoder, precision: str = "float32"):
+    def __init__(self, backbone: FrozenEncoder, decoder: Decoder, precision: str = "float32"):
         super().__init__(name="tagger")
         variables = [*backbone.keras_variables, *(weight for model in decoder.models for weight in model.weights)]
         self.weights = WeightsStore(variables, precision)
@@ -62,7 +62,7 @@ class ServingModel(tf.Module):
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string), *options])
         def from_images(image_bytes, *options):
             def answer(rows: tf.Tensor) -> Answer:
-                pixels, valid = decode_batch(rows, backbone.spec.image_size)
+                pixels, valid = decode_batch(rows, backbone.image_size)
                 result = chunk_of_features(network(pixels), *options)
                 return {name: _blank(output, valid) for name, output in result.items()} | {"valid": valid}
 

@@ -1,12 +1,12 @@
 """The published callbacks, and users' own."""
 
-import importlib
 from collections.abc import Callable
 
 import keras
 
 from flags.errors import UserError
 from flags.train import Train
+from records.util import user_code
 from tagger.training.best_weights import BestWeights, mode
 
 
@@ -30,12 +30,7 @@ def _named(name: str) -> keras.callbacks.Callback:
     Raises:
       UserError: there is no such class, it cannot be made without arguments, or it is no callback.
     """
-    module, _, attribute = name.partition(":")
-    try:
-        callback = getattr(importlib.import_module(module), attribute)()
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"--callbacks={name}: expected module:Class of a class that is made without arguments "
-                        f"({type(error).__name__}: {error}); is the module on PYTHONPATH?") from error
+    callback = user_code.call(name, "callbacks")
     if not isinstance(callback, keras.callbacks.Callback):
         raise UserError(f"--callbacks={name}: is a {type(callback).__name__}, expected a keras.callbacks.Callback")
     return callback

@@ -17,7 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from flags.errors import UserError
 from flags.export import Export
-from records.backbones.registry import BACKBONES, load_backbone
+from records.backbones.registry import load_backbone, load_encoder
 from records.input.caption_dataset import images, open_split
 from tagger import export
 from tagger.decoding.decoder import Decoder
@@ -318,7 +318,7 @@ def test_weights_that_are_gone_or_other_ones_are_refused(demo, tmp_path):
     given = {"run_dir": str(demo[0] / "run"), "export_dir": str(tmp_path / "export")}
     with pytest.raises(UserError, match="--backbone_weights=nowhere.h5: no such file"):
         export.run(Export(**given, backbone_weights="nowhere.h5"))
-    network = BACKBONES["mobilenet_v2"].build(str(WEIGHTS))
+    network = load_encoder("mobilenet_v2", str(WEIGHTS)).build()
     network.variables[0].assign(network.variables[0].value + 1e-3)
     network.save_weights(tmp_path / "other.weights.h5")
     with pytest.raises(UserError, match="give the file that make_records used"):

@@ -87,6 +87,32 @@ def test_records_without_features_say_how_to_make_them(tmp_path):
         blocks(split)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_feature_that_is_not_finite_is_refused_by_its_key(tmp_path, monkeypatch, number):
+    plain = folders.feature
+
+    def broken(shard, record, size):
+        feature = plain(shard, record, size)
+        if (shard, record) == (1, 5):
+            feature[2] = number
+        return feature
+
+    monkeypatch.setattr(folders, "feature", broken)
+    folder = folders.write(tmp_path / "r", {"train": SHARDS})
+    split = shard_reader.open_split(folder, "train")
+    named = "00001-of-00003: the feature of train/1/5 holds numbers that are not finite; run make_records again"
+    with pytest.raises(UserError, match=named):
+        blocks(split)
+    with pytest.raises(UserError, match=named), shard_reader.reading_errors(folder):
+        list(shard_reader.images(split))
+
+
+def test_the_largest_features_are_finite(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "feature", lambda shard, record, size: np.full(size, 65504, "<f2"))
+    split = shard_reader.open_split(folders.write(tmp_path / "r", {"train": SHARDS}, feature_size=512), "train")
+    assert blocks(split)[0]["feature"].max() == 65504
+
+
 @pytest.mark.parametrize("records, problem", [(69, "fewer"), (64, "fewer"), (1, "fewer")])
 def test_a_shard_cut_between_records_fails(folder, monkeypatch, records, problem):
     name = "test-train.tfrecord-00000-of-00003"
