@@ -58,6 +58,7 @@ def test_a_network_of_299_pixels_made_by_a_user_in_the_current_folder(photos, tm
     to_saved_model(photos, tmp_path, "networks_here:thin_299")
 
 
+@pytest.mark.slow  # the one above goes the same way
 def test_a_network_of_192_pixels_with_weights_of_a_file(photos, tmp_path):
     weights = str(tmp_path / "own.weights.h5")
     load_encoder(NETWORKS + "mobile_192").build().save_weights(weights)

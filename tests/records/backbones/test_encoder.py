@@ -78,6 +78,29 @@ def test_the_example_of_the_documentation(tmp_path, monkeypatch):
     np.testing.assert_array_equal(encoder.preprocess(tf.constant([[[[0.0, 127.5, 255.0]]]])), [[[[-1, 0, 1]]]])
 
 
+def test_weights_of_nested_layers_are_read_from_a_file(tmp_path):
+    model = load_encoder(NETWORKS + "nested").build()
+    model.save_weights(tmp_path / "own.weights.h5")
+    read = load_encoder(NETWORKS + "nested", str(tmp_path / "own.weights.h5")).build()
+    assert weights_sha256(read) == weights_sha256(model)
+    for found, expected in zip(read.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_weights_that_are_not_finite_are_refused_by_their_layer(tmp_path):
+    model = load_encoder(NETWORKS + "nested").build()
+    model.get_layer("head").bias.assign([0, 0, np.nan, 0, 0])
+    model.save_weights(tmp_path / "own.weights.h5")
+    with pytest.raises(UserError, match="--backbone_weights=.*own.weights.h5: the weights of the layer head hold NaN"):
+        load_encoder(NETWORKS + "nested", str(tmp_path / "own.weights.h5")).build()
+
+
+def test_layers_of_a_nested_network_compute_in_bfloat16_too():
+    model = load_backbone(NETWORKS + "nested", precision="bfloat16")._model
+    kinds = {type(layer).__name__: layer.compute_dtype for layer in model._flatten_layers()}
+    assert kinds["Conv2D"] == kinds["Dense"] == "bfloat16" and kinds["GlobalAveragePooling2D"] == "float32"
+
+
 @pytest.mark.parametrize("name, named", [
     ("not_pooled", r"gives \(None, 62, 62, 3\), expected one feature per image"),
     ("other_size", r"takes \(None, 96, 96, 3\), expected one input of \(batch, 64, 64, 3\)"),

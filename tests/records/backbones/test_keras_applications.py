@@ -80,14 +80,6 @@ def test_frozen_features_are_those_of_keras_with_its_own_preprocessing(name):
         np.testing.assert_array_equal(backbone.frozen(2)(images), found)
 
 
-def test_nested_layers_compute_in_bfloat16_too():
-    encoder = keras_applications.application("convnext_tiny")
-    frozen = encoder.for_inference(precision="bfloat16")
-    types = {layer.compute_dtype for layer in frozen._model._flatten_layers() if layer.weights and not
-             getattr(layer, "layers", None)}
-    assert types == {"bfloat16"}
-
-
 def test_published_statistics_of_efficientnet_mean_the_same_from_a_file(tmp_path):
     """The files hold deviations as variances; Keras mends that in networks with weights="imagenet" alone."""
     encoder = keras_applications.application("efficientnet_b0")
@@ -106,12 +98,3 @@ def test_published_statistics_of_efficientnet_mean_the_same_from_a_file(tmp_path
     assert weights_sha256(again) == weights_sha256(read)
     with h5py.File(tmp_path / "again.weights.h5") as file:
         np.testing.assert_allclose(file["layers/normalization/vars/1"], deviation ** 2)
-
-
-def test_weights_of_nested_layers_are_read_from_a_file(tmp_path):
-    model = lively(keras_applications.application("convnext_tiny").build())
-    model.save_weights(tmp_path / "own.weights.h5")
-    read = keras_applications.application("convnext_tiny", str(tmp_path / "own.weights.h5")).build()
-    assert weights_sha256(read) == weights_sha256(model)
-    for found, expected in zip(read.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(found, expected)
