@@ -1,12 +1,13 @@
 """Opening a split, and noticing everything that is missing from it."""
 
-import json
+import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from flags.errors import UserError
+from records.format import manifest as manifests
 from records.format.tfrecord import walk
 from records.input import shard_reader
 from tests.records import folders
@@ -134,29 +135,24 @@ def test_a_shard_with_too_many_records_fails(folder, monkeypatch):
         blocks(shard_reader.open_split(folder, "train"))
 
 
-def rewrite(folder, change):
-    """The manifest changed, with a hash that fits."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["sha256"], manifest["format"]
-    change(manifest["splits"]["train"])
-    changed = shard_reader.manifest_lib._read(shard_reader.manifest_lib.Manifest, manifest, "manifest")
-    shard_reader.manifest_lib.save(folder, changed)
+def rewrite(folder, train):
+    """The manifest with another train split, and a hash that fits."""
+    manifest = manifests.load(folder)
+    manifests.save(folder, dataclasses.replace(manifest, splits={**manifest.splits, "train": train}))
 
 
 def test_a_shard_with_other_captions_fails(folder):
-    def one_more(train):
-        train["shards"][1]["captions"] += 1
-
-    rewrite(folder, one_more)
+    train = manifests.load(folder).splits["train"]
+    shards = list(train.shards)
+    shards[1] = dataclasses.replace(shards[1], captions=shards[1].captions + 1)
+    rewrite(folder, dataclasses.replace(train, captions=train.captions + 1, shards=tuple(shards)))
     with pytest.raises(UserError, match=r"00001-of-00003: holds \d+ captions with \d+ tokens, manifest.json says"):
         blocks(shard_reader.open_split(folder, "train"))
 
 
 def test_a_caption_longer_than_the_longest_fails(folder):
-    def shorter(train):
-        train["max_tokens"] -= 1
-
-    rewrite(folder, shorter)
+    train = manifests.load(folder).splits["train"]
+    rewrite(folder, dataclasses.replace(train, max_tokens=train.max_tokens - 1))
     with pytest.raises(UserError, match=r"-of-00003: a caption has (\d+) tokens, manifest.json says at most"):
         blocks(shard_reader.open_split(folder, "train"))
 
