@@ -11,8 +11,8 @@ fill the last batch, rows without a key, word or target are added and have to be
 batches of 4 are batches of 4, 4 and 2 + 2 empty rows. On several hosts every host takes its part of the same batches.
 
 Whether a split is held in memory or streamed follows from the manifest and --ram_budget_mb only, never from timing,
-because the two orders differ. Streaming spreads empty rows over the epoch where the lanes (see
-`records.input.streaming`) have unequal numbers of captions: lanes of 13 and 10 captions, batch size 4, give
+because the two orders differ. Streaming spreads empty rows over the epoch where the reader partitions (see
+`records.input.streaming`) have unequal numbers of captions: partitions of 13 and 10 captions, batch size 4, give
 7 steps of 2 + 1 or 2 captions.
 """
 
@@ -61,9 +61,9 @@ class CaptionDataset:
         if self.in_memory:
             self.steps_per_epoch = -(-self.captions // options.batch_size)
         else:
-            self._lanes = streaming.Lanes(split, options.batch_size, self._vocabulary_size)
-            self._own = self._lanes.of_host(options.host, options.hosts)
-            self.steps_per_epoch = self._lanes.steps
+            self._partitions = streaming.Partitions(split, options.batch_size, self._vocabulary_size)
+            self._own = self._partitions.of_host(options.host, options.hosts)
+            self.steps_per_epoch = self._partitions.steps
 
     def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
         """The batches of an epoch in random order, from `start_step` on.
@@ -82,7 +82,7 @@ class CaptionDataset:
             held, options = self.hold(), self._options
             plan = sampling.epoch_plan(held.lengths[:-1], options.batch_size, self._bucket_batches, options.seed, epoch)
             return self.finish(held.batches(plan, options.rows, start_step, keys))
-        return self.finish(self._lanes.batches(self._own, start_step, (self._options.seed, epoch), keys))
+        return self.finish(self._partitions.batches(self._own, start_step, (self._options.seed, epoch), keys))
 
     def ordered(self, keys: bool = True) -> tf.data.Dataset:
         """The same dicts in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
@@ -90,7 +90,7 @@ class CaptionDataset:
             held = self.hold()
             plan = sampling.pad_plan(np.arange(self.captions), self._options.batch_size)
             return self.finish(held.batches(plan, self._options.rows, 0, keys))
-        return self.finish(self._lanes.batches(self._own, 0, None, keys))
+        return self.finish(self._partitions.batches(self._own, 0, None, keys))
 
     def hold(self) -> in_memory.Held:
         """The split in memory; read when first asked for."""

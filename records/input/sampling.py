@@ -59,50 +59,50 @@ def pad_plan(order: np.ndarray, batch_size: int) -> np.ndarray:
     return plan.reshape(steps, batch_size)
 
 
-def lane_count(captions: Sequence[int], batch_size: int, most: int = 16) -> int:
-    """Into how many lanes a streamed split is divided: a pure function of its shards and the batch size.
+def partition_count(captions: Sequence[int], batch_size: int, most: int = 16) -> int:
+    """Into how many reader partitions a streamed split is divided: a pure function of its shards and the batch size.
 
-    A lane is a fixed set of shards that fills a fixed range of the rows of every batch, so that any host that is
-    given whole lanes reads its own shards only. The number must divide both the shards and the batch size; it is the
-    largest such number up to `most` for which every lane has a caption for every step.
-    Examples: 16 shards, batch 64: 16 lanes of one shard, 4 rows each. 6 shards, batch 48: 6 lanes of 8 rows.
-    7 shards, batch 64: one lane.
+    A partition is a fixed set of shards that fills a fixed range of the rows of every batch, so that any host that is
+    given whole partitions reads its own shards only. The number must divide both the shards and the batch size; it is
+    the largest such number up to `most` for which every partition has a caption for every step.
+    Examples: 16 shards, batch 64: 16 partitions of one shard, 4 rows each. 6 shards, batch 48: 6 partitions of 8 rows.
+    7 shards, batch 64: one partition.
 
     Args:
       captions: captions of each shard.
       batch_size: captions in the global batch.
     """
     common = math.gcd(len(captions), batch_size)
-    for lanes in range(min(common, most), 1, -1):
-        if common % lanes == 0:
-            totals = [sum(captions[i] for i in shards) for shards in lane_shards(captions, lanes)]
-            if min(totals) >= lane_steps(totals, batch_size):
-                return lanes
+    for partitions in range(min(common, most), 1, -1):
+        if common % partitions == 0:
+            totals = [sum(captions[i] for i in shards) for shards in partition_shards(captions, partitions)]
+            if min(totals) >= partition_steps(totals, batch_size):
+                return partitions
     return 1
 
 
-def lane_shards(captions: Sequence[int], lanes: int) -> list[list[int]]:
-    """Shard numbers of each lane, equally many in each, with about equally many captions in each.
+def partition_shards(captions: Sequence[int], partitions: int) -> list[list[int]]:
+    """Shard numbers of each partition, equally many in each, with about equally many captions in each.
 
-    The shards, largest first, are dealt to the lanes there and back: 0 1 2 2 1 0 0 1 2 …
+    The shards, largest first, are dealt to the partitions there and back: 0 1 2 2 1 0 0 1 2 …
     """
     by_size = sorted(range(len(captions)), key=lambda i: (-captions[i], i))
-    result: list[list[int]] = [[] for _ in range(lanes)]
+    result: list[list[int]] = [[] for _ in range(partitions)]
     for place, shard in enumerate(by_size):
-        turn, lane = divmod(place, lanes)
-        result[lane if turn % 2 == 0 else lanes - 1 - lane].append(shard)
+        turn, partition = divmod(place, partitions)
+        result[partition if turn % 2 == 0 else partitions - 1 - partition].append(shard)
     return [sorted(shards) for shards in result]
 
 
-def lane_steps(totals: Sequence[int], batch_size: int) -> int:
-    """Steps until every lane has given all its captions, at most batch_size / lanes of them a step."""
+def partition_steps(totals: Sequence[int], batch_size: int) -> int:
+    """Steps until every partition has given all its captions, at most batch_size / partitions of them a step."""
     return math.ceil(max(totals) / (batch_size // len(totals)))
 
 
-def lane_rows(total: int, steps: int, first_step: int = 0) -> np.ndarray:
-    """How many captions a lane with `total` of them gives in each step from `first_step` on; int64 [steps-first].
+def partition_rows(total: int, steps: int, first_step: int = 0) -> np.ndarray:
+    """How many captions a partition with `total` of them gives in each step from `first_step` on; int64 [steps-first].
 
-    They are spread evenly: a lane with 10 captions for 4 steps gives 2, 3, 2, 3. The missing rows are padding.
+    They are spread evenly: a partition with 10 captions for 4 steps gives 2, 3, 2, 3. The missing rows are padding.
     """
     until = np.arange(first_step, steps + 1, dtype=np.int64) * total // steps
     return np.diff(until)

@@ -27,7 +27,7 @@ END, UNK = 1, 2  # word ids, as in records.text.vocabulary
 # Records parsed by one op: enough to spread its cost, few enough that photos of a megabyte each stay affordable.
 READ_BATCH = 64
 
-_BUFFER_BYTES = 1 << 18  # per open file; many lanes may be open at once
+_BUFFER_BYTES = 1 << 18  # per open file; many partitions may be open at once
 
 _MARK = "records: "
 _STOP = " :records"

@@ -156,7 +156,7 @@ def test_streaming_spreads_empty_rows_over_the_epoch(split):
     batches = make(split, 0)
     empty = [int((batch["key"] == b"").sum()) for batch in read(batches.epoch(0))]
     assert sum(empty) == batches.steps_per_epoch * BATCH - len(CAPTIONS)
-    assert max(empty) - min(empty) <= 6  # each of six lanes gives as many rows in every step, or one less
+    assert max(empty) - min(empty) <= 6  # each of six partitions gives as many rows in every step, or one less
 
 
 def test_rare_words_become_unknown(split, ram_budget_mb):
@@ -195,7 +195,7 @@ def test_a_shard_cut_after_it_was_opened_fails(tmp_path, ram_budget):
 def test_what_cannot_be_divided_says_what_to_change(tmp_path, split):
     with pytest.raises(UserError, match="--batch_size=48: 5 hosts cannot share it"):
         make(split, 100, hosts=5)
-    with pytest.raises(UserError, match="6 shards of train make 6 lanes at --batch_size=48, which 4 hosts"):
+    with pytest.raises(UserError, match="6 shards of train make 6 reader partitions at --batch_size=48, which 4 hosts"):
         make(split, 0, hosts=4)
     bare = caption_dataset.open_split(folders.write(tmp_path / "r", {"train": SHARDS}, feature_size=None), "train")
     with pytest.raises(UserError, match="--backbone=none"):

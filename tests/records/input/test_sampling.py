@@ -40,28 +40,28 @@ def test_buckets_halve_the_padding_and_keep_batches_in_random_order():
     assert padding[16] < padding[1] / 2
 
 
-@pytest.mark.parametrize("shards, batch_size, lanes", [
+@pytest.mark.parametrize("shards, batch_size, partitions", [
     (16, 64, 16), (6, 48, 6), (7, 64, 1), (32, 64, 16), (24, 48, 12), (10, 64, 2), (1, 64, 1)])
-def test_lanes_divide_shards_and_batch(shards, batch_size, lanes):
-    assert sampling.lane_count([1000] * shards, batch_size) == lanes
+def test_partitions_divide_shards_and_batch(shards, batch_size, partitions):
+    assert sampling.partition_count([1000] * shards, batch_size) == partitions
 
 
-def test_a_lane_that_would_run_dry_is_not_made():
-    assert sampling.lane_count([1000, 1, 1000, 1], 4) == 2  # four lanes of one row would idle for 999 steps
-    assert sampling.lane_count([1000, 0], 2) == 1
+def test_a_partition_that_would_run_dry_is_not_made():
+    assert sampling.partition_count([1000, 1, 1000, 1], 4) == 2  # four partitions of one row would idle for 999 steps
+    assert sampling.partition_count([1000, 0], 2) == 1
 
 
-def test_lanes_have_equally_many_shards_and_about_equally_many_captions():
+def test_partitions_have_equally_many_shards_and_about_equally_many_captions():
     captions = [90, 10, 50, 51, 60, 40, 70, 30]
-    lanes = sampling.lane_shards(captions, 4)
-    assert sorted(shard for lane in lanes for shard in lane) == list(range(8))
-    assert {len(lane) for lane in lanes} == {2}
-    totals = [sum(captions[i] for i in lane) for lane in lanes]
+    partitions = sampling.partition_shards(captions, 4)
+    assert sorted(shard for partition in partitions for shard in partition) == list(range(8))
+    assert {len(partition) for partition in partitions} == {2}
+    totals = [sum(captions[i] for i in partition) for partition in partitions]
     assert max(totals) - min(totals) <= 1
 
 
 @pytest.mark.parametrize("total, steps", [(10, 4), (13, 7), (7, 7), (1000, 63)])
-def test_a_lane_spreads_its_captions_evenly_over_the_epoch(total, steps):
-    rows = sampling.lane_rows(total, steps)
+def test_a_partition_spreads_its_captions_evenly_over_the_epoch(total, steps):
+    rows = sampling.partition_rows(total, steps)
     assert rows.sum() == total and rows.max() - rows.min() <= 1
-    np.testing.assert_array_equal(sampling.lane_rows(total, steps, 3), rows[3:])
+    np.testing.assert_array_equal(sampling.partition_rows(total, steps, 3), rows[3:])
