@@ -1,8 +1,8 @@
 """Photos and captions to a records folder: check everything, plan every shard, write the shards, then the manifest.
 
-Pass 1 (records/ingest/plan.py) reads the caption table and every photo once, in parallel, into an index on disk. From
-that come splits, vocabulary and one plan per shard. Pass 2 writes each shard from its plan. Both passes can be killed
-at any moment and started again; the manifest is written last.
+Pass 1 (records/ingest/plan.py) reads the caption table and every photo once, in parallel, into an ingest database on
+disk. From that come splits, vocabulary and one plan per shard. Pass 2 writes each shard from its plan. Both can be
+killed at any moment and started again; the manifest is written last.
 """
 
 import os
@@ -41,7 +41,7 @@ def run(config: MakeRecords) -> None:
     backbone, info = _backbone(config)
     settings = fingerprint.settings_of(config, name, info.weights_sha256 if info else None)
     records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
-    state = staging.State(records_dir)
+    state = staging.StagingFolder(records_dir)
     try:
         with state.locked(), Workers() as workers:
             if _is_finished(config, records_dir, state, settings):
@@ -95,7 +95,8 @@ def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | N
     return job, shard_writer.load_extractor(job).backbone.info
 
 
-def _is_finished(config: MakeRecords, records_dir: str, state: staging.State, settings: Mapping[str, object]) -> bool:
+def _is_finished(config: MakeRecords, records_dir: str, state: staging.StagingFolder,
+                 settings: Mapping[str, object]) -> bool:
     """Whether there is nothing to do; clears the folder for --overwrite and refuses foreign contents."""
     if config.overwrite:
         state.remove()
@@ -115,7 +116,7 @@ def _is_finished(config: MakeRecords, records_dir: str, state: staging.State, se
     return False
 
 
-def _images_dir(config: MakeRecords, state: staging.State) -> str:
+def _images_dir(config: MakeRecords, state: staging.StagingFolder) -> str:
     if not config.images:
         return os.path.join(state.local, "photos")
     return config.images if "://" in config.images else os.path.abspath(config.images)

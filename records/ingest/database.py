@@ -2,12 +2,12 @@
 
 It is filled in steps. A restarted run finds the table read and the photos checked as far as they were:
 
-    index.ingest(rows)                 every row of the caption table
-    index.unchecked() / index.check()  what is in each photo; the words and tags of each caption
-    index.look_alikes() / index.tell_apart()   which photos are one picture
-    index.resolve(splitter, seed)      one example per picture, in one split; repeated captions left out
-    index.count_words(...)             words of the train split
-    index.examples(split)              examples in the order of a seeded hash of their keys
+    database.ingest(rows)                              every row of the caption table
+    database.unchecked(), database.check()             what is in each photo; the words and tags of each caption
+    database.look_alikes(), database.tell_apart()      which photos have the same pixels: a duplicate group
+    database.resolve(splitter, seed)                   one example per group, in one split; repeated captions left out
+    database.count_words(...)                          words of the train split
+    database.examples(split)                           examples in the order of a seeded hash of their keys
 """
 
 import functools
@@ -29,19 +29,19 @@ from records.ingest.database_tables import (
     ImageTask,
     LookAlike,
 )
-from records.ingest.deduplication import PictureRow, held_out_first, resolve_picture
-from records.ingest.planned import OF_EXAMPLES, TEXT_COLUMNS, Planned, Text, planned
+from records.ingest.deduplication import GroupRow, held_out_first, resolve_group
+from records.ingest.planned import OF_EXAMPLES, TEXT_COLUMNS, PlannedExample, Text, planned
 from records.ingest.splits import Splitter
 from records.sources import BadRow, Row
 
 # A version of this program with other tables leaves this one's file alone.
 FILE = f"index-{hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]}.sqlite"
 
-_BATCH = 500  # rows that are stored, or pictures that are resolved, by one statement
+_BATCH = 500  # rows that are stored, or duplicate groups that are resolved, by one statement
 _FIRST_TWO = operator.itemgetter(slice(2))
 
 
-class Index:
+class IngestDatabase:
     """The SQLite file at `path`, which belongs to `inputs`: one that belongs to others is emptied.
 
     Args:
@@ -69,8 +69,8 @@ class Index:
         return self._db.execute(query, arguments).fetchone()[0]
 
     def _fact(self, name: str) -> str | None:
-        found = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return found and found[0]
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return row and row[0]
 
     def ingest(self, rows: Iterable[Row | BadRow]) -> None:
         """Stores every row, in order. Nothing is read from `rows` when an earlier run stored them all."""
@@ -111,15 +111,15 @@ class Index:
     def unchecked(self, chunk: int) -> Iterator[list[ImageTask]]:
         """Images that were not checked yet, `chunk` at a time, in order."""
         last = 0
-        while found := self._db.execute(
+        while rows := self._db.execute(
                 "SELECT id, key, seq, caption FROM (SELECT id, key FROM images WHERE NOT checked AND id > ? "
                 "ORDER BY id LIMIT ?) JOIN rows ON rows.image = id ORDER BY id, seq", (last, chunk)).fetchall():
             yield [ImageTask(image, key, tuple((seq, caption) for _, _, seq, caption in group))
-                   for (image, key), group in itertools.groupby(found, key=_FIRST_TWO)]
-            last = found[-1][0]
+                   for (image, key), group in itertools.groupby(rows, key=_FIRST_TWO)]
+            last = rows[-1][0]
 
     def check(self, results: Sequence[ImageResult]) -> None:
-        """Stores what was found, in one transaction."""
+        """Stores what photos turned out to be, in one transaction."""
         self._db.execute("BEGIN")
         self._db.executemany(
             "UPDATE images SET checked = 1, reason = ?, height = ?, width = ?, file_crc32c = ?, eighth_crc32c = ?, "
@@ -143,11 +143,11 @@ class Index:
         """
         last, (column, search_index, needed) = 0, HASH_COLUMNS[kind]
         self._db.execute(search_index)
-        while found := self._db.execute(
+        while rows := self._db.execute(
                 f"SELECT id, key, file_crc32c FROM images WHERE id > ? AND checked AND reason IS NULL "
                 f"AND {column} IS NULL AND ({needed}) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
-            yield [LookAlike(*row) for row in found]
-            last = found[-1][0]
+            yield [LookAlike(*row) for row in rows]
+            last = rows[-1][0]
 
     def tell_apart(self, kind: PixelHash, hashes: Sequence[tuple[int, bytes]]) -> None:
         """Stores (image, hash) pairs, in one transaction."""
@@ -161,7 +161,7 @@ class Index:
         return self._one("SELECT EXISTS (SELECT 1 FROM images WHERE key = ?)", (key,)) == 1
 
     def resolve(self, splitter: Splitter, seed: int) -> None:
-        """Gives every picture one example in one split, and every caption its example or the reason it has none.
+        """Gives each duplicate group one example in one split, and each caption its example or the reason it has none.
 
         Photos with equal pixels become one example under the first name that is in the most held-out of their
         splits (test, then validation, then others, then train): what is evaluated is never trained on, and an
@@ -175,26 +175,26 @@ class Index:
         db.execute("UPDATE images SET example = NULL, split = NULL WHERE example IS NOT NULL")
         # The captions of an image mostly follow one another.
         split_of = functools.lru_cache(16)(lambda key, row_split: splitter.split_of(key, row_split, seed))
-        pictures = self._pictures()
-        while batch := list(itertools.islice(pictures, _BATCH)):
-            resolved = [resolve_picture(rows, split_of, seed) for rows in batch]
+        groups = self._duplicate_groups()
+        while batch := list(itertools.islice(groups, _BATCH)):
+            resolved = [resolve_group(rows, split_of, seed) for rows in batch]
             db.executemany("UPDATE rows SET left_out = ? WHERE image = ? AND seq = ?",
-                           [row for picture in resolved for row in picture.left_out])
+                           [row for group in resolved for row in group.left_out])
             db.executemany("UPDATE images SET example = ?, split = ?, position = ? WHERE id = ?",
-                           [image for picture in resolved for image in picture.images])
+                           [image for group in resolved for image in group.images])
         db.execute(IN_ORDER)
         db.execute(BY_EXAMPLE)
         db.execute("COMMIT")
 
-    def _pictures(self) -> Iterator[list[PictureRow]]:
-        """The usable rows of each picture, those of its images one image after the other."""
+    def _duplicate_groups(self) -> Iterator[list[GroupRow]]:
+        """The usable rows of each duplicate group, those of its images one image after the other."""
         usable = ("SELECT images.id, key, seq, caption, place, rows.split, pixel_crc32c, pixel_sha256 "
                   "FROM images JOIN rows ON rows.image = images.id WHERE images.reason IS NULL AND rows.reason IS NULL")
-        for which, order, picture in (("pixel_crc32c IS NULL", "images.id", operator.itemgetter(0)),
-                                      ("pixel_crc32c IS NOT NULL", "pixel_crc32c, pixel_sha256, images.id",
-                                       operator.attrgetter("pixel_crc32c", "pixel_sha256"))):
-            rows = map(PictureRow._make, self._db.execute(f"{usable} AND {which} ORDER BY {order}, seq"))
-            for _, group in itertools.groupby(rows, key=picture):
+        for which, order, group_of in (("pixel_crc32c IS NULL", "images.id", operator.itemgetter(0)),
+                                       ("pixel_crc32c IS NOT NULL", "pixel_crc32c, pixel_sha256, images.id",
+                                        operator.attrgetter("pixel_crc32c", "pixel_sha256"))):
+            rows = map(GroupRow._make, self._db.execute(f"{usable} AND {which} ORDER BY {order}, seq"))
+            for _, group in itertools.groupby(rows, key=group_of):
                 yield list(group)
 
     def split_counts(self) -> dict[str, tuple[int, int]]:
@@ -224,12 +224,12 @@ class Index:
                 "SELECT caption FROM rows WHERE keywords = '' AND reason IS NULL AND left_out IS NULL"):
             yield cell
 
-    def examples(self, split: str) -> Iterator[Planned]:
+    def examples(self, split: str) -> Iterator[PlannedExample]:
         """The examples of a split in the order of `position`."""
         return planned(self._db, split)
 
     def position(self, split: str, number: int) -> bytes:
-        """That of a split's example, by its number from 0."""
+        """The position, a sort key, of a split's example number `number`, from 0."""
         return self._one("SELECT position FROM images WHERE split = ? ORDER BY position LIMIT 1 OFFSET ?",
                          (split, number))
 

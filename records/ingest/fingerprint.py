@@ -20,7 +20,7 @@ from records.util.hashing import file_sha256
 _VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
 _INDEXED = ("captions_sha256", "dataset_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
 # A setting that is no flag of its own, as messages should name it.
-_SAID = {
+_IN_WORDS = {
     "captions_sha256": "--captions (the content of the table)",
     "dataset_sha256": "--captions (the content of the dataset)",
     "split_lists": "--split_lists (the content of a list)",
@@ -73,7 +73,7 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
     return settings
 
 
-def index_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
+def database_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
     """The settings that what is known of single rows and photos depends on, in words."""
     return json.dumps({"images": images_dir, "own_splits": own_splits(settings),
                        **{name: settings.get(name) for name in _INDEXED}}, sort_keys=True)
@@ -100,13 +100,13 @@ def _sha256(file: str, flag: str) -> str:
                         "give the path of a file") from error
 
 
-def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], records_dir: str, what: str) -> None:
+def check_same(recorded: Mapping[str, Any], current: Mapping[str, Any], records_dir: str, what: str) -> None:
     """Raises UserError that names the first setting that differs."""
-    for name in sorted(set(found) | set(wanted)):
-        if name == "dataset_sha256" and None in (found.get(name), wanted.get(name)):
+    for name in sorted(set(recorded) | set(current)):
+        if name == "dataset_sha256" and None in (recorded.get(name), current.get(name)):
             continue  # records of earlier versions do not have it, and a dataset may be gone once it is converted
-        if found.get(name) != wanted.get(name):
-            said = _SAID.get(name, f"--{name}")
-            raise UserError(f"--records_dir={records_dir}: holds {what} made with another value of {said}: "
-                            f"{found.get(name)!r} there, {wanted.get(name)!r} now; give that value, or another folder, "
-                            "or --overwrite to make the records anew")
+        if recorded.get(name) != current.get(name):
+            setting = _IN_WORDS.get(name, f"--{name}")
+            raise UserError(f"--records_dir={records_dir}: holds {what} made with another value of {setting}: "
+                            f"{recorded.get(name)!r} there, {current.get(name)!r} now; give that value, or another "
+                            "folder, or --overwrite to make the records anew")

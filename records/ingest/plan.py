@@ -18,14 +18,14 @@ from flags.make_records import MakeRecords
 from flags.spec import pairs
 from records.format import layout
 from records.format.manifest import BackboneInfo, Rejected
-from records.ingest import database as index_file
+from records.ingest import database as database_file
 from records.ingest import rejections
-from records.ingest.database import Index
-from records.ingest.fingerprint import index_inputs, own_splits
+from records.ingest.database import IngestDatabase
+from records.ingest.fingerprint import database_inputs, own_splits
 from records.ingest.scan import check_images, start_meanwhile
 from records.ingest.shard_plan import PlansJob, loaded, write_plans
 from records.ingest.splits import Splitter, listed_names
-from records.ingest.staging import State
+from records.ingest.staging import StagingFolder
 from records.ingest.targets import Targets, make_targets
 from records.sources import is_spooled, open_source
 from records.util import example_lines
@@ -79,7 +79,7 @@ def listed_images(config: MakeRecords) -> str:
     return os.path.abspath(config.images)
 
 
-def read_plan(state: State) -> Plan | None:
+def read_plan(state: StagingFolder) -> Plan | None:
     """The plan that an earlier run made; None when there is none."""
     try:
         body = json.loads((state.remote / layout.PLAN).read_text())
@@ -89,57 +89,57 @@ def read_plan(state: State) -> Plan | None:
 
 
 def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitter, images_dir: str,
-              records_dir: str, state: State, info: BackboneInfo | None, workers: Workers) -> Plan:
+              records_dir: str, state: StagingFolder, info: BackboneInfo | None, workers: Workers) -> Plan:
     """Pass 1, and the files that need no more than it.
 
     Raises:
       UserError: the input cannot be used, or flags do not fit it.
     """
-    index = Index(os.path.join(state.local, index_file.FILE), index_inputs(settings, images_dir))
+    database = IngestDatabase(os.path.join(state.local, database_file.FILE), database_inputs(settings, images_dir))
     try:
         table = open_source(config.captions, config.captions_format, images_dir,
                             own_splits=own_splits(settings))
-        index.ingest(start_meanwhile(table, workers, config.workers))
-        index.forget_bad()
-        check_images(index, images_dir, config.max_words_per_caption, workers, config.workers,
+        database.ingest(start_meanwhile(table, workers, config.workers))
+        database.forget_bad()
+        check_images(database, images_dir, config.max_words_per_caption, workers, config.workers,
                      config.follow_links)
         workers.prepare(loaded)
-        index.resolve(splitter, config.seed)
-        rows, left_out, notes = _write_rejected(index, config, records_dir, state)
-        targets = make_targets(index, config.target, config.tag_forms, config.min_count, config.max_words)
-        counts = index.split_counts()
+        database.resolve(splitter, config.seed)
+        rows, left_out, notes = _write_rejected(database, config, records_dir, state)
+        targets = make_targets(database, config.target, config.tag_forms, config.min_count, config.max_words)
+        counts = database.split_counts()
         number = _shards_per_split(config, counts, info)
-        plans = _write_plans(index, targets, records_dir, settings["name"], number, workers)
+        plans = _write_plans(database, targets, records_dir, settings["name"], number, workers)
         targets.vocabulary.save(records_dir)
         if targets.tags is not None:
             targets.tags.save(records_dir)
         plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, targets.target,
                     targets.vocabulary.size, targets.tags is not None,
-                    [*targets.notes, *notes, *_examples(index, targets)],
-                    _write_duplicates(index, records_dir, state), rows, left_out)
+                    [*targets.notes, *notes, *_examples(database, targets)],
+                    _write_duplicates(database, records_dir, state), rows, left_out)
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict
         raise
     finally:
-        index.close()
+        database.close()
     write_atomic(state.remote / layout.PLAN, json.dumps(dataclasses.asdict(plan)))
     return plan
 
 
-def _write_rejected(index: Index, config: MakeRecords, records_dir: str,
-                    state: State) -> tuple[int, Rejected, list[str]]:
+def _write_rejected(database: IngestDatabase, config: MakeRecords, records_dir: str,
+                    state: StagingFolder) -> tuple[int, Rejected, list[str]]:
     """Input rows, those of --split_lists that name no photo of the table included; what is left out of them; and what
     the summary says of it.
     """
     by_kind: Counter[str] = Counter()
     first: dict[str, str] = {}
-    rows = index.row_count()
+    rows = database.row_count()
     with AtomicOutput(os.path.join(records_dir, layout.REJECTED), state.local) as out:
-        for image, row, reason in itertools.chain(index.rejected(), _unused_names(index, config)):
+        for image, row, reason in itertools.chain(database.rejected(), _unused_names(database, config)):
             by_kind[rejections.kind(reason)] += 1
             first.setdefault(rejections.kind(reason), f"{row}: {reason}")
             out.write(rejections.line(image, row, reason).encode())
-    examples = {split: count for split, (count, _) in index.split_counts().items()}
+    examples = {split: count for split, (count, _) in database.split_counts().items()}
     check_usable = functools.partial(
         rejections.check_usable, rows, by_kind, first, examples,
         "split_lists" if config.split_lists else "split_fractions" if config.split_fractions else "")
@@ -151,12 +151,12 @@ def _write_rejected(index: Index, config: MakeRecords, records_dir: str,
             rejections.notes(rows, by_kind, first))
 
 
-def _examples(index: Index, targets: Targets) -> list[str]:
+def _examples(database: IngestDatabase, targets: Targets) -> list[str]:
     """Lines that show some examples as they were understood."""
     splits = []
-    for split in index.split_counts():
+    for split in database.split_counts():
         lines = []
-        for example in itertools.islice(index.examples(split), example_lines.EXAMPLES):
+        for example in itertools.islice(database.examples(split), example_lines.EXAMPLES):
             _, tag_ids = targets.of(example.captions)
             tags = ([tag for text in example.captions for tag in text.tags.split()] if tag_ids is None or
                     targets.tags is None else [targets.tags.tags[tag] for ids in tag_ids for tag in ids])
@@ -165,16 +165,16 @@ def _examples(index: Index, targets: Targets) -> list[str]:
     return ["examples, as they were understood:", *example_lines.choose(splits)]
 
 
-def _unused_names(index: Index, config: MakeRecords) -> Iterator[tuple[str, str, str]]:
+def _unused_names(database: IngestDatabase, config: MakeRecords) -> Iterator[tuple[str, str, str]]:
     for image, file, number, _ in listed_names(config.split_lists, listed_images(config)):
-        if not index.has_image(image):
+        if not database.has_image(image):
             yield image, f"{os.path.basename(file)}:{number}", rejections.UNUSED_NAME
 
 
-def _write_duplicates(index: Index, records_dir: str, state: State) -> int:
+def _write_duplicates(database: IngestDatabase, records_dir: str, state: StagingFolder) -> int:
     count = 0
     with AtomicOutput(os.path.join(records_dir, layout.DUPLICATES), state.local) as out:
-        for image, kept, split in index.duplicates():
+        for image, kept, split in database.duplicates():
             line = json.dumps({"image": image, "kept_as": kept, "split": split}, ensure_ascii=False)
             out.write(f"{line}\n".encode())
             count += 1
@@ -197,17 +197,17 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
             for split in counts}
 
 
-def _write_plans(index: Index, targets: Targets, records_dir: str, name: str, number: Mapping[str, int],
+def _write_plans(database: IngestDatabase, targets: Targets, records_dir: str, name: str, number: Mapping[str, int],
                  workers: Workers) -> dict[str, dict[str, str]]:
     """Cuts each split's examples, in their order, into plans as even as can be; their hashes by split and shard."""
     jobs = []
-    for split, (examples, _) in index.split_counts().items():
+    for split, (examples, _) in database.split_counts().items():
         bounds = [shard * examples // number[split] for shard in range(number[split] + 1)]
         sizes = [end - start for start, end in itertools.pairwise(bounds)]
         files = [layout.shard_file(name, split, shard, number[split]) for shard in range(number[split])]
         at_once = -(-len(files) // (_JOBS_PER_WORKER * max(workers.running, 1)))
-        jobs += [PlansJob(index.path, records_dir, split, files[some:some + at_once],
-                          index.position(split, bounds[some]), sizes[some:some + at_once])
+        jobs += [PlansJob(database.path, records_dir, split, files[some:some + at_once],
+                          database.position(split, bounds[some]), sizes[some:some + at_once])
                  for some in range(0, len(files), at_once)]
     result: dict[str, dict[str, str]] = {split: {} for split in number}
     write = functools.partial(write_plans, targets=targets)

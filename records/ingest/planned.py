@@ -35,7 +35,7 @@ class Text(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedExample:
     """One example before its image is read again.
 
     Attributes:
@@ -52,13 +52,14 @@ class Planned:
     captions: tuple[Text, ...]
 
 
-def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[Planned]:
+def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[PlannedExample]:
     """The examples of a split from the position `first` on, in the order of their positions."""
     rows = db.execute(
         "SELECT example.id, example.key, example.height, example.width, example.file_crc32c, example.reencode, "
         f"example.stored_bytes, seq, {TEXT_COLUMNS} {OF_EXAMPLES} AND example.position >= ? "
         "ORDER BY example.position", (split, first))
     for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
-        found = sorted(group, key=operator.itemgetter(7))  # those of one image are sorted, those of merged ones are not
-        _, key, height, width, crc32c, reencode, size, *_ = found[0]
-        yield Planned(key, height, width, crc32c, bool(reencode), size, tuple([Text._make(row[8:]) for row in found]))
+        texts = sorted(group, key=operator.itemgetter(7))  # those of one image are sorted, those of merged ones are not
+        _, key, height, width, crc32c, reencode, size, *_ = texts[0]
+        yield PlannedExample(key, height, width, crc32c, bool(reencode), size,
+                             tuple([Text._make(row[8:]) for row in texts]))

@@ -1,4 +1,4 @@
-"""Pass 1's look at every photo: whether it can be used, which others are the same picture, and what its captions say.
+"""Pass 1's look at every photo: whether it can be used, which others have the same pixels, and what its captions say.
 
 What the worker processes do is in records.ingest.scan_worker, which imports little: they start the sooner.
 """
@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from records.images.validation import PixelHash
-from records.ingest.database import Index
+from records.ingest.database import IngestDatabase
 from records.ingest.database_tables import ImageResult, ImageTask
 from records.ingest.scan_worker import check_chunk, hash_chunk, warm_up
 from records.sources import BadRow, Row
@@ -33,9 +33,9 @@ def start_meanwhile(rows: Iterable[Row | BadRow], workers: Workers, most: int) -
         yield row
 
 
-def check_images(index: Index, images_dir: str, max_words: int, workers: Workers, most: int,
+def check_images(database: IngestDatabase, images_dir: str, max_words: int, workers: Workers, most: int,
                  follow_links: bool = False) -> None:
-    """Checks every photo of the index that was not checked yet.
+    """Checks every photo of the ingest database that was not checked yet.
 
     Args:
       max_words: captions with more are left out.
@@ -46,36 +46,37 @@ def check_images(index: Index, images_dir: str, max_words: int, workers: Workers
       UserError: a photo changed meanwhile.
       WorkerDied: a worker was killed, and not by a photo that it looked at first.
     """
-    total, checked = index.image_counts()
+    total, checked = database.image_counts()
     check = functools.partial(check_chunk, images_dir=images_dir, max_words=max_words,
                               follow_links=follow_links)
     count = workers.running or worth((total - checked) // _PHOTOS_PER_WORKER, most)
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
         def check_some(tasks: Iterable[list[ImageTask]], count: int) -> bool:
-            found: list[ImageResult] = []
+            waiting: list[ImageResult] = []
             stored, alive = time.monotonic(), True
             try:
                 for results in workers.map(check, tasks, count):
-                    found += results
+                    waiting += results
                     progress.add(len(results))
-                    if len(found) >= _STORED_AT_ONCE or time.monotonic() - stored > _STORED_EVERY_S:
-                        index.check(found)
-                        found, stored = [], time.monotonic()
+                    if len(waiting) >= _STORED_AT_ONCE or time.monotonic() - stored > _STORED_EVERY_S:
+                        database.check(waiting)
+                        waiting, stored = [], time.monotonic()
             except WorkerDied:
                 alive = False
-            index.check(found)
+            database.check(waiting)
             return alive
 
-        while not check_some(index.unchecked(_CHUNK), count):
+        while not check_some(database.unchecked(_CHUNK), count):
             # A photo took its process down, as damaged ones can in native code. It is one of those that were in
             # flight: go through these one by one, and look at the first without a result in a process of its own.
-            if not check_some(itertools.islice(index.unchecked(1), 4 * count * _CHUNK), 1):
-                (task,) = next(index.unchecked(1))
+            if not check_some(itertools.islice(database.unchecked(1), 4 * count * _CHUNK), 1):
+                (task,) = next(database.unchecked(1))
                 if not check_some([[task]], 1):
-                    index.check([ImageResult(task.image, "image crashes its decoder: the process that read it died")])
+                    crash = ImageResult(task.image, "image crashes its decoder: the process that read it died")
+                    database.check([crash])
                     progress.add(1)
     for hashed in (PixelHash.CRC32C, PixelHash.SHA256):
         tell_apart = functools.partial(hash_chunk, images_dir=images_dir, hashed=hashed,
                                        follow_links=follow_links)
-        for hashes in workers.map(tell_apart, index.look_alikes(hashed, _CHUNK), count):
-            index.tell_apart(hashed, hashes)
+        for hashes in workers.map(tell_apart, database.look_alikes(hashed, _CHUNK), count):
+            database.tell_apart(hashed, hashes)

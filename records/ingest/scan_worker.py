@@ -1,6 +1,6 @@
 """What the worker processes of pass 1 find in photos and captions.
 
-Every photo is decoded to its last byte once. Two photos are the same picture when the SHA-256 of their pixels is the
+Every photo is decoded to its last byte once. Two photos are duplicates when the SHA-256 of their pixels is the
 same. It is computed only where cheaper checksums (CRC-32C) agree: of the pixels, and for JPEG files, before that, of
 the picture at an eighth of its size, which takes half as long to decode (records.images.PixelHash).
 """
@@ -14,7 +14,7 @@ from records.text.tokenizer import tags_among, words
 
 
 def warm_up() -> None:
-    """Loads the tagger's lexicon; to import this module has loaded the rest."""
+    """Loads the tagger's lexicon; importing this module preloads the rest."""
     tags_among(["warm"])
 
 
@@ -42,12 +42,12 @@ def _check_one(task: ImageTask, images_dir: str, max_words: int, follow_links: b
         return ImageResult(task.image, str(error))
     texts: list[tuple[int, str, str, str | None]] = []
     for seq, caption in task.captions:
-        found = words(caption)
-        if len(found) > max_words:
-            texts.append((seq, "", "", f"caption is too long: {len(found):,} words, --max_words_per_caption is "
+        caption_words = words(caption)
+        if len(caption_words) > max_words:
+            texts.append((seq, "", "", f"caption is too long: {len(caption_words):,} words, --max_words_per_caption is "
                           f"{max_words}"))
         else:
-            texts.append((seq, " ".join(found), " ".join(tags_among(found)), None))
+            texts.append((seq, " ".join(caption_words), " ".join(tags_among(caption_words)), None))
     in_full = image.hashed is not PixelHash.EIGHTH
     return ImageResult(task.image, None, image.height, image.width, google_crc32c.value(data),
                        None if in_full else image.pixel_hash, image.pixel_hash if in_full else None,

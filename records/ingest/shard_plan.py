@@ -1,4 +1,4 @@
-"""The plans of some of a split's shards, written from the index by the processes that will write the shards."""
+"""Plans of some of a split's shards, written from the ingest database by the processes that will write the shards."""
 
 import contextlib
 import itertools
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from records.format.layout import plan_path, staging_dir
-from records.ingest.planned import Planned, planned
+from records.ingest.planned import PlannedExample, planned
 from records.ingest.targets import Targets
 from records.util.atomic_output import AtomicOutput
 
@@ -20,13 +20,13 @@ class PlansJob(NamedTuple):
     """Some shards that follow one another.
 
     Attributes:
-      index_path: the file of `records.ingest.database`, with all pictures resolved.
+      database_path: the file of `records.ingest.database`, with all duplicate groups resolved.
       files: the shards' names.
       first: position of the first example of the first shard.
       counts: examples of each shard.
     """
 
-    index_path: str
+    database_path: str
     records_dir: str
     split: str
     files: Sequence[str]
@@ -35,13 +35,13 @@ class PlansJob(NamedTuple):
 
 
 def loaded() -> None:
-    """Does nothing: to import this module has loaded what plans and shards take."""
+    """Does nothing: importing this module preloads what plans and shards take."""
 
 
 def write_plans(job: PlansJob, targets: Targets) -> dict[str, str]:
     """Writes the plan of each shard; its hash by the shard's name."""
     result = {}
-    with contextlib.closing(sqlite3.connect(job.index_path)) as db:
+    with contextlib.closing(sqlite3.connect(job.database_path)) as db:
         examples = planned(db, job.split, job.first)
         for file, count in zip(job.files, job.counts, strict=True):
             path = plan_path(job.records_dir, file)
@@ -52,7 +52,7 @@ def write_plans(job: PlansJob, targets: Targets) -> dict[str, str]:
     return result
 
 
-def plan_line(example: Planned, tokens: list[list[int]], tag_ids: list[list[int]] | None) -> str:
+def plan_line(example: PlannedExample, tokens: list[list[int]], tag_ids: list[list[int]] | None) -> str:
     """One line of a plan; `tokens` and `tag_ids` have one list per caption, those of tokens each ending with 1."""
     line = {
         "key": example.key, "height": example.height, "width": example.width,

@@ -17,7 +17,7 @@ from records.format import layout
 from records.util.atomic_files import write_atomic
 
 
-class State:
+class StagingFolder:
     """.make_records of a records folder, and this machine's part of it.
 
     Attributes:

@@ -1,6 +1,6 @@
 """What the examples' words and tags are: both vocabularies, counted on the train split, and the ids of each row.
 
-    targets = make_targets(index, "auto", "merged", min_count=5, max_words=0)
+    targets = make_targets(database, "auto", "merged", min_count=5, max_words=0)
     tokens, tag_ids = targets.of(example.captions)
 """
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from flags.errors import UserError
-from records.ingest.database import Index
+from records.ingest.database import IngestDatabase
 from records.ingest.planned import Text
 from records.text.keywords import SpaceRule
 from records.text.tag_vocabulary import TagCounter, TagRules, TagVocabulary
@@ -70,8 +70,8 @@ class Targets:
         return {tag: outputs[index] for tag, index in self._ids.items()}
 
 
-def make_targets(index: Index, target: str, tag_forms: str, min_count: int, max_words: int) -> Targets:
-    """Counts the train split of an index whose pictures are resolved.
+def make_targets(database: IngestDatabase, target: str, tag_forms: str, min_count: int, max_words: int) -> Targets:
+    """Counts the train split of an ingest database whose duplicate groups are resolved.
 
     Args:
       target: "captions", "tags", or "auto" for tags where the train split has keywords only.
@@ -81,17 +81,17 @@ def make_targets(index: Index, target: str, tag_forms: str, min_count: int, max_
     """
     if tag_forms == PUBLISHED:
         target = "captions" if target == "auto" else target
-        words, tagged = index.count_words("train")
+        words, tagged = database.count_words("train")
         _check_not_empty(words, target)
         counted = words if target == "captions" else tagged
         return Targets(target, Vocabulary.build(counted, tagged, min_count, max_words))
     space_rule = SpaceRule()
-    for cell in index.keyword_cells():
+    for cell in database.keyword_cells():
         space_rule.add(cell)
     rules = TagRules(tag_forms, space_rule.spaces)
     counter, words, tagged, keyword_rows = TagCounter(rules), Counter[str](), Counter[str](), 0
     rows = 0
-    for text in index.texts("train"):
+    for text in database.texts("train"):
         rows += 1
         if text.keywords is None:
             counter.add_caption(text.tags.split())

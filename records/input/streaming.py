@@ -84,9 +84,9 @@ class Partitions:
             split, shards = self._split, len(self._captions)
             raise UserError(
                 f"--records_dir={split.records_dir}: the {shards} shards of {split.name} make {self.count} reader "
-                f"partitions at --batch_size={self.rows * self.count}, which {hosts} hosts cannot share evenly; give a --batch_size "
-                f"and a number of --shards (make_records) that {hosts} divides, or raise --ram_budget_mb so that the "
-                "split is held in memory")
+                f"partitions at --batch_size={self.rows * self.count}, which {hosts} hosts cannot share evenly; give "
+                f"a --batch_size and a number of --shards (make_records) that {hosts} divides, or raise "
+                "--ram_budget_mb so that the split is held in memory")
         each = self.count // hosts
         return range(host * each, (host + 1) * each)
 

@@ -44,12 +44,12 @@ def tags(caption: str) -> list[str]:
     return tags_among(words(caption))
 
 
-def tags_among(found: Iterable[str]) -> list[str]:
-    """The same of words that `words` has found already.
+def tags_among(caption_words: Iterable[str]) -> list[str]:
+    """Like `tags`, for the words of a caption that is tokenised already.
 
     The tagger is TextBlob's PatternTagger (https://textblob.readthedocs.io), whose lexicon comes with the package.
     It is given our words instead of the raw caption: every tag is then a word of the caption; on Flickr8k 99.98 % of
     the tags stay the same. It looks at no word's neighbours, so that each word is asked about once: a caption then
     takes a tenth of the time.
     """
-    return list(dict.fromkeys(filter(_is_tag, found)))
+    return list(dict.fromkeys(filter(_is_tag, caption_words)))

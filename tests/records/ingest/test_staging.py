@@ -167,8 +167,8 @@ def test_unfinished_records_are_refused_with_other_flags(photos, tmp_path):
 
 def test_two_at_a_time_are_refused(photos, tmp_path):
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from records.ingest.staging import State\n"
-         f"with State({str(tmp_path / 'r')!r}).locked(): print('held', flush=True); sys.stdin.read()"],
+        [sys.executable, "-c", "import sys; from records.ingest.staging import StagingFolder\n"
+         f"with StagingFolder({str(tmp_path / 'r')!r}).locked(): print('held', flush=True); sys.stdin.read()"],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(UserError, match="another make_records is writing there"):
