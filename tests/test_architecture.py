@@ -7,6 +7,7 @@ here and in BUILD.md, or move what is needed to where it belongs.
 import ast
 import graphlib
 import pathlib
+import re
 
 from tests.conftest import ROOT
 
@@ -114,3 +115,9 @@ def test_rooms_import_what_is_drawn_and_no_more():
 
 def test_no_circle_between_rooms():
     graphlib.TopologicalSorter(ARROWS).prepare()  # raises CycleError, which names the circle
+
+
+def test_the_picture_of_build_md_is_the_tree():
+    drawn = re.findall(r"^ {4,8}([a-z_]+)/ +\S", (ROOT / "BUILD.md").read_text(), re.M)
+    rooms = [path.parent.name for package in ("records", "tagger") for path in (ROOT / package).glob("*/__init__.py")]
+    assert sorted(drawn) == sorted([*rooms, "flags", "records", "tagger", "benchmarks", "tests"])
