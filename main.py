@@ -127,7 +127,7 @@ def _run(argv: Sequence[str]) -> int:
     values = _base_flags()
     spec.define(config_class, values)
     try:
-        arguments = values([argv[0], *flag_files.of_mode(lines, config_class), *others])[1:]
+        arguments = values([argv[0], *flag_files.of_mode(lines, config_class, others), *others])[1:]
     except absl_flags.Error as error:
         raise UserError(f"{error} ({_command(argv)} --mode={name} --help lists this mode's flags)") from error
     if values["help"].value:

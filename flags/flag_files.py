@@ -6,7 +6,7 @@
     --flagfile=more.flags
 
     lines, others = split(["--mode=train", "--flagfile=job.flags"])
-    arguments = [*of_mode(lines, Train), *others]             # what comes last wins: the command line
+    arguments = [*of_mode(lines, Train, others), *others]   # what comes last wins: the command line
 """
 
 import csv
@@ -88,12 +88,16 @@ def _as_text(value: object) -> str:
     return text.getvalue()
 
 
-def of_mode(lines: Sequence[str], config_class: type) -> list[str]:
+def of_mode(lines: Sequence[str], config_class: type, arguments: Sequence[str] = ()) -> list[str]:
     """The lines of a flag file without those that only other modes know.
 
-    So one file describes a whole job, records to export. What no mode knows stays in, and is refused.
+    So one file describes a whole job, records to export. What no mode knows stays in, and is refused. A repeatable flag
+    that `arguments`, the command line, gives too goes: it would be added to, and the command line is to win.
     """
     others = set().union(*(names(mode.load_flags()) for mode in MODES.values())) - names(config_class)
+    given = {_flag_name(argument) for argument in arguments if argument.startswith("-")}
+    others |= {field.name for field in dataclasses.fields(config_class)
+               if field.metadata.get("repeatable") and field.name in given}
     return [line for line in lines if _flag_name(line) not in others]
 
 

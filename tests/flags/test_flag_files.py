@@ -6,6 +6,7 @@ import pytest
 
 from flags import flag_files
 from flags.errors import UserError
+from flags.make_records import MakeRecords
 from flags.train import Train
 from flags.verify_records import VerifyRecords
 
@@ -57,3 +58,10 @@ def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path):
     for name in ("photo.jpg", "nowhere.flags"):
         with pytest.raises(UserError, match=f"{name}: cannot be read .*; give a text file with one flag a line"):
             flag_files.split([f"--flagfile={tmp_path / name}"])
+
+
+@pytest.mark.parametrize("spelling", [["--captions=c.csv"], ["--captions", "c.csv"]])
+def test_the_command_line_wins_over_a_repeatable_flag(spelling):
+    lines = ["--captions=a.csv", "--captions=b.csv", "--seed=1"]
+    assert flag_files.of_mode(lines, MakeRecords) == lines
+    assert flag_files.of_mode(lines, MakeRecords, spelling) == ["--seed=1"]
