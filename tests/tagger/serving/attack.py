@@ -26,7 +26,7 @@ KINDS = {name: make for kinds, names in (
     (largest(), ("rgb.png", "rgba.png", "progressive.jpg", "still.gif"))) for name in names
     for make in (kinds[name],)}
 _SILENT, _SLOW_HEADS, _UNFINISHED, _ORDINARY_UNFINISHED = 100, 50, 40, 40
-_PAUSE_S = 0.5
+_PAUSE_S = 2.0  # between two tries of one attacker, on average
 
 
 class Attack:
@@ -38,6 +38,7 @@ class Attack:
         self.answers: collections.Counter[str] = collections.Counter()
         images = {name: json.dumps({"instances": [b64(make())]}).encode() for name, make in KINDS.items()}
         self._images = itertools.cycle(images.values())
+        self._filler = b"[" * 100 * MB
         self._bomb = gzip.compress(bytes(1 << 30), 9)
 
     def run(self) -> None:
@@ -58,7 +59,7 @@ class Attack:
                 self.answers[attacker()] += 1
             except (OSError, http.client.HTTPException):
                 self.answers["connection closed"] += 1
-            time.sleep(_PAUSE_S * random.random())
+            time.sleep(2 * _PAUSE_S * random.random())
 
     def _post(self, name: str, body: bytes, **headers: str) -> str:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
@@ -69,7 +70,7 @@ class Attack:
             connection.close()
 
     def _oversized(self) -> str:
-        return self._post("oversized", bytes(100 * MB))
+        return self._post("oversized", self._filler)
 
     def _gzip_bomb(self) -> str:
         return self._post("gzip bomb", self._bomb, **{"Content-Encoding": "gzip"})
@@ -95,7 +96,7 @@ class Attack:
         with socket.create_connection((self._host, self._port), 60) as connection:
             connection.sendall(f"POST /v1/models/tagger:predict HTTP/1.1\r\nHost: {self._host}\r\n"
                                f"Content-Length: {size}\r\n\r\n".encode())
-            connection.sendall(b"[" * (size * 9 // 10))
+            connection.sendall(memoryview(self._filler)[:size * 9 // 10])
             connection.settimeout(max(self._end - time.monotonic(), 1))
             status = connection.recv(100).split(b" ")[1:2]
             return f"unfinished {size // MB} MB: {status[0].decode() if status else 'closed'}"
