@@ -81,7 +81,10 @@ class _Connection:
 
 @dataclasses.dataclass(eq=False)
 class _Upload:
-    """A body on its way; `held`: bytes accounted for, by class; `refusal`: why its reader was cancelled."""
+    """A body on its way: bytes accounted for, by class; `refusal`: status and message for its cancelled reader.
+
+    No exception is kept here: its traceback would keep the body, until the garbage collector comes by.
+    """
 
     task: asyncio.Task
     window_start: float
@@ -89,7 +92,7 @@ class _Upload:
     large: int = 0
     received: int = 0
     received_before: int = 0
-    refusal: Refusal | None = None
+    refusal: tuple[int, str] | None = None
 
 
 class Admission:
@@ -225,7 +228,7 @@ class Admission:
             if upload.refusal is None:
                 raise
             upload.task.uncancel()
-            raise upload.refusal from None
+            raise Refusal(*upload.refusal) from None
         finally:
             self._uploads.pop(upload, None)
 
@@ -247,12 +250,12 @@ class Admission:
             if upload is newest:
                 continue
             if upload.ordinary and upload.refusal is None:
-                self._refuse(upload, Refusal(503, _BUSY))
+                self._refuse(upload, 503, _BUSY)
         if self._ordinary > self.limits.ordinary_total:
             raise Refusal(503, _BUSY)
 
-    def _refuse(self, upload: _Upload, refusal: Refusal) -> None:
-        upload.refusal = refusal
+    def _refuse(self, upload: _Upload, status: int, message: str) -> None:
+        upload.refusal = status, message
         self._ordinary -= upload.ordinary  # its memory goes when its task runs, which is before the next body's
         upload.ordinary = 0
         upload.task.cancel()
@@ -274,9 +277,9 @@ class Admission:
             if upload.refusal:
                 continue
             if self._draining_since is not None and now - self._draining_since > limits.drain_s:
-                self._refuse(upload, Refusal(503, "the server is ending; send it again to the next one"))
+                self._refuse(upload, 503, "the server is ending; send it again to the next one")
             elif now - upload.window_start >= limits.window_s:
                 if upload.received - upload.received_before < limits.window_bytes:
-                    self._refuse(upload, Refusal(408, f"too slow: less than {limits.window_bytes >> 10} KB of the body "
-                                                      f"came in {limits.window_s:.0f} s"))
+                    self._refuse(upload, 408, f"too slow: less than {limits.window_bytes >> 10} KB of the body came "
+                                              f"in {limits.window_s:.0f} s")
                 upload.window_start, upload.received_before = now, upload.received

