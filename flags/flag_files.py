@@ -76,6 +76,7 @@ def _lines_of_config(path: str) -> list[str]:
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"--flagfile={path}: is not the config.json of a run; give one that train wrote, or a "
                             "file with one flag a line") from error
+    config.pop("run_id", None)  # of that run, not of the next
     return [f"--{name}={_as_text(value)}" for name, value in config.items() if value is not None]
 
 

@@ -16,5 +16,5 @@ class Report(Flags):
     records_dir: str = flag("", "Folder of the records, for the photos of the worst and best examples. Needed only "
                                 "when it has moved since eval read it.", path=True)
     examples: int = flag(6, "Worst and best examples shown of each evaluated split, so many of each.", at_least=0)
-    compare: int = flag(12, "Runs of the parent folder in the comparison, the most recent first; 0 shows none.",
-                        at_least=0)
+    compare: tuple[str, ...] = flag(("12",), "Runs in the comparison: a number, of those in the parent folder and the "
+                                             "most recent first, 0 for none; or the run folders to compare with.")

@@ -20,42 +20,47 @@ from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
 from records.images.preprocessing import decode_batch
 from records.util.atomic_files import write_atomic
+from records.util.folders import make_folder
 from tagger.decoding.decoder import Decoder
 from tagger.runs.ensemble import load_ensemble
 from tagger.runs.run_dir import Run
 from tagger.saved_model import backbone_info, warmup_requests
 from tagger.saved_model.model_card import readme
 from tagger.saved_model.signatures import ServingModel
-from tagger.saved_model.versions import versions
+from tagger.saved_model.versions import next_version
 
 _PHOTOS = pathlib.Path(__file__).parent / "demo_data" / "images"
 _CHECKED_PHOTOS = 12
 _SCORE_TOLERANCE = 1e-3  # the two programs round differently; a tag's score may move by so much
-_UNFINISHED = "unfinished-"
+_PATTERN = frozenset("[\\")
 
 
 def run(config: Export) -> int:
-    """Writes EXPORT_DIR/N and EXPORT_DIR/README.md."""
+    """Writes EXPORT_DIR/N and EXPORT_DIR/README.md.
+
+    Raises:
+      UserError: the run or its backbone cannot be read, or --export_dir cannot be written or served from.
+    """
+    if _PATTERN & set(config.export_dir):
+        raise UserError(f"--export_dir={config.export_dir}: TensorFlow takes [ and \\ in a path for a pattern, and "
+                        "could not load the model from there; give a folder without them")
+    folder = make_folder(config.export_dir, "export_dir")
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     backbone = backbone_of(config, runs[0])
     decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
                       tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats)
     model = ServingModel(backbone, decoder, config.export_precision)
-    folder = epath.Path(config.export_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    version = max(versions(folder), default=0) + 1
-    unfinished = folder / f"{_UNFINISHED}{version}"  # no number: no server takes it for a version
-    if unfinished.exists():
-        unfinished.rmtree()
-    print(f"Writing version {version} to {folder} …", flush=True)
-    tf.saved_model.save(model, str(unfinished), signatures=model.signatures(config.beam_width, config.length_penalty))
-    backbone_info.write(unfinished, _backbone_info(runs[0]))
-    warmup_requests.write(unfinished, _warmup_requests(backbone.feature_size))
-    print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
-    model.weights.write_back()
-    answers = check(config, backbone, decoder, unfinished)
+    print(f"Writing the next version to {folder} …", flush=True)
+    with next_version(folder) as (unfinished, publish):
+        tf.saved_model.save(model, str(unfinished),
+                            signatures=model.signatures(config.beam_width, config.length_penalty))
+        backbone_info.write(unfinished, _backbone_info(runs[0]))
+        warmup_requests.write(unfinished, _warmup_requests(backbone.feature_size))
+        print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
+        model.weights.write_back()
+        answers = check(config, backbone, decoder, unfinished)
+        version = publish()
     write_atomic(folder / "README.md", readme(_facts(config, runs, backbone, decoder, version), answers[0]))
-    unfinished.rename(folder / str(version))
     valid = sum(answer["valid"] for answer in answers)
     print(f"Checked: the same captions and scores for {valid} photos, one broken image answered as not valid.\n"
           f"Wrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")

@@ -17,6 +17,7 @@ from flags import report as report_flags
 from flags.errors import UserError
 from records.input import caption_dataset
 from records.util.atomic_files import write_atomic
+from records.util.printable import printable
 from tagger.reporting import data as report_data
 from tagger.reporting import page as report_page
 
@@ -31,13 +32,13 @@ def run(config: report_flags.Report) -> int:
       UserError: --run_dir is no run folder, or a flag is out of range.
     """
     found = report_data.load(config.run_dir)
-    others, unreadable = report_data.neighbours(found, config.compare) if config.compare else ([], [])
+    others, unreadable = report_data.compared(found, config.compare)
     examples = {one.split: worst_and_best(one, config.examples, config.records_dir) for one in found.evaluations}
     versions = {"Python": sys.version.split()[0]}
     versions |= {name: metadata.version(name) for name in _PACKAGES if _installed(name)}
     output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
     write_atomic(output, report_page.page(found, others, unreadable, examples, versions))
-    print(f"{output} ({output.stat().length / 1e6:.1f} MB: {_counted(len(found.history), 'epoch')}, "
+    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {_counted(len(found.history), 'epoch')}, "
           f"{_counted(len(found.evaluations), 'evaluation')}, {_counted(len(others), 'other run')})")
     return 0
 
@@ -70,10 +71,11 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
     folder = records_dir or evaluation.metrics["records_dir"]
     try:
         shown = photos(caption_dataset.open_split(folder, evaluation.split), keys) if keys else {}
-    except UserError as error:
+    except (UserError, OSError) as error:
         if records_dir:
             raise
-        print(f"The examples are shown without photos: {error}. --records_dir names the records.", file=sys.stderr)
+        print(f"The examples are shown without photos: {printable(error)}. --records_dir names the records.",
+              file=sys.stderr)
         shown = {}
     worst, best = ([report_page.Example(row, shown.get(row["image"]), ranking) for row in rows] for rows in chosen)
     return worst, best

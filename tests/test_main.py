@@ -241,3 +241,20 @@ def test_a_full_disk_under_the_output_is_one_line():
     assert result.returncode == 1
     assert result.stderr.startswith("error: a file could not be read or written: No space left on device; ")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("mode", "flags", "told"), [
+    ("export", ["--export_dir=BASE/x[1]"], "x[1]: TensorFlow takes [ and"),
+    ("export", ["--export_dir=BASE/file"], "file: is a file; give a folder"),
+    ("export", ["--export_dir=BASE/file/below"], "file/below: cannot be made (Not a directory)"),
+    ("export", ["--export_dir=/proc/none"], "/proc/none: cannot be made ("),
+    ("train", ["--records_dir=RECORDS", "--run_dir=BASE/file"], "--run_dir=BASE/file: is a file; give a folder"),
+    ("train", ["--records_dir=RECORDS", "--run_dir=BASE/file/x"], "file/x: cannot be made (Not a directory)")])
+def test_a_folder_that_cannot_be_made_is_one_line(demo, tmp_path, capsys, mode, flags, told):
+    (tmp_path / "file").write_text("")
+    names = {"BASE": str(tmp_path), "RECORDS": str(demo[0] / "records")}
+    flags = [flag.replace("BASE", names["BASE"]).replace("RECORDS", names["RECORDS"]) for flag in flags]
+    flags += [f"--run_dir={demo[0] / 'run'}"] * (mode == "export")
+    assert main.main(["main.py", f"--mode={mode}", *flags]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ") and told.replace("BASE", str(tmp_path)) in error

@@ -88,7 +88,7 @@ def _read(annotation: Any, value: Any, where: str, faults: list[str]) -> Any:
             if len(faults) == before and not check.test(result):
                 faults.append(f"{where} is {_shown(value)}, expected {check.expected}")
         return result
-    if isinstance(annotation, types.UnionType):
+    if origin is types.UnionType or origin is typing.Union:  # the latter is what Annotated makes of it
         return None if value is None else _read(arguments[0], value, where, faults)
     if dataclasses.is_dataclass(annotation):
         return _read_dataclass(annotation, value, where, faults)

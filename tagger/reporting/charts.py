@@ -4,9 +4,10 @@
 """
 
 import dataclasses
-import html
 import math
 from collections.abc import Sequence
+
+from tagger.reporting.markup import Html, tag
 
 _HEIGHT = 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 14, 40
@@ -49,7 +50,7 @@ def _number(value: float) -> str:
 
 
 def line_chart(series: Sequence[Series], x_label: str, y_label: str, mark: float | None = None,
-               log: bool = False, from_zero: bool = False, width: int = 500) -> str:
+               log: bool = False, from_zero: bool = False, width: int = 500) -> Html:
     """An SVG element of the given lines; points that are not finite are left out.
 
     Args:
@@ -62,7 +63,7 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, mark: float
               for s in series]
     xs, ys = [x for line in points for x, _ in line], [y for line in points for _, y in line]
     if not xs:
-        return '<p class="quiet">No points yet.</p>'
+        return tag("p", "No points yet.", class_="quiet")
     y_ticks = _log_ticks(min(ys), max(ys)) if log else ticks(0 if from_zero else min(ys), max(ys))
     x_low, x_high = min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1
     low, high = ((math.log10(y_ticks[0]), math.log10(y_ticks[-1])) if log else (y_ticks[0], y_ticks[-1]))
@@ -76,25 +77,23 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, mark: float
 
     parts = []
     for y in y_ticks:
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{at_y(y):.1f}" y2="{at_y(y):.1f}"/>'
-                     f'<text x="{_LEFT - 8}" y="{at_y(y) + 4:.1f}" text-anchor="end">{_number(y)}</text>')
+        parts += [tag("line", class_="grid", x1=_LEFT, x2=width - _RIGHT, y1=f"{at_y(y):.1f}", y2=f"{at_y(y):.1f}"),
+                  tag("text", _number(y), x=_LEFT - 8, y=f"{at_y(y) + 4:.1f}", text_anchor="end")]
     for x in (x for x in ticks(x_low, x_high, 8) if x_low <= x <= x_high and x == int(x)):
-        parts.append(f'<text x="{at_x(x):.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{_number(x)}</text>')
-    parts.append(f'<text x="{width - _RIGHT}" y="{_HEIGHT - 4}" text-anchor="end">{html.escape(x_label)}</text>')
+        parts.append(tag("text", _number(x), x=f"{at_x(x):.1f}", y=_HEIGHT - _BOTTOM + 18, text_anchor="middle"))
+    parts.append(tag("text", x_label, x=width - _RIGHT, y=_HEIGHT - 4, text_anchor="end"))
     if mark is not None:
-        side = ("end", -6) if at_x(mark) > width / 2 else ("start", 6)
-        parts.append(f'<line class="mark" x1="{at_x(mark):.1f}" x2="{at_x(mark):.1f}" y1="{_TOP}" '
-                     f'y2="{_HEIGHT - _BOTTOM}"/><text class="strong" x="{at_x(mark) + side[1]:.1f}" y="{_TOP + 10}" '
-                     f'text-anchor="{side[0]}">best, {html.escape(x_label)} {_number(mark)}</text>')
+        anchor, shift = ("end", -6) if at_x(mark) > width / 2 else ("start", 6)
+        parts += [tag("line", class_="mark", x1=f"{at_x(mark):.1f}", x2=f"{at_x(mark):.1f}", y1=_TOP,
+                      y2=_HEIGHT - _BOTTOM),
+                  tag("text", f"best, {x_label} {_number(mark)}", class_="strong", x=f"{at_x(mark) + shift:.1f}",
+                      y=_TOP + 10, text_anchor=anchor)]
     for i, (one, line) in enumerate(zip(series, points, strict=True)):
         path = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in line)
-        parts.append(f'<polyline class="line c{i}" points="{path}"/>')
+        parts.append(tag("polyline", class_=f"line c{i}", points=path))
         if len(line) <= 100:
-            parts += [f'<circle class="dot c{i}" cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3"><title>'
-                      f'{html.escape(f"{one.name}, {x_label} {_number(x)}: {_number(y)}")}</title></circle>'
-                      for x, y in line]
-    legend = "".join(f'<span class="key"><i class="c{i}"></i>{html.escape(one.name)}</span>'
-                     for i, one in enumerate(series)) if len(series) > 1 else ""
-    return (f'<figure><figcaption>{html.escape(y_label)}{legend}</figcaption>'
-            f'<svg viewBox="0 0 {width} {_HEIGHT}" role="img" aria-label="{html.escape(f"{y_label} by {x_label}")}">'
-            f'{"".join(parts)}</svg></figure>')
+            parts += [tag("circle", tag("title", f"{one.name}, {x_label} {_number(x)}: {_number(y)}"),
+                          class_=f"dot c{i}", cx=f"{at_x(x):.1f}", cy=f"{at_y(y):.1f}", r=3) for x, y in line]
+    legend = [tag("span", tag("i", class_=f"c{i}"), one.name, class_="key") for i, one in enumerate(series)]
+    return tag("figure", tag("figcaption", y_label, legend if len(series) > 1 else None),
+               tag("svg", parts, viewBox=f"0 0 {width} {_HEIGHT}", role="img", aria_label=f"{y_label} by {x_label}"))

@@ -1,21 +1,22 @@
 """What a report is about: a run folder read into plain values, each part only when it is there."""
 
-import csv
 import dataclasses
-import io
-import json
-from typing import Any
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from etils import epath
 
 from flags.errors import UserError
 from flags.train import Train
-from records.format import layout
 from records.format import manifest as manifest_lib
+from records.util import regular_files, typed_json
+from records.util.typed_json import Check, Count, between
 from tagger.evaluation import files
+from tagger.evaluation.contact_sheets import RANKINGS
 from tagger.runs import run_dir as run_dir_lib
 from tagger.training import history as history_lib
-from tagger.training.history import HISTORY_FILE, THROUGHPUT_FILE
+from tagger.training.history import HISTORY_FILE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +34,89 @@ class Evaluation:
     folder: epath.Path
 
     def predictions(self) -> list[dict[str, Any]]:
-        """predictions.jsonl; empty where the file is missing."""
+        """The rows of predictions.jsonl; empty where the file is missing.
+
+        Raises:
+          UserError: a line is none that eval writes, or there are more or fewer than metrics.json says.
+        """
         path = self.folder / files.PREDICTIONS
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        if not path.exists():
+            return []
+        rows, number = [], 0
+        try:
+            for line in regular_files.read_text(path).removesuffix("\n").split("\n"):
+                number += 1
+                rows.append(_checked(_Prediction, typed_json.loads(line), "the line"))
+                if not isinstance(rows[-1].get(self.metrics["ranking"]), int | float):
+                    raise ValueError(f"it has no {self.metrics['ranking']}")
+        except ValueError as error:
+            raise UserError(f"{path}:{number}: {error}; run eval again") from error
+        if len(rows) != self.metrics["images"]:
+            raise UserError(f"{path}: has {len(rows)} lines, {files.METRICS} is of {self.metrics['images']} images; "
+                            "they are of different evaluations, run eval again")
+        return rows
 
     def picture(self, name: str) -> bytes | None:
         """A PNG of the folder, if it is there."""
         path = self.folder / name
-        return path.read_bytes() if path.exists() else None
+        return regular_files.read_bytes(path) if path.exists() else None
+
+
+_Metric = Annotated[float, between(-1e12, 1e12)] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Metrics:
+    """What of metrics.json the page takes for granted; definitions of the numbers are in tagger.evaluation.summary."""
+
+    images: Annotated[int, between(1, 2**63 - 1)]
+    limit: Count
+    target: Annotated[str, Check(lambda target: target in ("captions", "tags"), "captions or tags")]
+    weights: str
+    beam_width: Count
+    length_penalty: Annotated[float, between(-1e12, 1e12)]
+    ranking: Annotated[str, Check(lambda name: name in RANKINGS, " or ".join(RANKINGS))]
+    records_dir: str
+    loss: _Metric
+    bleu_1: _Metric = None
+    bleu_4: _Metric = None
+    rouge_l: _Metric = None
+    cider: _Metric = None
+    tag_f1: _Metric = None
+    f1_at_5: _Metric = None
+    mean_average_precision: _Metric = None
+    distinct_captions: _Metric = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Prediction:
+    """The same of a line of predictions.jsonl."""
+
+    image: str
+    caption: str
+    tags: tuple[str, ...]
+    references: tuple[str, ...]
+    reference_tags: tuple[tuple[str, ...], ...]
+    cider: _Metric = None
+    tag_f1: _Metric = None
+
+
+def _checked(kind: type, value: Any, where: str) -> dict[str, Any]:
+    """`value` as it is, once those of its values that `kind` names have the right types."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} is no JSON object")
+    names = {field.name for field in dataclasses.fields(kind)}
+    _, faults = typed_json.read(kind, {name: item for name, item in value.items() if name in names}, where)
+    if faults:
+        raise ValueError(faults[0])
+    return value
+
+
+def _metrics(path: epath.Path) -> dict[str, Any]:
+    try:
+        return _checked(_Metrics, typed_json.loads(regular_files.read_bytes(path)), "it")
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; run eval again") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +128,7 @@ class RunData:
       config: the flags of train.
       manifest: of the records it was trained on.
       history: the lines of history.csv.
-      throughput: a dict per epoch, of throughput.csv: epoch, seconds, tokens_per_s, captions_per_s, …
+      throughput: the lines of throughput.csv.
       evaluations: one per evaluated split, by name.
       changed: when it last changed, seconds since 1970.
     """
@@ -61,7 +137,7 @@ class RunData:
     config: Train
     manifest: manifest_lib.Manifest
     history: list[history_lib.Epoch]
-    throughput: list[dict[str, float]]
+    throughput: list[history_lib.Throughput]
     evaluations: list[Evaluation]
     changed: float
 
@@ -86,34 +162,41 @@ def load(folder: epath.PathLike) -> RunData:
     if config is None:
         raise UserError(f"--run_dir={folder}: has no {run_dir_lib.CONFIG_FILE}, so it is no folder that train wrote; "
                         "run --mode=train first")
-    try:
-        manifest = manifest_lib.from_json((path / layout.MANIFEST).read_bytes())
-        history, throughput = history_lib.read(path), _table(path / THROUGHPUT_FILE)
-        evaluations = [Evaluation(split, json.loads((part / files.METRICS).read_text()), part)
-                       for split, part in files.finished(path)]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"--run_dir={folder}: cannot be read as a run ({error}); run eval again for a damaged "
-                        "evaluation, or train again") from error
+    manifest = run_dir_lib.load_manifest(path)
+    evaluations = [Evaluation(split, _metrics(part / files.METRICS), part) for split, part in files.finished(path)]
     changed = max(one.stat().mtime for one in (path / run_dir_lib.CONFIG_FILE, path / HISTORY_FILE,
                                                *(e.folder / files.METRICS for e in evaluations)) if one.exists())
-    return RunData(path, config, manifest, history, throughput, evaluations, float(changed))
+    return RunData(path, config, manifest, history_lib.read(path), history_lib.read_throughput(path), evaluations,
+                   float(changed))
 
 
 def neighbours(run: RunData, count: int) -> tuple[list[RunData], list[str]]:
     """The runs beside `run`, most recent first, at most `count`; and the names of folders that could not be read."""
     found, unreadable = [], []
     for path in sorted(epath.Path(run.folder).resolve().parent.iterdir()):
-        if path.name == run.folder.resolve().name or not (path / run_dir_lib.CONFIG_FILE).exists():
-            continue
         try:
-            found.append(load(path))
-        except UserError:
+            if path.name != run.folder.resolve().name and (path / run_dir_lib.CONFIG_FILE).exists():
+                found.append(load(path))
+        except (UserError, OSError):
             unreadable.append(path.name)
     return sorted(found, key=lambda one: (-one.changed, one.name))[:count], unreadable
 
 
-def _table(path: epath.Path) -> list[dict[str, float]]:
-    """The rows of a CSV file of numbers; none where there is no file."""
-    if not path.exists():
-        return []
-    return [{key: float(text) for key, text in row.items()} for row in csv.DictReader(io.StringIO(path.read_text()))]
+def compared(run: RunData, compare: Sequence[str]) -> tuple[list[RunData], list[str]]:
+    """What --compare asks for: a number of neighbours, or run folders in the order given.
+
+    Raises:
+      UserError: one of them is neither.
+    """
+    if len(compare) == 1 and compare[0].isdecimal():
+        count = int(compare[0]) if len(compare[0]) < 10 else sys.maxsize
+        return neighbours(run, count) if count else ([], [])
+    found = []
+    for folder in compare:
+        try:
+            found.append(load(folder))
+        except (UserError, OSError) as error:
+            reason = str(error).removeprefix(f"--run_dir={folder}: ")
+            raise UserError(f"--compare={folder}: {reason}; expected a number of runs beside --run_dir, or run "
+                            "folders separated by commas") from error
+    return found, []

@@ -1,8 +1,6 @@
 """A run as one HTML page that needs nothing but itself: style, charts and pictures are inside."""
 
-import base64
 import dataclasses
-import html
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +12,7 @@ from tagger.evaluation.contact_sheets import RANKINGS
 from tagger.evaluation.summary import definition, definitions
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
+from tagger.reporting.markup import Html, data_url, document, join, tag
 from tagger.reporting.style import CSS
 
 # (metric, heading, format, whether more is better).
@@ -32,7 +31,7 @@ _OF_CAPTIONS = ("bleu_1", "bleu_4", "rouge_l", "cider")  # of --target=tags they
 
 
 def page(run: RunData, others: Sequence[RunData], unreadable: Sequence[str],
-         examples: Mapping[str, tuple[list["Example"], list["Example"]]], versions: Mapping[str, str]) -> str:
+         examples: Mapping[str, tuple[list["Example"], list["Example"]]], versions: Mapping[str, str]) -> Html:
     """The whole page.
 
     Args:
@@ -42,18 +41,15 @@ def page(run: RunData, others: Sequence[RunData], unreadable: Sequence[str],
       examples: split -> its worst and its best examples.
       versions: program -> version.
     """
-    title = html.escape(run.name)
     parts = [_header(run), _training(run)]
     for evaluation in run.evaluations:
         parts.append(_evaluation(run, evaluation, others, examples.get(evaluation.split, ([], []))))
     if unreadable:
-        parts.append(f'<p class="quiet">Left out of the comparison, not readable as runs: '
-                     f'{html.escape(", ".join(unreadable))}.</p>')
+        parts.append(tag("p", f"Left out of the comparison, not readable as runs: {', '.join(unreadable)}.",
+                         class_="quiet"))
     parts += [_configuration(run), _records(run), _facts("Versions", versions)]
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime())
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{CSS}</style></head>'
-            f'<body><main>{"".join(parts)}<footer>Written by --mode=report on {made}.</footer></main></body></html>\n')
+    return document(run.name, CSS, tag("main", parts, tag("footer", f"Written by --mode=report on {made}.")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,15 +67,10 @@ class Example:
     ranking: str
 
 
-def data_url(data: bytes, kind: str) -> str:
-    """Bytes as a URL that holds them."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _header(run: RunData) -> str:
+def _header(run: RunData) -> Html:
     manifest = run.manifest
     backbone = f"{manifest.backbone.name} features" if manifest.backbone else "no features"
-    line = (f"{html.escape(manifest.name)} · target {manifest.target} · {backbone} · "
+    line = (f"{manifest.name} · target {manifest.target} · {backbone} · "
             f"{run.config.vocabulary_size or manifest.vocabulary_size:,} words")
     tiles = []
     if run.best:
@@ -88,19 +79,18 @@ def _header(run: RunData) -> str:
             tiles.append((f"{run.best.val_cider:.1f}", "validation CIDEr-D"))
         tiles.append((f"{run.best.epoch} of {len(run.history)}", "best epoch"))
     if run.throughput:
-        tiles.append((duration(sum(row["seconds"] for row in run.throughput)), "training"))
+        tiles.append((duration(sum(row.seconds for row in run.throughput)), "training"))
     if run.evaluations:
         chosen = run.evaluations[-1]
         tiles += [(form.format(chosen.metrics[name]), f"{label}, {chosen.split}") for name, label, form in _TILES
                   if chosen.metrics.get(name) is not None and _is_shown(name, manifest.target)]
-    boxes = "".join(f'<div class="tile"><b>{value}</b><span>{html.escape(label)}</span></div>'
-                    for value, label in tiles)
-    return f'<h1>{html.escape(run.name)}</h1><p class="quiet">{line}</p><div class="tiles">{boxes}</div>'
+    boxes = [tag("div", tag("b", value), tag("span", label), class_="tile") for value, label in tiles]
+    return join(tag("h1", run.name), tag("p", line, class_="quiet"), tag("div", boxes, class_="tiles"))
 
 
-def _training(run: RunData) -> str:
+def _training(run: RunData) -> Html:
     if not run.best:
-        return '<h2>Training</h2><p class="quiet">No epoch has finished yet.</p>'
+        return join(tag("h2", "Training"), tag("p", "No epoch has finished yet.", class_="quiet"))
 
     epochs, best = [row.epoch for row in run.history], run.best.epoch
 
@@ -119,108 +109,105 @@ def _training(run: RunData) -> str:
         line_chart(losses, "epoch", "loss, nats per word", mark=best, width=1020),
         line_chart([series("learning rate", "learning_rate")], "epoch", "learning rate", log=True)]
     if run.throughput:
-        rates = Series("words per second", [row["epoch"] for row in run.throughput],
-                       [row["tokens_per_s"] for row in run.throughput])
+        rates = Series("words per second", [row.epoch for row in run.throughput],
+                       [row.tokens_per_s for row in run.throughput])
         charts.append(line_chart([rates], "epoch", "words per second", from_zero=True))
-    return f'<h2>Training</h2><div class="charts">{"".join(charts)}</div>'
+    return join(tag("h2", "Training"), tag("div", charts, class_="charts"))
 
 
 def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
-                examples: tuple[list[Example], list[Example]]) -> str:
+                examples: tuple[list[Example], list[Example]]) -> Html:
     metrics = evaluation.metrics
     limited = f', only the first {metrics["limit"]:,} images' if metrics["limit"] else ""
-    parts = [f'<h2>On {html.escape(evaluation.split)}: {metrics["images"]:,} images</h2>',
-             f'<p class="quiet">{html.escape(metrics["weights"].capitalize())} weights, beam {metrics["beam_width"]}, '
-             f'length penalty {metrics["length_penalty"]:g}{limited}.</p>',
+    parts = [tag("h2", f"On {evaluation.split}: {metrics['images']:,} images"),
+             tag("p", f"{metrics['weights'].capitalize()} weights, beam {metrics['beam_width']}, length penalty "
+                      f"{metrics['length_penalty']:g}{limited}.", class_="quiet"),
              _comparison(run, evaluation, others), _all_metrics(metrics)]
     sheet = evaluation.picture(files.CONTACT_SHEET)
     if sheet:
-        parts.append(f'<h3>Contact sheet</h3><img class="sheet" alt="Photos of {html.escape(evaluation.split)} with '
-                     f'predictions and references" src="{data_url(sheet, "image/png")}">')
+        parts += [tag("h3", "Contact sheet"),
+                  tag("img", class_="sheet", alt=f"Photos of {evaluation.split} with predictions and references",
+                      src=data_url(sheet, "image/png"))]
     reliability = evaluation.picture(files.RELIABILITY)
     if reliability:
-        parts.append('<h3>Are the scores of tags probabilities?</h3><p class="quiet">Of the tags listed with a score, '
-                     'the share that is right: a tag of any reference of the photo. Larger points are more tags.</p>'
-                     f'<img width="480" alt="Share of right tags by score" src="{data_url(reliability, "image/png")}">')
+        parts += [tag("h3", "Are the scores of tags probabilities?"),
+                  tag("p", "Of the tags listed with a score, the share that is right: a tag of any reference of the "
+                     "photo. Larger points are more tags.", class_="quiet"),
+                  tag("img", width=480, alt="Share of right tags by score", src=data_url(reliability, "image/png"))]
     for heading, chosen in zip(("Worst", "Best"), examples, strict=True):
         if chosen:
-            cards = "".join(map(_card, chosen))
-            parts.append(f'<h3>{heading} by {RANKINGS[chosen[0].ranking][0]}</h3>'
-                         f'<div class="examples">{cards}</div>')
-    return "".join(parts)
+            parts += [tag("h3", f"{heading} by {RANKINGS[chosen[0].ranking][0]}"),
+                      tag("div", map(_card, chosen), class_="examples")]
+    return join(parts)
 
 
-def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData]) -> str:
+def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData]) -> Html:
     """A row per run that was evaluated on the same split: this one first, with its difference to the next."""
     rows = [(run, evaluation)] + [(other, one) for other in others for one in other.evaluations
                                   if one.split == evaluation.split]
     target = run.manifest.target
     names = [metric for metric in _METRICS if any(one.metrics.get(metric[0]) is not None for _, one in rows)
              and _is_shown(metric[0], target)]
-    head = "".join(f'<th title="{html.escape(definition(name, target))}">{label}</th>' for name, label, *_ in names)
+    head = [tag("th", label, title=definition(name, target)) for name, label, *_ in names]
     lines = []
     for i, (one, scored) in enumerate(rows):
-        cells = [f"<td>{html.escape(one.name)}</td>"]
+        cells = [tag("td", one.name)]
         for name, _, form, more_is_better in names:
             value = scored.metrics.get(name)
             known = [s.metrics[name] for _, s in rows if s.metrics.get(name) is not None]
             best = len(set(known)) > 1 and value == (max if more_is_better else min)(known)
-            cells.append(f'<td{" class=best" if best else ""}>' + ("–" if value is None else form.format(value))
-                         + (_delta(value, rows[1][1].metrics.get(name), form) if i == 0 and len(rows) > 1 else "")
-                         + "</td>")
-        lines.append(f'<tr{" class=this" if i == 0 and len(rows) > 1 else ""}>{"".join(cells)}</tr>')
-    note = ('<p class="quiet">Differences are to the next row, the most recent other run. Green: best of the column.'
-            "</p>" if len(rows) > 1 else "")
-    return f'<div class="scroll"><table><tr><th>run</th>{head}</tr>{"".join(lines)}</table></div>{note}'
+            delta = _delta(value, rows[1][1].metrics.get(name), form) if i == 0 and len(rows) > 1 else None
+            cells.append(tag("td", "–" if value is None else form.format(value), delta,
+                             class_="best" if best else None))
+        lines.append(tag("tr", cells, class_="this" if i == 0 and len(rows) > 1 else None))
+    table = tag("table", tag("tr", tag("th", "run"), head), lines)
+    note = tag("p", "Differences are to the next row, the most recent other run. Green: best of the column.",
+               class_="quiet") if len(rows) > 1 else None
+    return join(tag("div", table, class_="scroll"), note)
 
 
-def _delta(value: float | None, other: float | None, form: str) -> str:
+def _delta(value: float | None, other: float | None, form: str) -> Html | None:
     if value is None or other is None:
-        return ""
+        return None
     text = form.format(abs(value - other))
     sign = "±" if text.strip("0.,") == "" else "+" if value > other else "−"
-    return f'<span class="delta">{sign}{text}</span>'
+    return tag("span", sign, text, class_="delta")
 
 
 def _is_shown(metric: str, target: str) -> bool:
     return target == "captions" or metric not in _OF_CAPTIONS
 
 
-def _all_metrics(metrics: Mapping[str, Any]) -> str:
+def _all_metrics(metrics: Mapping[str, Any]) -> Html:
     numbers = {name: value for name, value in metrics.items()
                if isinstance(value, int | float) and not isinstance(value, bool)}
-    rows = "".join(f"<tr><td>{name}</td><td>{value:,.6g}</td></tr>" if isinstance(value, float) else
-                   f"<tr><td>{name}</td><td>{value:,}</td></tr>" for name, value in numbers.items())
-    defined = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(text)}</td></tr>"
-                      for name, text in definitions(metrics["target"]).items())
-    return (f'<details><summary>All numbers and what they mean</summary><table class="facts">{rows}</table>'
-            f'<table class="facts">{defined}</table></details>')
+    shown = {name: f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" for name, value in numbers.items()}
+    return tag("details", tag("summary", "All numbers and what they mean"), _table(shown),
+               _table(definitions(metrics["target"])))
 
 
-def _card(example: Example) -> str:
+def _card(example: Example) -> Html:
     row = example.row
     label, form = RANKINGS[example.ranking]
-    right = {tag for tags in row["reference_tags"] for tag in tags}
-    tags = "".join(f'<li{" class=right" if tag in right else ""}>{html.escape(tag)}</li>' for tag in row["tags"])
-    references = "".join(f"<li>{html.escape(text)}</li>" for text in row["references"])
-    photo = (f'<img alt="{html.escape(row["image"])}" src="{data_url(example.photo, "image/jpeg")}">'
-             if example.photo else "")
-    return (f'<div class="example">{photo}<div><p class="said">{html.escape(row["caption"]) or "(no words)"}</p>'
-            f'<ul class="tags">{tags}</ul><ul class="references">{references}</ul>'
-            f'<p class="name">{html.escape(row["image"])} · {label} '
-            f'{form.format(row[example.ranking])}</p></div></div>')
+    right = {one for tags in row["reference_tags"] for one in tags}
+    photo = tag("img", alt=row["image"], src=data_url(example.photo, "image/jpeg")) if example.photo else None
+    return tag("div", photo, tag(
+        "div", tag("p", row["caption"] or "(no words)", class_="said"),
+        tag("ul", [tag("li", one, class_="right" if one in right else None) for one in row["tags"]], class_="tags"),
+        tag("ul", [tag("li", text) for text in row["references"]], class_="references"),
+        tag("p", f"{row['image']} · {label} {form.format(row[example.ranking])}", class_="name")), class_="example")
 
 
-def _configuration(run: RunData) -> str:
+def _configuration(run: RunData) -> Html:
     given = {field.name: getattr(run.config, field.name) for field in dataclasses.fields(run.config)}
     changed = {field.name: given[field.name] for field in dataclasses.fields(run.config)
                if given[field.name] != field.default}
     flags = [_flag(name, value) for name, value in changed.items()]
     command = shlex.join(["tagger", "--mode=train", *flags])
-    rows = "".join(f"<tr><td>{name}</td><td>{html.escape(_text(value))}</td></tr>" for name, value in given.items())
-    return (f'<h2>Configuration</h2><p>The command that trains it again, flags at their defaults left out:</p>'
-            f"<pre>{html.escape(command)}</pre>"
-            f'<details><summary>Every flag</summary><table class="facts">{rows}</table></details>')
+    every = {name: _text(value) for name, value in given.items()}
+    return join(tag("h2", "Configuration"),
+                tag("p", "The command that trains it again, flags at their defaults left out:"), tag("pre", command),
+                tag("details", tag("summary", "Every flag"), _table(every)))
 
 
 def _text(value: object) -> str:
@@ -233,7 +220,7 @@ def _flag(name: str, value: object) -> str:
     return f"--{name}={_text(value)}"
 
 
-def _records(run: RunData) -> str:
+def _records(run: RunData) -> Html:
     manifest = run.manifest
     facts = {"name": manifest.name, "target": manifest.target}
     for name, split in manifest.splits.items():
@@ -249,7 +236,9 @@ def _records(run: RunData) -> str:
     return _facts("Records", facts)
 
 
-def _facts(heading: str, facts: Mapping[str, str]) -> str:
-    rows = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>"
-                   for name, value in facts.items())
-    return f'<h2>{heading}</h2><table class="facts">{rows}</table>'
+def _facts(heading: str, facts: Mapping[str, str]) -> Html:
+    return join(tag("h2", heading), _table(facts))
+
+
+def _table(facts: Mapping[str, str]) -> Html:
+    return tag("table", [tag("tr", tag("td", name), tag("td", value)) for name, value in facts.items()], class_="facts")

@@ -9,11 +9,11 @@ word_counts.tsv, tags.txt, tag_forms.tsv and manifest.json (copies from the reco
 """
 
 import dataclasses
+import errno
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from etils import epath
 
@@ -24,11 +24,13 @@ from records.format.layout import MANIFEST
 from records.format.manifest import Manifest
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import Vocabulary
-from records.util import regular_files
+from records.util import regular_files, typed_json
 from records.util.atomic_files import write_atomic
+from records.util.folders import make_folder
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_calibration import TagCalibration
 from tagger.modeling.tag_outputs import TagOutputs
+from tagger.runs import run_id
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "best.weights.h5"
@@ -102,14 +104,19 @@ def new_model(config: Train, manifest: Manifest, vocabulary: Vocabulary, **kwarg
 
 
 def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary, tags: TagVocabulary | None) -> None:
-    """Writes everything but the weights; config.json last, so that a folder that has one is complete."""
-    folder = epath.Path(config.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes everything but the weights; config.json last, so that a folder that has one is complete.
+
+    A run that goes on keeps its name (tagger.runs.run_id); one that starts gets one.
+    """
+    folder = make_folder(config.run_dir, "run_dir")
     vocabulary.save(folder)
     if tags is not None:
         tags.save(folder)
     manifest_lib.save(folder, manifest)
-    write_atomic(folder / CONFIG_FILE, json.dumps({"format": _FORMAT, **dataclasses.asdict(config)}, indent=1) + "\n")
+    path = folder / CONFIG_FILE
+    name = run_id.of_config(path) if path.exists() else run_id.new()
+    body = {"format": _FORMAT, **({run_id.KEY: name} if name else {}), **dataclasses.asdict(config)}
+    write_atomic(path, json.dumps(body, indent=1) + "\n")
 
 
 def load_config(run_dir: epath.PathLike) -> Train | None:
@@ -120,24 +127,36 @@ def load_config(run_dir: epath.PathLike) -> Train | None:
     """
     path = epath.Path(run_dir) / CONFIG_FILE
     try:
-        return _config(json.loads(regular_files.read_bytes(path)))
+        return _config(typed_json.loads(regular_files.read_bytes(path)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, TypeError) as error:
+    except (ValueError, UserError) as error:
         raise UserError(f"{path}: is no description of a run ({error}); restore it, or train again with --fresh") \
             from error
 
 
-def _config(values: Mapping[str, Any]) -> Train:
+def _config(values: Any) -> Train:
     if not isinstance(values, dict) or values.get("format") != _FORMAT:
         raise ValueError(f"expected a JSON object of format {_FORMAT}")
-    names = {field.name for field in dataclasses.fields(Train)}
-    unknown = sorted(set(values) - names - {"format"})
-    if unknown:
-        raise ValueError(f"flag {unknown[0]!r} is unknown to this version")
-    known: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v
-                             for name, v in values.items() if name in names}
-    return Train(**known)
+    flags = {name: value for name, value in values.items() if name not in ("format", run_id.KEY)}
+    config, faults = typed_json.read(Train, flags, "it")
+    if faults:
+        raise ValueError(faults[0])
+    return cast(Train, config)
+
+
+def load_manifest(run_dir: epath.PathLike) -> Manifest:
+    """The manifest of the records that a run was trained on.
+
+    Raises:
+      UserError: the run's copy of it is missing or damaged.
+    """
+    path = epath.Path(run_dir) / MANIFEST
+    try:
+        return manifest_lib.from_json(regular_files.read_bytes(path))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is missing or damaged ({error}); restore it by copying the records folder's") \
+            from error
 
 
 def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> Run:
@@ -155,11 +174,7 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
     if config is None:
         raise UserError(f"--run_dir={run_dir}: has no {CONFIG_FILE}, so it is no folder that train wrote; "
                         "run --mode=train first")
-    try:
-        manifest = manifest_lib.from_json(regular_files.read_bytes(folder / MANIFEST))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / MANIFEST}: is missing or damaged ({error}); restore it by copying the "
-                        "records folder's") from error
+    manifest = load_manifest(folder)
     vocabulary = Vocabulary.load(folder)
     model = new_model(config, manifest, vocabulary, **kwargs)
     load_weights(model, folder / WEIGHTS_FILE if weights == "best" else epath.Path(weights))
@@ -171,18 +186,25 @@ def load_weights(model: MergeModel, path: epath.Path) -> None:
     """Reads a weights file of the published model into `model`.
 
     Raises:
-      UserError: it is missing, unreadable or of another shape.
+      UserError: it is missing, unreadable, of another shape, or the best weights of another run.
     """
     if not path.exists():
         raise UserError(f"{path}: no such weights file; train writes it at the end of its first epoch")
     try:
+        data = regular_files.read_bytes(path)
+        name = run_id.of_weights(data)
         with tempfile.TemporaryDirectory() as folder:
             local = os.path.join(folder, WEIGHTS_FILE)  # Keras reads HDF5 from local files only
-            epath.Path(local).write_bytes(regular_files.read_bytes(path))
+            epath.Path(local).write_bytes(data)
             model.to_keras(1).load_weights(local)
     except Exception as error:  # h5py and Keras raise whatever they meet inside the file
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise  # the disk for temporary files, not the file
         raise UserError(f"{path}: cannot be read as weights of this model ({error}); train again, or give the "
                         "weights file of this run") from error
+
+    if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).exists():  # what train left there, no file of a user
+        run_id.check_same(path, name, path.parent / CONFIG_FILE)
 
 
 def save_weights(model: MergeModel, max_length: int, path: epath.Path) -> None:
@@ -190,4 +212,5 @@ def save_weights(model: MergeModel, max_length: int, path: epath.Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, WEIGHTS_FILE)
         model.to_keras(max_length).save_weights(local)
+        run_id.write_to_weights(local, run_id.of_config(path.parent / CONFIG_FILE))
         write_atomic(path, epath.Path(local).read_bytes())

@@ -1,11 +1,19 @@
 """Version sub-folders of an export: 1, 2, …, as TensorFlow Serving expects them."""
 
+import contextlib
+import errno
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+
 from etils import epath
 
 from flags.errors import UserError
 from records.util import regular_files
 
 _MODEL_FILE = "saved_model.pb"
+_UNFINISHED = "unfinished-"
 
 
 def versions(export_dir: epath.PathLike) -> list[int]:
@@ -14,6 +22,49 @@ def versions(export_dir: epath.PathLike) -> list[int]:
     if not folder.is_dir():
         return []
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal() and path.is_dir())
+
+
+@contextlib.contextmanager
+def next_version(export_dir: epath.Path) -> Iterator[tuple[epath.Path, Callable[[], int]]]:
+    """A folder to write a version into, and what to call when it is whole: that gives it the next free number.
+
+    Several processes can do so at once. What is not whole when the `with` block ends is removed, and so is what an
+    export that was killed on this machine left.
+    """
+    owner = f"{_UNFINISHED}{re.sub(r'[^A-Za-z0-9]', '_', socket.gethostname())}-"
+    for path in export_dir.glob(f"{owner}*"):
+        number = path.name.removeprefix(owner)
+        if number.isdecimal() and not _is_alive(int(number)):
+            path.rmtree()
+    unfinished = export_dir / f"{owner}{os.getpid()}"  # no number: no server takes it for a version
+
+    def publish() -> int:
+        while True:
+            version = max(versions(export_dir), default=0) + 1
+            while (export_dir / str(version)).exists():  # a file
+                version += 1
+            try:
+                unfinished.rename(export_dir / str(version))
+                return version
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise  # otherwise another export was first
+
+    try:
+        yield unfinished, publish
+    finally:
+        if unfinished.exists():
+            unfinished.rmtree()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return process != os.getpid()  # a number that was used again
 
 
 def newest(export_dir: epath.PathLike) -> epath.Path:

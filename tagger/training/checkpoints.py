@@ -11,7 +11,7 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -20,8 +20,10 @@ import tensorflow as tf
 from etils import epath
 
 from flags.errors import UserError
-from records.util import regular_files
+from records.util import regular_files, typed_json
 from records.util.atomic_files import write_atomic
+from tagger.runs import run_id
+from tagger.runs.run_dir import CONFIG_FILE
 
 FOLDER = "checkpoints"
 _STATE = "state.json"
@@ -35,6 +37,7 @@ class Checkpoints:
     def __init__(self, run_dir: epath.PathLike, keep: int):
         """keep: newest ones that `save` leaves, at least 1."""
         self._folder = epath.Path(run_dir) / FOLDER
+        self._config = epath.Path(run_dir) / CONFIG_FILE
         self._keep = max(keep, 1)
 
     def steps(self) -> list[int]:
@@ -55,6 +58,8 @@ class Checkpoints:
         Returns:
           Whether it was written.
         """
+        name = run_id.of_config(self._config)
+        state = {**state, run_id.KEY: name} if name else state
         arrays = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
         data = io.BytesIO()
         np.savez(data, allow_pickle=False, **arrays, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
@@ -71,23 +76,30 @@ class Checkpoints:
             self._path(old).unlink(missing_ok=True)
         return True
 
-    def restore(self, variables: Variables) -> tuple[int, dict[str, Any]] | None:
+    def restore(self, variables: Variables, check: Callable[[Mapping[str, Any]], None] = lambda _: None
+                ) -> tuple[int, dict[str, Any]] | None:
         """Assigns the newest checkpoint that is whole to `variables`.
+
+        Args:
+          check: raises ValueError for a state that is none; the checkpoint then counts as damaged.
 
         Returns:
           (step, state) as they were saved; None where there is no checkpoint.
 
         Raises:
-          UserError: there are checkpoints, and none of them is whole.
+          UserError: there are checkpoints, and none of them is whole, or the newest that is is of another run.
         """
         steps = self.steps()
         for step in reversed(steps):
             try:
                 arrays, state = self._read(step, variables)
+                name = state.pop(run_id.KEY, None)
+                check(state)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error,
                     NotImplementedError, tf.errors.OpError) as error:
                 _say(f"warning: {self._path(step)} is damaged ({error}); going back to the one before")
                 continue
+            run_id.check_same(self._path(step), name if isinstance(name, str) else None, self._config)
             for name, variable in variables.items():
                 variable.assign(arrays[name])
             return step, state
@@ -105,7 +117,9 @@ class Checkpoints:
         """Arrays and state; everything is read and compared before anything is assigned."""
         with np.load(io.BytesIO(regular_files.read_bytes(self._path(step))), allow_pickle=False) as file:
             arrays = {name: file[name] for name in variables}
-            state = json.loads(file[_STATE].tobytes())
+            state = typed_json.loads(file[_STATE].tobytes(), infinite=True)  # a best loss of before the first epoch
+        if not isinstance(state, dict):
+            raise ValueError("its state is no JSON object")
         for name, variable in variables.items():
             if arrays[name].shape != tuple(variable.shape):
                 raise ValueError(f"{name} has shape {arrays[name].shape}, expected {tuple(variable.shape)}")

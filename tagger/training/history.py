@@ -6,14 +6,19 @@ They are two files so that history.csv of a run that was interrupted equals, byt
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from etils import epath
 
+from flags.errors import UserError
+from records.util import regular_files
 from records.util.atomic_files import write_atomic
 
 HISTORY_FILE = "history.csv"
 THROUGHPUT_FILE = "throughput.csv"
+_LARGEST = 3.5e38  # that float32 can be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +75,58 @@ def write(run_dir: epath.PathLike, rows: list[Epoch], costs: list[Throughput]) -
 
 
 def read(run_dir: epath.PathLike) -> list[Epoch]:
-    """The lines of history.csv; none where there is no file."""
+    """The lines of history.csv; none where there is no file.
+
+    Raises:
+      UserError: a line is no epoch, or not the one after that of the line before.
+    """
     path = epath.Path(run_dir) / HISTORY_FILE
+    rows = [Epoch(**row) for row in _numbers(path, Epoch)]
+    for number, row in enumerate(rows, 1):
+        if row.epoch != number or row.learning_rate < 0 or row.val_loss < 0:
+            raise UserError(f"{path}:{number + 1}: is no line of epoch {number} as train writes it; restore the file, "
+                            "or give the train command again, which writes it anew from its checkpoint")
+    return rows
+
+
+def read_throughput(run_dir: epath.PathLike) -> list[Throughput]:
+    """The lines of throughput.csv; none where there is no file.
+
+    Raises:
+      UserError: a line holds something else than numbers.
+    """
+    return [Throughput(**row) for row in _numbers(epath.Path(run_dir) / THROUGHPUT_FILE, Throughput)]
+
+
+def _numbers(path: epath.Path, kind: type) -> Iterator[dict[str, Any]]:
+    """The rows of a CSV file with the columns of a dataclass; the columns that have a default may be missing."""
     if not path.exists():
-        return []
-    return [Epoch(int(row["epoch"]), float(row["loss"]), float(row["val_loss"]), float(row["learning_rate"]),
-                  float(row["val_cider"]) if row.get("val_cider") else None)
-            for row in csv.DictReader(io.StringIO(path.read_text()))]
+        return
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    number = 1
+    try:
+        table = csv.reader(io.StringIO(regular_files.read_text(path)), strict=True)
+        columns = next(table, [])
+        required = [name for name, field in fields.items() if field.default is dataclasses.MISSING]
+        if not set(required) <= set(columns) <= set(fields) or len(set(columns)) < len(columns):
+            raise ValueError(f"its columns are {', '.join(columns)[:80]}, expected {', '.join(fields)}")
+        for cells in table:
+            number += 1
+            if len(cells) != len(columns):
+                raise ValueError(f"{len(cells)} values for {len(columns)} columns")
+            yield {name: _number(name, text) for name, text in zip(columns, cells, strict=True)}
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"{path}:{number}: {error}; restore the file, or give the train command again, which writes it "
+                        "anew from its checkpoint") from error
+
+
+def _number(column: str, text: str) -> float:
+    if not re.fullmatch(r"-?[0-9]{1,20}" if column == "epoch" else r"-?[0-9.]{1,40}(e[+-]?[0-9]{1,3})?", text):
+        raise ValueError(f"{column} is {text[:40]!r}, expected a number")
+    value = int(text) if column == "epoch" else float(text)
+    if not abs(value) <= _LARGEST:
+        raise ValueError(f"{column} is {text[:40]!r}, which is too large")
+    return value
 
 
 def best(rows: list[Epoch]) -> Epoch:

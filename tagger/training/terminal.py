@@ -64,6 +64,11 @@ class Terminal(keras.callbacks.Callback):
              f"{epath.Path(self._run_dir) / WEIGHTS_FILE}")
 
 
+def say_stopped(epoch: int, step: int, steps: int) -> None:
+    """The last line of a training that SIGTERM ended; epoch from 0."""
+    _say(f"stopped in epoch {epoch + 1} after step {step} of {steps}; the same command continues")
+
+
 def _validated(row: history.Epoch) -> str:
     return f"val_loss {row.val_loss:.4f}" + (f", val_cider {row.val_cider:.2f}" if row.val_cider is not None else "")
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from flags.errors import UserError
-from tagger.training import bad_batch, history
+from tagger.training import bad_batch, checkpoint_state, history
 from tagger.training.callback_state import get_state, set_state
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
@@ -23,6 +23,7 @@ from tagger.training.run_progress import RunProgress
 from tagger.training.running_sums import Sums
 from tagger.training.signals import EXIT_TERMINATED, StopSignals
 from tagger.training.task import Task
+from tagger.training.terminal import say_stopped
 from tagger.training.train_state import TrainState
 from tagger.training.train_step import TrainStep
 
@@ -83,6 +84,8 @@ class Trainer:
                 self._checkpoint()
                 if self._signals.number == signal.SIGINT:
                     raise KeyboardInterrupt
+                if self._devices.is_chief:
+                    say_stopped(progress.epoch, progress.step, self._train.steps)
                 return EXIT_TERMINATED
         self._callbacks.on_train_end()
         self._reporters.on_train_end()
@@ -198,7 +201,8 @@ class Trainer:
         self._saved_at, self._saved_place = time.monotonic(), self._progress.place
 
     def _resume(self) -> None:
-        restored = self._checkpoints.restore(self._state.variables_by_name())
+        restored = self._checkpoints.restore(self._state.variables_by_name(),
+                                             lambda state: checkpoint_state.check(state, self._stateful))
         if restored is None:
             return
         _, state = restored

@@ -1,14 +1,19 @@
 """The page about a run: complete, self-contained, and honest about what is missing."""
 
 import html.parser
+import json
+import os
 import re
 import shutil
 
 import pytest
 
 import main
+from flags.errors import UserError
+from records.format import manifest
 from tagger import evaluate
 from tagger.reporting import data as report_data
+from tagger.reporting import page as report_page
 
 
 class Page(html.parser.HTMLParser):
@@ -94,6 +99,86 @@ def test_a_damaged_neighbour_is_named_and_left_out(runs):
         assert main.main(["main.py", "--mode=report", f"--run_dir={damaged}"]) == 1
     finally:
         shutil.rmtree(damaged)
+
+
+def test_a_neighbour_that_cannot_even_be_opened_is_left_out(runs):
+    neighbour = runs / "pipe"
+    neighbour.mkdir()
+    os.mkfifo(neighbour / "config.json")
+    try:
+        assert "not readable as runs: pipe" in Page(write(runs / "first")).text
+    finally:
+        shutil.rmtree(neighbour)
+
+
+def test_runs_are_compared_by_name(runs, tmp_path, capsys):
+    page = write(runs / "first", f"--compare={runs / 'second <b>'}")
+    assert "second <b>" in Page(page).text
+    assert main.main(["main.py", "--mode=report", f"--run_dir={runs / 'first'}", f"--compare={tmp_path}"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: --compare={tmp_path}: has no config.json, so it is no folder that train wrote")
+    assert error.count("\n") == 1
+
+
+MARKUP = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>"""
+
+
+def texts(value, path=()):
+    """The paths of all texts in parsed JSON."""
+    if isinstance(value, dict | list):
+        for key, item in list(value.items()) if isinstance(value, dict) else enumerate(value):
+            yield from texts(item, (*path, key))
+    elif isinstance(value, str):
+        yield path
+
+
+def injected(text):
+    """The file's JSON, once for each of its texts, which is MARKUP there."""
+    for path in texts(json.loads(text)):
+        body = json.loads(text)
+        place = body
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = MARKUP
+        yield body
+
+
+def shown(folder):
+    """The page of a run folder without photos; None where the folder is refused."""
+    try:
+        run = report_data.load(folder)
+        examples = {one.split: [[report_page.Example(row, b"jpeg", one.metrics["ranking"])
+                                 for row in one.predictions()[:1]]] * 2 for one in run.evaluations}
+        return report_page.page(run, [run], [MARKUP], examples, {MARKUP: MARKUP})
+    except UserError:
+        return None
+
+
+def test_no_text_of_any_file_reaches_the_page_as_markup(runs, tmp_path):
+    """Each text of each file that the report reads, one after the other, and the names of folders."""
+    folder = tmp_path / MARKUP.replace("/", "\\")
+    shutil.copytree(runs / "first", folder, ignore=shutil.ignore_patterns("checkpoints", "tensorboard", "*.h5"))
+    (folder / "eval-test").rename(folder / "eval-te<b>st")
+    counts = {"refused": 0, "shown": 0}
+    for name in ("config.json", "manifest.json", "eval-te<b>st/metrics.json", "eval-te<b>st/predictions.jsonl"):
+        path = folder / name
+        original = path.read_text()
+        first, *rest = original.splitlines(keepends=True) if name.endswith("l") else (original,)
+        for body in injected(first):
+            if name == "manifest.json":
+                del body["sha256"]
+                body["sha256"] = manifest._checksum(body)
+            path.write_text("\n".join([json.dumps(body), "".join(rest)]) if rest else json.dumps(body))
+            page = shown(folder)
+            counts["shown" if page else "refused"] += 1
+            if page:
+                assert "<script" not in page and "<img src=x" not in page and "te<b>st" not in page
+                assert Page(page).links and all(link.startswith("data:image/") for link in Page(page).links)
+        path.write_text(original)
+    history = folder / "history.csv"
+    history.write_text(history.read_text().replace("val_loss", MARKUP))
+    assert shown(folder) is None
+    assert counts["shown"] > 50 and counts["refused"] > 10, counts
 
 
 def test_without_the_records_the_examples_have_no_photos(runs, demo, capsys):

@@ -1,7 +1,12 @@
+import os
+import subprocess
+import sys
+
 import pytest
+from etils import epath
 
 from flags.errors import UserError
-from tagger.saved_model.versions import newest, versions
+from tagger.saved_model.versions import newest, next_version, versions
 
 
 def saved_model(folder):
@@ -36,3 +41,33 @@ def test_no_folder_and_no_model_are_told_apart(tmp_path):
         newest(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no SavedModel"):
         newest(tmp_path)
+
+
+def test_a_version_gets_its_number_when_it_is_whole_whoever_else_writes_one(tmp_path):
+    """A process that exports meanwhile is first, and a file has the number after."""
+    saved_model(tmp_path / "1")
+    (tmp_path / "3").write_text("a file")
+    other = ("import sys; from etils import epath; from tagger.saved_model.versions import next_version\n"
+             "with next_version(epath.Path(sys.argv[1])) as (folder, publish):\n"
+             "    folder.mkdir(); (folder / 'other').touch(); print(publish())")
+    with next_version(epath.Path(tmp_path)) as (folder, publish):
+        saved_model(folder)
+        assert not folder.name.isdecimal()
+        assert subprocess.run([sys.executable, "-c", other, tmp_path], capture_output=True, check=True).stdout == b"2\n"
+        assert folder.exists() and publish() == 4
+    assert sorted(os.listdir(tmp_path)) == ["1", "2", "3", "4"]
+    assert (tmp_path / "2" / "other").exists() and (tmp_path / "4" / "saved_model.pb").exists()
+
+
+def test_what_is_not_whole_is_removed_at_once_or_by_the_next_export(tmp_path):
+    with pytest.raises(ValueError), next_version(epath.Path(tmp_path)) as (folder, _):
+        saved_model(folder)
+        raise ValueError
+    assert os.listdir(tmp_path) == []
+    killed = ("import os, sys; from etils import epath; from tagger.saved_model.versions import next_version\n"
+              "with next_version(epath.Path(sys.argv[1])) as (folder, _):\n"
+              "    folder.mkdir(); os.kill(os.getpid(), 9)")
+    subprocess.run([sys.executable, "-c", killed, tmp_path], check=False)
+    assert len(os.listdir(tmp_path)) == 1
+    with next_version(epath.Path(tmp_path)):
+        assert os.listdir(tmp_path) == []

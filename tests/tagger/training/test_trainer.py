@@ -46,6 +46,7 @@ def interrupt(records, run_dir, moments):
     for number, moment, count in moments:
         [(status, output)] = train(records, run_dir, *FLAGS, INTERRUPT=f"{int(number)}:{moment}:{count}")
         assert status == (KILLED if number == signal.SIGKILL else TERMINATED), output
+        assert (number == signal.SIGTERM) == ("; the same command continues" in output), output
     [(status, output)] = train(records, run_dir, *FLAGS)
     assert status == 0, output
     return output
