@@ -28,6 +28,7 @@ from records.input.shard_reader import Split, open_split
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import END, UNK
 from records.util import example_lines, regular_files
+from records.util.printable import printable
 from records.util.progress import Progress
 
 _MANY_UNKNOWN = "which is much: make records with a smaller --min_count, or a caption will often miss its main word"
@@ -157,7 +158,7 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
     yield f"made with {', '.join(f'{name} {version}' for name, version in sorted(manifest.created_with.items()))}"
     backbone = manifest.backbone
     yield (f"{backbone.feature_size:,} features per photo from {backbone.name}, {backbone.precision}, weights "
-           f"{os.path.basename(backbone.weights)} (sha256 {backbone.weights_sha256[:12]}…)" if backbone
+           f"{printable(os.path.basename(backbone.weights))} (sha256 {backbone.weights_sha256[:12]}…)" if backbone
            else "no features (--backbone=none)")
     words = sum(length * count for length, count in seen.lengths.items())
     yield (f"{manifest.vocabulary_size:,} words (--min_count={manifest.min_count}); "
@@ -177,14 +178,14 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
     yield from _histogram(seen.lengths)
     if top_tags and seen.tags:
         yield f"\nmost frequent tags, of {len(seen.tags):,}, and the share of captions that have each"
-        yield from _columns(f"{tag} {_percent(count, seen.captions)}" for tag, count in
+        yield from _columns(f"{printable(tag)} {_percent(count, seen.captions)}" for tag, count in
                             sorted(seen.tags.items(), key=lambda item: (-item[1], item[0]))[:top_tags])
     if manifest.duplicates_merged:
         yield f"\n{manifest.duplicates_merged:,} photos had the pixels of another and were merged with it"
     left_out = manifest.rejected
     yield f"\n{left_out.total:,} rows were left out" + (f", see {layout.REJECTED}:" if left_out.total else "")
     for reason, count in sorted(left_out.by_reason.items(), key=lambda item: (-item[1], item[0])):
-        yield f"  {count:8,}  {reason}"
+        yield f"  {count:8,}  {printable(reason)}"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> Iterator[str]:

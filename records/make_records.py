@@ -27,6 +27,7 @@ from records.runners import local
 from records.sources import is_spooled
 from records.util.atomic_files import write_atomic
 from records.util.hashing import file_sha256
+from records.util.printable import printable
 from records.util.process_pool import WorkerDied, Workers
 from records.util.progress import Progress
 from records.writing import shard_writer
@@ -194,5 +195,5 @@ def _summary(records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]
     if plan.rejected.total:
         print(f"{plan.rejected.total:,} of {plan.rows:,} rows left out; see {layout.REJECTED}:")
         for reason, count in sorted(plan.rejected.by_reason.items(), key=lambda item: (-item[1], item[0])):
-            print(f"  {count:8,}  {reason}")
+            print(f"  {count:8,}  {printable(reason)}")
     print(f"wrote {records_dir}")

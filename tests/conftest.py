@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -26,6 +27,17 @@ def run_main(*arguments: object, **environment: str) -> subprocess.CompletedProc
 @pytest.fixture(scope="session")
 def main_process():
     return run_main
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond 4096 bytes: the kernel refuses with EFBIG where a full disk gives ENOSPC."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ import os
 
 from etils import epath
 
+from records.util import regular_files
+
 
 def write_atomic(path: epath.PathLike, data: bytes | str) -> None:
     """Writes a file so that a reader, or a machine that loses power, sees all of it or none.
@@ -13,13 +15,15 @@ def write_atomic(path: epath.PathLike, data: bytes | str) -> None:
     complete, so there a plain write is atomic already.
 
     Raises:
-      OSError: it could not be written; its filename is `path`, and nothing is left of the attempt.
+      OSError: it could not be written; its filename is `path`, and nothing is left of the attempt. NotRegular where
+        `path` is a pipe, a device or a folder.
     """
     target = epath.Path(path)
     raw = data.encode() if isinstance(data, str) else data
     if "://" in os.fspath(target):
         target.write_bytes(raw)
         return
+    regular_files.check(target)  # else a device or a pipe would be replaced
     temporary = f"{os.fspath(target)}.tmp-{os.getpid()}"
     try:
         with open(temporary, "wb") as file:

@@ -85,6 +85,8 @@ class _Metrics:
     tag_f1: _Metric = None
     f1_at_5: _Metric = None
     mean_average_precision: _Metric = None
+    f1_at_threshold: _Metric = None
+    tag_calibration_error: _Metric = None
     distinct_captions: _Metric = None
 
 

@@ -120,6 +120,14 @@ def test_runs_are_compared_by_name(runs, tmp_path, capsys):
     assert error.count("\n") == 1
 
 
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(runs, small_disk, capsys):
+    before = sorted(os.listdir(runs / "first"))
+    assert main.main(["main.py", "--mode=report", f"--run_dir={runs / 'first'}", f"--output={runs / 'page.html'}"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {runs / 'page.html'}: File too large; ") and error.count("\n") == 1
+    assert sorted(os.listdir(runs / "first")) == before and not list(runs.glob("page.html*"))
+
+
 MARKUP = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>"""
 
 

@@ -1,6 +1,3 @@
-import resource
-import signal
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -63,17 +60,11 @@ def test_all_damaged(tmp_path):
         checkpoints.restore(variables(0))
 
 
-def test_a_full_disk_keeps_the_one_before_and_says_so(tmp_path, capsys):
+def test_a_full_disk_keeps_the_one_before_and_says_so(tmp_path, capsys, request):
     checkpoints = Checkpoints(tmp_path, 2)
     assert checkpoints.save(1, variables(1), {})
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # the kernel refuses to write more, as on a full disk
-    try:
-        assert not checkpoints.save(2, variables(2), {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    request.getfixturevalue("small_disk")
+    assert not checkpoints.save(2, variables(2), {})
     assert "checkpoint at step 2 could not be written" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["step-00000001.npz"]
     assert checkpoints.restore(variables(0))[0] == 1
