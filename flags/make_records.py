@@ -13,21 +13,25 @@ class MakeRecords(Flags):
     images: str = flag(
         default="",
         help="Folder with the photos; names in the caption table are paths under it, and nothing outside it is read, "
-        "unless --follow_links is given. Required unless --captions=tfds:NAME, which brings its own photos.", path=True)
+        "unless --follow_links is given. Required unless --captions brings its own photos (tfds:, webdataset:, "
+        "parquet:).", path=True)
     follow_links: bool = flag(
         False, "Take photos that are links out of --images, as in snapshots of Hugging Face's hub. Without it they are "
         "left out and listed: what a folder holds then says all that is read.")
     captions: str = flag(
         help="The table that says which photo has which caption: a Flickr token file, CSV, JSON lines, COCO or "
-        "Karpathy JSON, or tfds:NAME for a dataset of TensorFlow Datasets. Several are read as one: give the flag "
-        "several times, or separate them by commas, or write a pattern such as 'parts/*.csv'.",
+        "Karpathy JSON, tfds:NAME for a dataset of TensorFlow Datasets, webdataset:PATH/{00000..00099}.tar or "
+        "parquet:FILES with photos inside; sidecar for texts beside the photos (dog.txt beside dog.jpg), folders where "
+        "a photo's folder is its tag. Several tables are read as one: give the flag several times, or separate them by "
+        "commas, or write a pattern such as 'parts/*.csv'.",
         path=True, repeatable=True)
     records_dir: str = flag(
         help="Folder for the shards and their manifest, local or gs://; made when it does not exist. The same command "
         "continues there after an interruption.", path=True)
     captions_format: str = flag(
         "auto", "Format of --captions, for a table that is not recognised by its content.",
-        choices=("auto", "flickr", "descriptions", "csv", "jsonl", "json", "coco", "karpathy", "tfds"))
+        choices=("auto", "flickr", "descriptions", "csv", "jsonl", "json", "coco", "karpathy", "tfds",
+                 "webdataset", "parquet", "sidecar", "folders"))
     target: str = flag(
         "auto", "What the model will learn to write: whole captions, or tags alone (shorter to train, and enough where "
         "tags are all that is wanted). auto: tags where the table has a column of keywords, else captions.",

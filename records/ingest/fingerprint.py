@@ -14,7 +14,7 @@ from typing import Any
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
-from records.sources import dataset_sha256, is_spooled, table_files
+from records.sources import dataset_sha256, is_spooled, is_tableless, table_files
 from records.util.hashing import file_sha256
 
 _VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
@@ -52,9 +52,11 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
       weights_sha256: of the backbone; None without one.
     """
     lists = {split: _sha256(file, "split_lists") for split, file in pairs(config.split_lists, "split_lists").items()}
-    spooled = is_spooled(config.captions, config.captions_format)
+    source = (config.captions, config.captions_format)
+    has_table = not is_spooled(*source) and not is_tableless(*source)
+    content = dataset_sha256(*source, config.images, config.target == "tags")
     settings: dict[str, Any] = {
-        "captions_sha256": config.captions if spooled else _tables_sha256(config.captions),
+        "captions_sha256": _tables_sha256(config.captions) if has_table else config.captions,
         "captions_format": config.captions_format, "target": config.target,
         "tag_forms": config.tag_forms,
         "split_lists": lists or None, "split_fractions": config.split_fractions, "shards": config.shards,
@@ -62,7 +64,7 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
         "max_words_per_caption": config.max_words_per_caption, "store_images": config.store_images,
         "seed": config.seed, "backbone": config.backbone, **{name: metadata.version(name) for name in _VERSIONS},
     }
-    if (content := dataset_sha256(config.captions, config.captions_format)) is not None:
+    if content is not None:
         settings["dataset_sha256"] = content
     if config.follow_links:  # older records have no such setting
         settings["follow_links"] = True
@@ -76,6 +78,7 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
 def database_inputs(settings: Mapping[str, Any], images_dir: str) -> str:
     """The settings that what is known of single rows and photos depends on, in words."""
     return json.dumps({"images": images_dir, "own_splits": own_splits(settings),
+                       "keywords": settings["target"] == "tags",
                        **{name: settings.get(name) for name in _INDEXED}}, sort_keys=True)
 
 

@@ -9,7 +9,15 @@ FORMATS below.
 """
 
 from records.sources.base import BadRow, Row, reason_class
-from records.sources.registry import FORMATS, dataset_sha256, detect, is_spooled, open_source, table_files
+from records.sources.registry import (
+    FORMATS,
+    dataset_sha256,
+    detect,
+    is_spooled,
+    is_tableless,
+    open_source,
+    table_files,
+)
 
-__all__ = ["FORMATS", "BadRow", "Row", "dataset_sha256", "detect", "is_spooled", "open_source", "reason_class",
-           "table_files"]
+__all__ = ["FORMATS", "BadRow", "Row", "dataset_sha256", "detect", "is_spooled", "is_tableless", "open_source",
+           "reason_class", "table_files"]

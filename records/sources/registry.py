@@ -2,13 +2,27 @@
 
 import dataclasses
 import glob
+import hashlib
 import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
 
 from flags.errors import UserError
-from records.sources import coco, csv_table, descriptions, flickr, json_document, jsonl, karpathy, tfds
+from records.sources import (
+    archives,
+    coco,
+    csv_table,
+    descriptions,
+    flickr,
+    json_document,
+    jsonl,
+    karpathy,
+    parquet,
+    photo_folders,
+    tfds,
+    webdataset,
+)
 from records.sources.base import BadField, BadRow, Row, known_split, shown
 from records.sources.names import FileNames
 from records.sources.table import Table, markup
@@ -30,6 +44,10 @@ class Format:
 # In the order in which they are tried: the weakest signs come last.
 FORMATS = {
     "tfds": Format(tfds.matches, tfds.read),
+    "webdataset": Format(webdataset.matches, webdataset.read),
+    "parquet": Format(parquet.matches, parquet.read),
+    "sidecar": Format(photo_folders.is_sidecar, photo_folders.read_sidecar),
+    "folders": Format(photo_folders.is_folders, photo_folders.read_folders),
     "karpathy": Format(karpathy.matches, karpathy.read),
     "coco": Format(coco.matches, coco.read),
     "jsonl": Format(jsonl.matches, jsonl.read),
@@ -39,6 +57,9 @@ FORMATS = {
     "descriptions": Format(descriptions.matches, descriptions.read),
 }
 AUTO = "auto"
+_ARCHIVES = {"webdataset": webdataset.PREFIX, "parquet": parquet.PREFIX}
+_SPOOLED = {"tfds": tfds.PREFIX, **_ARCHIVES}
+_TABLELESS = (photo_folders.SIDECAR, photo_folders.FOLDERS)
 
 
 def detect(captions: str) -> str:
@@ -68,11 +89,31 @@ def _check_not_empty(table: Table) -> Table:
 
 def is_spooled(captions: str, captions_format: str = AUTO) -> bool:
     """Whether the source brings its images along and writes them to a folder, instead of finding them there."""
-    return captions_format == "tfds" or captions.startswith(tfds.PREFIX)
+    return captions_format in _SPOOLED or captions.startswith(tuple(_SPOOLED.values()))
 
 
-def dataset_sha256(captions: str, captions_format: str = AUTO) -> str | None:
-    """Hash of the content of a dataset that brings its images along; None for tables, and before it is prepared."""
+def is_tableless(captions: str, captions_format: str = AUTO) -> bool:
+    """Whether --captions is a word for what the folders of --images say by themselves."""
+    return captions_format in _TABLELESS or captions in _TABLELESS
+
+
+def dataset_sha256(captions: str, captions_format: str, images: str, keywords: bool) -> str | None:
+    """Hash of the content of a source that is no table; None for tables, and for a dataset before it is prepared.
+
+    Args:
+      images, keywords: as for `open_source`.
+
+    Raises:
+      UserError: there is no such source.
+    """
+    if is_tableless(captions, captions_format):
+        digest = hashlib.sha256()
+        for row in open_source(captions, captions_format, images, keywords=keywords):
+            digest.update(repr(dataclasses.astuple(row)).encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+    for form, prefix in _ARCHIVES.items():
+        if captions_format == form or captions.startswith(prefix):
+            return archives.content_sha256(prefix + captions.removeprefix(prefix))
     return tfds.content_sha256(captions) if is_spooled(captions, captions_format) else None
 
 
@@ -84,7 +125,7 @@ def table_files(captions: str) -> list[str]:
     Raises:
       UserError: a pattern fits no file, one file is named twice, or a dataset is named beside another table.
     """
-    if is_spooled(captions) and "," not in captions:
+    if is_spooled(captions) and "," not in captions or is_tableless(captions):
         return [captions]
     parts = [captions] if os.path.exists(captions) else [part.strip() for part in captions.split(",") if part.strip()]
     files: list[str] = []
@@ -110,7 +151,7 @@ def table_files(captions: str) -> list[str]:
 
 
 def open_source(captions: str, captions_format: str, images: str, spool_dir: str | None = None,
-                own_splits: bool = True) -> Iterator[Row | BadRow]:
+                own_splits: bool = True, keywords: bool = False) -> Iterator[Row | BadRow]:
     """Reads caption tables as one stream; what cannot be used comes out as BadRow, in place.
 
     Args:
@@ -122,6 +163,7 @@ def open_source(captions: str, captions_format: str, images: str, spool_dir: str
       spool_dir: folder that a source with images of its own (see `is_spooled`) writes them to; the rows are then
         relative to it. Default: `images`.
       own_splits: whether the splits that the tables give their rows count.
+      keywords: whether texts beside the photos (sidecar, webdataset) are keywords.
 
     Raises:
       UserError: there is no table of that format, or it has no row at all. Raised by this call for what the first
@@ -131,8 +173,9 @@ def open_source(captions: str, captions_format: str, images: str, spool_dir: str
         raise UserError(f"--captions_format={captions_format} is unknown: expected one of {AUTO}, {', '.join(FORMATS)}")
     files = table_files(captions)
     formats = [detect(file) if captions_format == AUTO else captions_format for file in files]
-    if is_spooled(captions, captions_format):
-        return _rows(Table(captions, spool_dir or images, own_splits=own_splits), formats[0])
+    if is_spooled(captions, captions_format) or is_tableless(captions, captions_format):
+        folder = images if is_tableless(captions, captions_format) else spool_dir or images
+        return _rows(Table(captions, folder, own_splits=own_splits, keywords=keywords), formats[0])
     splits = _splits_of(files) if own_splits else [None] * len(files)
     tables = [Table(file, images, label, split, own_splits)
               for file, label, split in zip(files, _labels(files), splits, strict=True)]

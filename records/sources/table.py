@@ -58,6 +58,7 @@ class Table:
       label: what `where` calls it; default: its base name.
       split: of rows that have none of their own.
       own_splits: whether the splits that the table gives its rows count.
+      keywords: whether texts beside the photos, of which no column's name tells it, are keywords.
     """
 
     path: str
@@ -65,6 +66,7 @@ class Table:
     label: str = ""
     split: str | None = None
     own_splits: bool = True
+    keywords: bool = False
 
     @functools.cached_property
     def name(self) -> str:

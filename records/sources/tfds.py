@@ -17,14 +17,14 @@ from etils import epath
 
 from flags.errors import UserError
 from records.sources import columns
-from records.sources.base import BadField, BadRow, Row, image_name, make_row, printable, split_name
+from records.sources.base import BadField, BadRow, Row, make_row, printable, split_name
+from records.sources.spool import Spool
 from records.sources.table import Table
 from records.util.hashing import file_sha256
 from records.util.progress import Progress
 
 PREFIX = "tfds:"
 _KEYS = ("filename", "file_name", "image_name", "key", "image_id", "id")
-_SUFFIXES = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"BM", ".bmp"), (b"RIFF", ".webp"))
 
 _Path = tuple[str, ...]
 
@@ -48,20 +48,18 @@ def read(table: Table) -> Iterator[Row | BadRow]:
     total = sum(info.num_examples for info in builder.info.splits.values())
     with Progress(f"images of {table.path}", total, "images") as progress:
         for split in builder.info.splits:
-            folder = epath.Path(table.images) / _folder(split)
-            used: set[str] = set()
+            spool = Spool(table.images, _folder(split))
             try:
-                folder.mkdir(parents=True, exist_ok=True)
                 for index, example in enumerate(_examples(builder, split, image, text, key)):
                     where = f"{builder.info.name}[{split}]:{index}"
-                    yield from _rows(example, image, text, key, folder, used, where, index)
+                    yield from _rows(example, image, text, key, spool, where, index)
                     progress.add(1)
             except tf.errors.OpError as error:
                 message = error.message.partition("}} ")[2] or error.message  # without TensorFlow's node names
                 raise UserError(f"--captions={table.path}: split {split} cannot be read after {progress.done:,} "
                                 f"images ({printable(message)}); prepare the dataset again") from error
             except OSError as error:
-                raise UserError(f"--captions={table.path}: its images cannot be written to {folder} ({error}); "
+                raise UserError(f"--captions={table.path}: its images cannot be written to {spool.folder} ({error}); "
                                 "name another folder with --images") from error
 
 
@@ -180,30 +178,22 @@ def _value(example: Any, path: _Path) -> list[bytes]:
     return list(tf.reshape(flat, [-1]).numpy())
 
 
-def _rows(example: Any, image: _Path, text: _Path, key: _Path | None, folder: epath.Path, used: set[str],
-          where: str, index: int) -> Iterator[Row | BadRow]:
+def _rows(example: Any, image: _Path, text: _Path, key: _Path | None, spool: Spool, where: str,
+          index: int) -> Iterator[Row | BadRow]:
     data = _value(example, image)[0]
     given = _value(example, key)[0].decode("utf-8", "surrogateescape") if key else f"{index:08d}"
     try:
-        name = image_name(given)
+        row_name = spool.store(given, data)
     except BadField as error:
         yield BadRow(where, printable(given), str(error))
         return
-    if not os.path.splitext(name)[1]:
-        name += next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".img")
-    row_name = f"{folder.name}/{name}"
-    if name in used:
-        yield BadRow(where, row_name, "image name is used by an earlier example of the split")
-        return
-    used.add(name)
-    _store(folder / name, data)
     captions = _value(example, text)
     if not captions:
         yield BadRow(where, row_name, "image has no caption")
     for number, caption in enumerate(captions):
         place = where if len(captions) == 1 else f"{where} caption {number}"
         row = make_row(row_name, caption.decode("utf-8", "surrogateescape"), place)
-        yield dataclasses.replace(row, split=folder.name) if isinstance(row, Row) else row
+        yield dataclasses.replace(row, split=spool.part) if isinstance(row, Row) else row
 
 
 def _folder(split: str) -> str:
@@ -211,16 +201,3 @@ def _folder(split: str) -> str:
         return split_name(split)
     except BadField:
         return "split_" + columns.normalised(split)
-
-
-def _store(path: epath.Path, data: bytes) -> None:
-    """Writes the image unless it is there. Not synced: what a power cut spoils, the next run finds and writes again."""
-    if path.exists() and path.read_bytes() == data:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if "://" in os.fspath(path):
-        path.write_bytes(data)
-        return
-    temporary = path.with_name(f".{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)

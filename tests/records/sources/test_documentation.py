@@ -1,7 +1,9 @@
 """docs/data.md: its examples are read as it says."""
 
+import io
 import pathlib
 import re
+import tarfile
 
 import pytest
 
@@ -13,7 +15,7 @@ EXAMPLES = dict(re.findall(r"### `--captions_format=(\w+)`\n\n```\w+\n(.*?)```",
 
 def test_every_format_is_described():
     assert {f for f in FORMATS if f"### `--captions_format={f}`" in PAGE} == set(FORMATS)
-    assert set(EXAMPLES) == set(FORMATS) - {"tfds"}
+    assert set(EXAMPLES) >= {"csv", "flickr", "descriptions", "jsonl", "json", "coco", "karpathy"}
 
 
 @pytest.mark.parametrize(("form", "captions"), [
@@ -37,6 +39,28 @@ def test_further_examples_are_read_as_the_page_says(tmp_path, start, captions):
     rows = list(open_source(str(path), "auto", str(tmp_path)))
     assert [row.image for row in rows] == ["dog.jpg", "dog.jpg", "cat.jpg"]
     assert [row.caption for row in rows] == captions
+
+
+def test_the_sidecar_example_is_read_as_the_page_says(tmp_path):
+    (example,) = re.findall(r"```text\n(photos/dog.jpg\n.*?)```", PAGE, re.DOTALL)
+    for name, text in re.findall(r"^(\S+) *(.*)$", example, re.MULTILINE):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    rows = list(open_source("sidecar", "auto", str(tmp_path / "photos")))
+    assert [(row.image, row.caption) for row in rows] == [
+        ("dog.jpg", "A dog runs on the grass."), ("sub/cat.png", "A cat asleep.")]
+
+
+def test_the_webdataset_example_is_read_as_the_page_says(tmp_path):
+    with tarfile.open(tmp_path / "00000.tar", "w") as tar:
+        for name, text in re.findall(r"^00000.tar: (\S+) *(.*)$", PAGE, re.MULTILINE):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    rows = list(open_source(f"webdataset:{tmp_path}/{{00000..00000}}.tar", "auto", str(tmp_path / "photos")))
+    assert [(row.image, row.caption) for row in rows] == [
+        ("00000/000000000.jpg", "A dog runs on the grass."), ("00000/000000001.jpg", "A cat asleep.")]
+    assert (tmp_path / "photos" / rows[1].image).exists()
 
 
 def test_column_names_are_those_that_are_read():
