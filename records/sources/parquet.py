@@ -39,7 +39,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise UserError("--captions=parquet: needs pyarrow, which is not installed: pip install 'pyarrow>=15', or this "
+        raise UserError("--captions=parquet: needs pyarrow, which is not installed: pip install 'pyarrow>=17', or this "
                         "package with its extra [parquet]") from None
     paths = files_of(table.path if matches(table) else PREFIX + table.path)
     for file, part in zip(paths, parts_of(paths), strict=True):

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from flags.errors import UserError
-from records.images.files import MAX_FILE_BYTES
 from records.sources import columns
 from records.sources.archives import files_of, parts_of, split_of
 from records.sources.base import BadField, BadRow, Row, printable
@@ -25,6 +24,7 @@ from records.sources.table import LINE_LIMIT, Table
 from records.util.progress import Progress
 
 PREFIX = "webdataset:"
+_MOST_BYTES = 512 << 20  # of a photo, as of one in a folder
 _TEXTS = (".txt", ".caption", ".json", ".cls")
 
 
@@ -76,7 +76,7 @@ def _members(file: str) -> Iterator[tuple[str, tuple[str, bytes]]]:
                 if not is_photo and suffix not in _TEXTS:
                     continue
                 key = os.path.join(folder, stem)
-                if member.size > (MAX_FILE_BYTES if is_photo else LINE_LIMIT):
+                if member.size > (_MOST_BYTES if is_photo else LINE_LIMIT):
                     yield key, ("", f"file in a tar is too large: {printable(member.name)}".encode())
                     continue
                 stream = tar.extractfile(member)

@@ -170,5 +170,5 @@ def test_parquet_that_cannot_be_used_is_one_line(tmp_path, write_parquet):
 
 def test_without_pyarrow_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UserError, match=r"pip install 'pyarrow>=15', or this package with its extra \[parquet\]"):
+    with pytest.raises(UserError, match=r"pip install 'pyarrow>=17', or this package with its extra \[parquet\]"):
         read(f"parquet:{tmp_path}/a.parquet", tmp_path)
