@@ -111,11 +111,19 @@ def _inside(name: str, images: str) -> str:
 
 # What sequence models are fed with before the first and after the last word, stored with the caption by tutorials.
 _START = re.compile(r"(?:<(?:start|s|bos|sos)>|\[(?:start|bos)\]|startseq\b)\s*", re.IGNORECASE)
-_END = re.compile(r"(?: ?(?:<(?:end|/s|eos)>|\[(?:end|eos)\]|\bendseq))+ ?\.?$", re.IGNORECASE)
+_END = re.compile(r"(?:<(?:end|/s|eos)>|\[(?:end|eos)\]|(?<![^\W_])endseq)\Z", re.IGNORECASE)
+_END_CHARACTERS, _ENDS = 10, 4  # characters that tell a marker; markers that padding may repeat
 
 
 def _without_markers(text: str) -> str:
-    return _END.sub("", _START.sub("", text, count=1) if _START.match(text) else text).strip()
+    if start := _START.match(text):
+        text = text[start.end():]
+    for _ in range(_ENDS):
+        bare = text.rstrip(" .")
+        if not (end := _END.search(bare, max(len(bare) - _END_CHARACTERS, 0))):
+            break
+        text = bare[:end.start()].rstrip()
+    return text
 
 
 def caption_text(text: object) -> str:
@@ -191,10 +199,10 @@ _SPLIT_NAMES = {"val": "validation", "valid": "validation", "dev": "validation",
                 "restval": "train"}  # Karpathy's name for COCO validation photos that are trained on
 _KNOWN = ("train", "validation", "test")
 # With a year, a number or a suffix: train2017, val_2014, test-dev, minival, trainval.
-_SPLIT_FORMS = ((re.compile(r"(?:mini|sub)?train(?:ing)?(?:[_-]?val)?(?:[_-]?(?:set|split|data|\d+))*"), "train"),
-                (re.compile(r"(?:mini)?(?:validation|valid|val|dev|eval)(?:[_-]?(?:set|split|data|\d+))*"),
+_SPLIT_FORMS = ((re.compile(r"(?:mini|sub)?train(?:ing)?(?:[_-]?val)?(?:[_-]?(?:set|split|data|\d++))*+"), "train"),
+                (re.compile(r"(?:mini)?(?:validation|valid|val|dev|eval)(?:[_-]?(?:set|split|data|\d++))*+"),
                  "validation"),
-                (re.compile(r"test(?:ing)?(?:[_-]?(?:dev|std|set|split|data|\d+))*"), "test"))
+                (re.compile(r"test(?:ing)?(?:[_-]?(?:dev|std|set|split|data|\d++))*+"), "test"))
 _SPLIT = re.compile(r"[a-z][a-z0-9_]*")
 
 

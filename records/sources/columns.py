@@ -18,7 +18,7 @@ CAPTION = ("caption", "captions", "text", "caption_text", "comment", "comments",
            *KEYWORDS[3:])
 SPLIT = ("split", "set", "subset", "partition")
 
-_NUMBERED = re.compile(r"(.*[a-z])\W*\d+\W*")  # caption2, caption.1, caption #1
+_NUMBERED = re.compile(r"(.{,60}?[a-z])\W{,3}\d{1,4}\W{,3}")  # caption2, caption.1, caption #1
 
 
 def normalised(name: object) -> str:

@@ -17,7 +17,7 @@ UNCLOSED = "quote is opened and never closed"
 GARBLED = "text follows a closing quote: double the quotes inside a quoted field"
 _SPAN_LINES = 100  # a caption with more line breaks than this is taken for a quote never closed
 _ESCAPED = re.compile(r'\\(["\\])')
-_RULE = re.compile(r"[\s|+:=-]*-[\s|+:=-]*")
+_RULE = " \t\r\n|+:=-"  # what lines between header and rows are drawn with
 _QUOTED_FIRST = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
 
@@ -50,7 +50,7 @@ def records(lines: Iterator[tuple[int, str | None]], layout: Layout) -> Iterator
         if line is None:
             yield number, "", f"line is longer than {LINE_LIMIT:,} characters"
             continue
-        if not line.strip() or (layout.delimiter == "|" and _RULE.fullmatch(line)):
+        if not line.strip() or (layout.delimiter == "|" and "-" in line and not line.strip(_RULE)):
             continue
         fields = _fields([line], layout)
         ahead: list[tuple[int, str | None]] = []

@@ -36,8 +36,9 @@ _BINARY = {b"PK\x03\x04": "a zip file, as Excel workbooks are", b"\xff\xd8\xff":
 # Texts that hold tables in forms of their own: what they begin with, what they are, and what to do.
 _MARKUP = ((re.compile(r"<\?xml|<annotations?\b", re.IGNORECASE), "XML", "export it as COCO JSON or CSV"),
            (re.compile(r"<!doctype html|<html|<table\b", re.IGNORECASE), "a web page", "save the table itself as CSV"),
-           (re.compile(r"(?:--[^\n]*\s+|/\*.*?\*/;?\s*|SET [^\n]*\s+)*(?:INSERT INTO|CREATE TABLE|DROP TABLE)\b",
-                       re.IGNORECASE | re.DOTALL), "an SQL dump", "export the table as CSV"),
+           (re.compile(r"(?:--[^\n]*+\s++|(?>/\*.*?\*/;?\s*+)|SET [^\n]*+\s++)*+"
+                       r"(?:INSERT INTO|CREATE TABLE|DROP TABLE)\b", re.IGNORECASE | re.DOTALL),
+            "an SQL dump", "export the table as CSV"),
            (re.compile(r"---\s*\n|%YAML|- *\w+ *:|[\w./-]+:[ \t]*\n[ \t]*- "), "YAML",
             'write each photo as a line of JSON, {"image": "a.jpg", "caption": "…"}'),
            (re.compile(r"@relation\b", re.IGNORECASE), "an ARFF file", "export the table as CSV"))

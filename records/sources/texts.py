@@ -18,8 +18,9 @@ from records.sources import columns
 from records.sources.base import BadField, shown
 
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
-_QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.|"")*")"""
-_LIST = re.compile(rf"\s*{_QUOTED}(?:(?:\s*[,;]\s*|\s+){_QUOTED})*\s*[,;]?\s*", re.DOTALL)
+# Quantifiers that give nothing back: a cell may be a megabyte long, and hostile.
+_QUOTED = r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.|"")*+")"""
+_LIST = re.compile(rf"\s*+{_QUOTED}(?:(?:\s*+[,;]\s*+|\s++){_QUOTED})*+\s*+[,;]?\s*+", re.DOTALL)
 _ITEM = re.compile(_QUOTED, re.DOTALL)
 _ESCAPE = re.compile(r'\\(.)|""', re.DOTALL)
 _BARE_LIST = re.compile(r"\s*(?:\[[^\[\]]*\]|\{[^{}:]*\})\s*")  # [dog, cat]

@@ -1,8 +1,10 @@
 """Tables as public tools leave them: each is read right, or refused by a line that says what to change."""
 
+import contextlib
 import dataclasses
 import json
 import sqlite3
+import time
 import zipfile
 
 import pytest
@@ -287,6 +289,30 @@ REFUSED = {
     ),
     "ARFF": Case("@RELATION photos\n@ATTRIBUTE image STRING\n", error="an ARFF file: export the table as CSV"),
 }
+
+
+HOSTILE = {
+    "a split's name": "image,caption,split\na.jpg,a dog,train" + "1" * 100_000 + "x\n",
+    "an open list": "image,caption\na.jpg,['a'" + " " * 100_000 + "'b]\n",
+    "quotes": "image,caption\na.jpg,[" + "'" * 100_000 + "]\n",
+    "a column's name": "image,caption" + "1a" * 20_000 + "\na.jpg,a dog\n",
+    "comments of SQL": "/* */" * 10_000 + "x\n",
+    "dashes of SQL": "-- " * 20_000 + "x\n",
+    "a rule": "image|caption\na.jpg|" + "-" * 900_000 + "x\n",
+    "spaces": "1000268201_693b08cb0e a dog\n" * 30 + "a" + " " * 900_000 + "\n",
+    "markers": "image,caption\na.jpg," + "<end> " * 20_000 + "x\n",
+    "digits": "a1" * 30_000 + "! x\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_table_takes_time_out_of_proportion(tmp_path, name):
+    """Patterns that try every way to match would take hours for each of these."""
+    path = write(tmp_path, Case(HOSTILE[name]))
+    start = time.process_time()
+    with contextlib.suppress(UserError):
+        list(open_source(path, "auto", str(tmp_path)))
+    assert time.process_time() - start < 5
 
 
 def write(tmp_path, case):
