@@ -19,7 +19,7 @@ from typing import cast
 
 import google_crc32c
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, features
 
 from records.images import jpeg, limits, png
 from records.images.files import BadImage
@@ -28,6 +28,7 @@ _SCRATCH_BYTES = 8 << 20
 _STRIPE_PIXELS = 1 << 22
 # No format whose decoder starts other programs or reads other files.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE, _TILE_WIDTH, _TILE_LENGTH = 258, 322, 323
@@ -165,7 +166,7 @@ def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
     original = data
     if data.startswith(png.SIGNATURE):
         data = png.without_long_texts(data)  # Pillow refuses what it would have to throw away
-    image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    image = Image.open(io.BytesIO(data), formats=_formats(data))
     width, height = image.size
     _check_cost(image, original)
     orientation = _orientation(image)
@@ -188,6 +189,23 @@ def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
     hashed = PixelHash.CRC32C if hashed is PixelHash.EIGHTH else hashed
     digest = _digest(hashed, width, height, (np.asarray(part.convert("RGB")) for _, part in _stripes(pixels)))
     return CheckedImage(height, width, digest, hashed, original if is_plain else _png(pixels), not is_plain)
+
+
+def _formats(data: bytes) -> tuple[str, ...]:
+    """The formats that a file may be of. Raises BadImage for one that needs a package which is not there."""
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if brand in (b"avif", b"avis") and not features.check("avif"):
+        raise BadImage("image is AVIF, which this pillow cannot read: install pillow 11.3 or later, or convert the "
+                       "photo to JPEG")
+    if brand not in _HEIF_BRANDS:
+        return _FORMATS
+    try:
+        import pillow_heif
+    except ImportError:
+        raise BadImage("image is HEIC, which needs pillow-heif: install this package with its extra [heif], or "
+                       "convert the photo to JPEG") from None
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return ("HEIF", *_FORMATS)  # mif1 is the brand of some AVIF files too
 
 
 def _check_cost(image: Image.Image, data: bytes) -> None:

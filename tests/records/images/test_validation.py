@@ -4,11 +4,12 @@ import io
 import json
 import os
 import random
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from records.format import manifest as manifests
 from records.images.files import BadImage, read_image
@@ -159,3 +160,25 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
                          ("below", "cannot be read"), ("n" * 300, "cannot be read")):
         with pytest.raises(BadImage, match=reason):
             read_image(folder, name)
+
+
+def test_avif_is_stored_as_tensorflow_reads_it():
+    if not features.check("avif"):
+        pytest.skip("this pillow has no AVIF")
+    checked = check_image(encoded(photo((64, 48)), "AVIF"))
+    assert checked.reencoded and (checked.height, checked.width) == (48, 64)
+    assert tf.io.decode_image(checked.storable).shape == (48, 64, 3)
+
+
+def test_heic_is_read_where_pillow_heif_is():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    checked = check_image(encoded(photo((64, 48)), "HEIF"))
+    assert checked.reencoded and (checked.height, checked.width) == (48, 64)
+    assert tf.io.decode_image(checked.storable).shape == (48, 64, 3)
+
+
+def test_heic_without_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(BadImage, match=r"image is HEIC, which needs pillow-heif: install .* \[heif\]"):
+        check_image(b"\0\0\0\x18ftypheic" + bytes(60))
