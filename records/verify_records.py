@@ -70,8 +70,8 @@ def run(config: VerifyRecords) -> None:
                         f"the first: {problems[0]}; "
                         "restore the files from a copy, or run make_records again with --overwrite")
     examples = sum(split.examples for split in manifest.splits.values())
-    print(f"{config.records_dir}: {len(sizes)} files, {sum(sizes.values()):,} bytes and {examples:,} examples are what "
-          "make_records wrote")
+    print(f"{printable(config.records_dir)}: {len(sizes)} files, {sum(sizes.values()):,} bytes and {examples:,} "
+          "examples are what make_records wrote")
 
 
 def problems(records_dir: epath.PathLike, manifest: Manifest | None = None) -> list[str]:

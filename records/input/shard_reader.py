@@ -10,6 +10,7 @@ turns what tf.data raises into the one line that a user sees.
 
 import contextlib
 import dataclasses
+import os
 import re
 from collections.abc import Iterator
 
@@ -136,7 +137,7 @@ def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
     After its last block a shard gives one empty block, number `blocks`; more or fewer records than in the manifest
     raise InvalidArgumentError.
     """
-    paths = tf.constant([split.path(shard) for shard in split.info.shards], tf.string)
+    paths = tf.constant([os.fsencode(split.path(shard)) for shard in split.info.shards], tf.string)
     examples_of = tf.constant([shard.examples for shard in split.info.shards], tf.int64)
     nothing = tf.data.Dataset.from_tensors(tf.constant([], tf.string)).repeat()
 
@@ -207,7 +208,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
         "feature": tf.io.FixedLenFeature([], tf.string),
         "tokens": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
     }
-    paths = tf.constant([split.path(s) for s in split.info.shards])
+    paths = tf.constant([os.fsencode(split.path(s)) for s in split.info.shards])
     captions = tf.constant([s.captions for s in split.info.shards], tf.int64)
     tokens = tf.constant([s.tokens for s in split.info.shards], tf.int64)
 
@@ -283,7 +284,7 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
         spec["image"] = tf.io.FixedLenFeature([], tf.string, "")
     if size:
         spec["feature"] = tf.io.FixedLenFeature([], tf.string)
-    paths = tf.constant([split.path(shard) for shard in split.info.shards], tf.string)
+    paths = tf.constant([os.fsencode(split.path(shard)) for shard in split.info.shards], tf.string)
 
     @_without_autograph
     def parse(serialized: tf.Tensor, shard: tf.Tensor, *_: tf.Tensor) -> dict[str, tf.Tensor]:

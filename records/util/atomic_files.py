@@ -19,7 +19,8 @@ def write_atomic(path: epath.PathLike, data: bytes | str) -> None:
         `path` is a pipe, a device or a folder.
     """
     target = epath.Path(path)
-    raw = data.encode() if isinstance(data, str) else data
+    # Bytes of a path that are no UTF-8 become what stands for them in JSON, the only texts of ours with paths.
+    raw = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     if "://" in os.fspath(target):
         target.write_bytes(raw)
         return

@@ -46,6 +46,9 @@ def explain(error: BaseException) -> str | None:
             number = int(match[1])
         text = error.strerror or (os.strerror(number) if number else str(error) or type(error).__name__)
         return _line(os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "", text, number)
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        return (f"{error.object[:500]}: holds bytes that are no UTF-8, which TensorFlow cannot take; rename the file "
+                "or folder")
     if "tensorflow" not in type(error).__module__:
         return None
     if match := _TENSORFLOW_FILE.search(str(error)):

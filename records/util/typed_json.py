@@ -55,7 +55,8 @@ def loads(data: bytes | str, infinite: bool = False) -> Any:
         value = json.loads(data, parse_float=number, parse_constant=constant)
         text = data if isinstance(data, str) else data.decode(errors="replace")
         if "\\u" in text or any("\ud800" <= character <= "\udfff" for character in text if character > "\ud7ff"):
-            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+            # Half of a surrogate pair is no text, but for those that stand for the bytes of a path that are no UTF-8.
+            json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape")
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return value

@@ -4,6 +4,7 @@ import collections
 import json
 import random
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from flags.make_records import MakeRecords
 from records.format import layout
 from records.format import manifest as manifests
 from records.images.validation import check_image
-from records.make_records import run
+from records.make_records import _refused, run
+from records.util.process_pool import WorkerDied
 from records.verify_records import problems
 from tests.records.inputs import DEMO, PHOTOS, contents, deadly_check, make, write_captions, write_photos, write_table
 
@@ -440,3 +442,17 @@ def test_photos_that_are_all_in_other_splits_are_said_to_be(photos, tmp_path):
         make(photos[0], table, tmp_path / "r")
     make(photos[0], table, tmp_path / "r", split_fractions="train=1")
     assert len(keys_of(tmp_path / "r")) == 2
+
+
+@pytest.mark.parametrize(("error", "told"), [
+    (MemoryError(), "memory ran out: pass fewer --workers"),
+    (WorkerDied("a worker process died"), "a worker process died: pass fewer --workers"),
+    (OSError(28, "No space left on device", "r/x"), "--records_dir=r: cannot be written ([Errno 28] No space left on")])
+def test_what_the_machine_refuses_is_told_as_it_is(error, told):
+    assert str(_refused("r", error)).startswith(told)
+
+
+def test_sqlite_out_of_memory_is_not_interrupted():
+    error = sqlite3.OperationalError("interrupted")
+    error.sqlite_errorcode = sqlite3.SQLITE_INTERRUPT
+    assert str(_refused("r", error)).startswith("memory ran out: pass fewer --workers")

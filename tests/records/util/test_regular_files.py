@@ -9,6 +9,7 @@ import tempfile
 import pytest
 
 import main
+from records.input import shard_reader
 from records.util import regular_files
 from tests.records.folders import random_split, write
 
@@ -60,6 +61,17 @@ def test_a_pipe_in_a_records_folder(records, tmp_path, capsys, file, mode):
     captured = capsys.readouterr()
     assert f"{folder / file}: " in captured.err.splitlines()[-1]
     assert "is a named pipe, expected a regular file" in captured.err.splitlines()[-1]
+
+
+def test_folders_whose_names_are_no_utf8_are_read_and_shown(records, tmp_path, capsys):
+    folder = shutil.copytree(records, os.path.join(tmp_path, os.fsdecode(b"caf\xe9\x1b[2J")))
+    assert [example["key"] for example in shard_reader.images(shard_reader.open_split(folder, "train"))
+            .as_numpy_iterator()][0] == b"train/0/0"
+    assert main.main(["main.py", "--mode=verify_records", f"--records_dir={folder}"]) == 0
+    assert r"caf\xe9\x1b[2J: " in capsys.readouterr().out
+    os.unlink(os.path.join(folder, "features.json"))
+    assert main.main(["main.py", "--mode=verify_records", f"--records_dir={folder}"]) == 1
+    assert r"caf\xe9\x1b[2J/features.json: is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file", ["config.json", "manifest.json", "vocabulary.txt", "best.weights.h5"])

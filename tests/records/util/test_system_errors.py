@@ -49,3 +49,9 @@ def test_hdf5_on_a_full_disk():
                                    tf.errors.InternalError(None, None, "x")])
 def test_errors_of_the_program(error):
     assert explain(error) is None
+
+
+def test_a_name_that_tensorflow_cannot_take():
+    with pytest.raises(UnicodeEncodeError) as caught:
+        tf.io.gfile.exists(os.fsdecode(b"caf\xe9"))
+    assert explain(caught.value).startswith("caf\udce9: holds bytes that are no UTF-8, which TensorFlow cannot take")
