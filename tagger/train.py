@@ -1,7 +1,8 @@
 """--mode=train: checks the flags, and runs the stages that they ask for one after the other."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -12,6 +13,7 @@ from flags.train import Train
 from records.format import manifest as manifest_lib
 from records.format.layout import TAGS
 from records.input.shard_reader import open_split
+from records.util.folder_lock import locked
 from tagger.training.calibrate_tags import calibrate
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
@@ -43,18 +45,19 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
                         "first phase with it, then start --self_critical_epochs with --init_from and --xla=false")
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    try:
-        status = _run_stages(config, devices, callbacks)
-    except tf.errors.OpError as error:
-        if devices.hosts == 1:
-            raise
-        raise TemporaryError(
-            f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every worker again "
-            "with the same command, the run continues from its last checkpoint") from error
-    validation = open_split(config.records_dir, config.validation_split)
-    if status == 0 and devices.is_chief and TAGS in validation.manifest.files:
-        calibrate(config.run_dir, validation)
-    return status
+    with _alone(config, devices):
+        try:
+            status = _run_stages(config, devices, callbacks)
+        except tf.errors.OpError as error:
+            if devices.hosts == 1:
+                raise
+            raise TemporaryError(
+                f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every worker "
+                "again with the same command, the run continues from its last checkpoint") from error
+        validation = open_split(config.records_dir, config.validation_split)
+        if status == 0 and devices.is_chief and TAGS in validation.manifest.files:
+            calibrate(config.run_dir, validation)
+        return status
 
 
 def _check(config: Train) -> None:
@@ -62,9 +65,29 @@ def _check(config: Train) -> None:
     if config.teachers and config.teacher_weight > 1 - config.label_smoothing:
         raise UserError(f"--teacher_weight={config.teacher_weight}: expected at most "
                         f"{1 - config.label_smoothing:g}, which is what --label_smoothing leaves of a target")
+    if config.teachers and config.self_critical_epochs and config.init_from:
+        raise UserError(f"--teachers={config.teachers}: teach the cross-entropy stage, which --init_from takes the "
+                        "place of where --self_critical_epochs is given; leave one of the three out")
     if config.vocabulary_size and config.vocabulary_size < 4:
         raise UserError(f"--vocabulary_size={config.vocabulary_size}: expected 0 for all, or at least 4: three special "
                         "entries and a word")
+
+
+@contextlib.contextmanager
+def _alone(config: Train, devices: Devices) -> Iterator[None]:
+    """Holds the run folder on the host that writes it.
+
+    Raises:
+      UserError: another training holds it.
+    """
+    with contextlib.ExitStack() as lock:
+        if devices.is_chief:
+            try:
+                lock.enter_context(locked(config.run_dir))
+            except BlockingIOError as error:
+                raise UserError(f"--run_dir={config.run_dir}: another training is writing there ({error}); wait for "
+                                "it, end it, or give another --run_dir") from None
+        yield
 
 
 def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callbacks.Callback]) -> int:

@@ -1,13 +1,12 @@
 """The staging folder: where make_records keeps its work until the records are complete."""
 
-import fcntl
+import contextlib
 import hashlib
 import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from etils import epath
@@ -15,6 +14,7 @@ from etils import epath
 from flags.errors import UserError
 from records.format import layout
 from records.util.atomic_files import write_atomic
+from records.util.folder_lock import locked
 
 
 class StagingFolder:
@@ -58,25 +58,20 @@ class StagingFolder:
             if folder.exists():
                 folder.rmtree()
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the folder for one make_records at a time on this machine.
 
         Raises:
           UserError: another process holds it.
         """
-        # A folder is locked, not a file in it: to remove a lock file without a race is impossible.
-        folder = self.local + "-lock" if "://" in os.fspath(self.remote) else os.path.dirname(self.local)
-        os.makedirs(folder, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.ExitStack() as lock:
+            try:
+                lock.enter_context(locked(os.fspath(self.remote.parent)))
+            except BlockingIOError as error:
+                raise UserError(f"--records_dir={self.remote.parent}: another make_records is writing there ({error}); "
+                                "wait for it, or end it") from None
             yield
-        except BlockingIOError:
-            raise UserError(f"--records_dir={self.remote.parent}: another make_records is writing there; wait for it, "
-                            "or end it") from None
-        finally:
-            os.close(handle)
 
 
 def remove_records(records_dir: str) -> None:
