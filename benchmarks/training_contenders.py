@@ -35,7 +35,8 @@ def product_float32(batches: Batches, device: str) -> Pass:
 def _product(batches: Batches, devices: Any, dtype: str) -> Pass:
     import tensorflow as tf
 
-    state, train_step = train_step_on(devices, {
+    (rows,) = {len(batch["targets"]) for batch in batches}
+    state, train_step = train_step_on(devices, rows, {
         "feature": tf.TensorSpec([None, FEATURE], tf.float16), "inputs": tf.TensorSpec([None, None], tf.int32),
         "targets": tf.TensorSpec([None, None], tf.int32)}, dtype)
     tensors = [{name: tf.constant(value) for name, value in batch.items()} for batch in batches]
@@ -48,8 +49,8 @@ def _product(batches: Batches, devices: Any, dtype: str) -> Pass:
     return train
 
 
-def train_step_on(devices: Any, spec: Any, dtype: str = "float32") -> Any:
-    """This project's TrainState and TrainStep with the published settings, for batches of these types."""
+def train_step_on(devices: Any, rows: int, spec: Any, dtype: str = "float32") -> Any:
+    """This project's TrainState and TrainStep as published, for batches of so many rows and these types."""
     from tagger.losses.cross_entropy import CrossEntropy, cross_entropy_value
     from tagger.modeling.lstm import recurrence_for
     from tagger.modeling.merge_model import MergeModel
@@ -62,7 +63,7 @@ def train_step_on(devices: Any, spec: Any, dtype: str = "float32") -> Any:
     optimizer.build(model.weights)
     state = TrainState(model=model, optimizer=optimizer)
     train_step = TrainStep(state=state, objective=CrossEntropy(), validation_loss=cross_entropy_value, devices=devices,
-                           seed=0)
+                           seed=0, batch_rows=rows)
     train_step.compile(spec, spec)
     return state, train_step
 

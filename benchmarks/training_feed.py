@@ -38,7 +38,8 @@ def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, device: s
     devices = open_devices(device)
     options = InputOptions(batch_size=batch_size, ram_budget_mb=1 << 20 if in_memory else 0)
     feed = TrainInput(CaptionDataset(open_split(folder, "train"), options), devices)
-    state, train_step = train_step_on(devices, feed.epoch(0).element_spec, compute_dtype("auto", devices.on_gpu))
+    dtype = compute_dtype("auto", devices.on_gpu)
+    state, train_step = train_step_on(devices, batch_size, feed.epoch(0).element_spec, dtype)
 
     def seconds(batches: Iterable) -> float:
         """Of a step, the wait for its batch included."""

@@ -37,6 +37,7 @@ class CaptionDataset:
       steps_per_epoch: batches in every epoch, and in `ordered()`.
       captions: captions in an epoch.
       tokens: real targets in an epoch, <end> included.
+      options: as given.
     """
 
     def __init__(self, split: Split, options: InputOptions, *, vocabulary_size: int | None = None,
@@ -52,7 +53,7 @@ class CaptionDataset:
         Raises:
           UserError: records without features, or hosts that the shards cannot be divided among.
         """
-        self._split, self._options, self._bucket_batches = split, options, bucket_batches
+        self._split, self.options, self._bucket_batches = split, options, bucket_batches
         self._ram_budget = options.ram_budget_mb * MIB
         self._vocabulary_size = vocabulary_size or split.manifest.vocabulary_size
         self._held: in_memory.Held | None = None
@@ -79,17 +80,17 @@ class CaptionDataset:
           T fits the longest caption of the global batch; of this host's rows when streaming.
         """
         if self.in_memory:
-            held, options = self.hold(), self._options
+            held, options = self.hold(), self.options
             plan = sampling.epoch_plan(held.lengths[:-1], options.batch_size, self._bucket_batches, options.seed, epoch)
             return self.finish(held.batches(plan, options.rows, start_step, keys))
-        return self.finish(self._partitions.batches(self._own, start_step, (self._options.seed, epoch), keys))
+        return self.finish(self._partitions.batches(self._own, start_step, (self.options.seed, epoch), keys))
 
     def ordered(self, keys: bool = True) -> tf.data.Dataset:
         """The same dicts in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
         if self.in_memory:
             held = self.hold()
-            plan = sampling.pad_plan(np.arange(self.captions), self._options.batch_size)
-            return self.finish(held.batches(plan, self._options.rows, 0, keys))
+            plan = sampling.pad_plan(np.arange(self.captions), self.options.batch_size)
+            return self.finish(held.batches(plan, self.options.rows, 0, keys))
         return self.finish(self._partitions.batches(self._own, 0, None, keys))
 
     def hold(self) -> in_memory.Held:
@@ -107,6 +108,6 @@ class CaptionDataset:
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         # Three small operations gain nothing from having their graph rewritten at the start of every epoch.
         options.experimental_optimization.apply_default_optimizations = not self.in_memory
-        if self._options.threads:
-            options.threading.private_threadpool_size = self._options.threads
+        if self.options.threads:
+            options.threading.private_threadpool_size = self.options.threads
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)

@@ -26,6 +26,7 @@ class ImageDataset:
     Attributes:
       steps_per_epoch: batches in every epoch.
       references: R, captions of the image that has most.
+      options: as given.
     """
 
     def __init__(self, split: Split, options: InputOptions, *, vocabulary_size: int | None = None):
@@ -39,7 +40,7 @@ class ImageDataset:
             raise UserError(
                 f"--ram_budget_mb={options.ram_budget_mb}: training on rewards holds the split {split.name!r} in "
                 f"memory, which takes {-(-in_memory.bytes_needed(split) // MIB):,} MiB; give at least that")
-        self._options, self._images = options, split.info.examples
+        self.options, self._images = options, split.info.examples
         self.steps_per_epoch = -(-split.info.examples // options.batch_size)
 
     @functools.cached_property
@@ -65,8 +66,8 @@ class ImageDataset:
           captions in the form of `targets`. What fills the last batch, and the references of images that have fewer
           than R, is 0 and "".
         """
-        seed = self._options.seed
-        plan = sampling.pad_plan(sampling.permutation(self._images, seed, epoch), self._options.batch_size)
+        seed = self.options.seed
+        plan = sampling.pad_plan(sampling.permutation(self._images, seed, epoch), self.options.batch_size)
         captions = np.diff(self._first)
         chosen = np.random.Philox(np.random.SeedSequence((seed, epoch, 1))).random_raw(self._images)
         chosen %= np.maximum(captions, 1).astype(np.uint64)
@@ -80,7 +81,7 @@ class ImageDataset:
         of_image = np.concatenate([of_image, np.full([1, self.references], nothing)])
         said = np.append(self._first[:-1] + chosen, nothing)
         width = self.held.lengths[of_image[plan[start_step:]]].max(axis=(1, 2), initial=1)
-        rows = np.ascontiguousarray(plan[start_step:, self._options.rows])
+        rows = np.ascontiguousarray(plan[start_step:, self.options.rows])
 
         dataset = tf.data.Dataset.from_tensor_slices((
             of_image[rows].astype(np.int32), said[rows].astype(np.int32), rows, width))

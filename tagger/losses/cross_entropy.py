@@ -13,6 +13,7 @@ from tagger.losses.distillation import Teachers
 from tagger.losses.fused_softmax import softmax_loss, softmax_loss_value
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.packed_sequence import Packing, every_position, pack
+from tagger.modeling.stateless_dropout import Noise
 from tagger.modeling.tag_outputs import TagOutputs
 
 Batch = dict[str, tf.Tensor]
@@ -24,13 +25,12 @@ class Objective(Protocol):
     def units(self, batch: Batch) -> tf.Tensor:
         """float32 scalar: how many units the rows hold."""
 
-    def __call__(self, model: Any, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor) -> tf.Tensor:
+    def __call__(self, model: Any, batch: Batch, noise: Noise | None) -> tf.Tensor:
         """float32 scalar, the sum.
 
         Args:
           batch: `feature`, `inputs` and `targets` of records.input.caption_dataset, and what else the objective needs.
-          dropout_seed: int32 [2], (seed, step), or None for no dropout.
-          first_row: place of the replica's first row in the global batch.
+          noise: decides dropout and samples; None for no dropout.
         """
 
 
@@ -79,13 +79,12 @@ class CrossEntropy:
     def units(self, batch: Batch) -> tf.Tensor:
         return tokens(batch)
 
-    def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
-                 ) -> tf.Tensor:
-        image = model.image(batch["feature"], dropout_seed, first_row)
+    def __call__(self, model: MergeModel, batch: Batch, noise: Noise | None) -> tf.Tensor:
+        image = model.image(batch["feature"], noise)
         teachers, loss = self.teachers, tf.constant(0.0)
         if self.caption_weight:
             packing, targets, weights = positions(model, batch["targets"])
-            hidden = model.hidden(image, batch["inputs"], packing, dropout_seed, first_row)
+            hidden = model.hidden(image, batch["inputs"], packing, noise)
             soft = (teachers.words(batch["feature"], batch["inputs"], packing), teachers.share) if teachers else ()
             loss = self.caption_weight * softmax_loss(
                 hidden, *model.output_weights(), targets, weights, self.label_smoothing,
@@ -93,7 +92,7 @@ class CrossEntropy:
         if not self.tag_weight:
             return loss
         assert self.tags is not None
-        logits = model.tag_logits(image, dropout_seed, first_row)
+        logits = model.tag_logits(image, noise)
         soft = (teachers.tags(batch["feature"]), teachers.share) if teachers else ()
         tags = self.tag_weight * tag_loss(logits, batch["targets"], self.tags, *soft)
         return loss + tags - tf.stop_gradient(tags)

@@ -19,8 +19,8 @@ import tensorflow as tf
 from records.text.vocabulary import END, PAD, UNK
 from tagger.losses.cross_entropy import Batch, CrossEntropy, positions, rows
 from tagger.losses.fused_softmax import softmax_loss
-from tagger.modeling import stateless_dropout
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.stateless_dropout import Noise, Stream
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,17 +43,17 @@ class SelfCritical:
     def units(self, batch: Batch) -> tf.Tensor:
         return rows(batch)
 
-    def __call__(self, model: MergeModel, batch: Batch, dropout_seed: tf.Tensor | None, first_row: tf.Tensor
-                 ) -> tf.Tensor:
-        """See Objective; the value is minus the sum over images of the mean reward of their samples.
+    def __call__(self, model: MergeModel, batch: Batch, noise: Noise | None) -> tf.Tensor:
+        """See Objective; noise is needed; the value is minus the sum over images of the mean reward of their samples.
 
         `batch` holds `references` int32 [B, R, T'] beside the usual.
         """
+        assert noise is not None, "captions cannot be sampled without noise"
         images = tf.shape(batch["targets"])[0]
         # Without dropout, so that the samples' probabilities are those of the model that is used later; but for that of
         # the features, without which the rewards of the train photos would be learnt by heart.
-        image = tf.repeat(model.image(batch["feature"], dropout_seed, first_row), self.samples, axis=0)
-        uniform = _uniform(dropout_seed, first_row, images, self.samples, self.max_length)
+        image = tf.repeat(model.image(batch["feature"], noise), self.samples, axis=0)
+        uniform = _uniform(noise, images, self.samples, self.max_length)
         sampled = sample_captions(model, image, uniform)
         rewards = self.reward(tf.reshape(sampled, [images, self.samples, self.max_length]), batch["references"])
         rewards *= tf.cast(batch["targets"][:, :1] > 0, tf.float32)  # rows that only fill the batch
@@ -70,7 +70,7 @@ class SelfCritical:
         loss /= self.samples
         # The gradient is that of the weighted log probabilities; the value that people watch is the reward.
         loss += tf.stop_gradient(-tf.reduce_sum(total) / self.samples - loss)
-        supervised = self.supervised(model, batch, dropout_seed, first_row)
+        supervised = self.supervised(model, batch, noise)
         return loss + supervised - tf.stop_gradient(supervised)
 
 
@@ -107,11 +107,10 @@ def sample_captions(model: MergeModel, image: tf.Tensor, uniform: tf.Tensor) -> 
     return tf.ensure_shape(tf.transpose(words.stack()), [None, longest])
 
 
-def _uniform(seed: tf.Tensor, first_row: tf.Tensor, images: tf.Tensor, samples: int, longest: int) -> tf.Tensor:
+def _uniform(noise: Noise, images: tf.Tensor, samples: int, longest: int) -> tf.Tensor:
     """float32 [images * samples, longest] in [0, 1), a function of the seed and of each image's place in the batch."""
     words = samples * longest
-    width = -(-4 * words // 16) * 16  # bytes
-    data = stateless_dropout.random_bytes(stateless_dropout.Stream.SAMPLE.of(seed), first_row, images, width)
-    bits = tf.bitcast(tf.reshape(data, [images, width // 4, 4]), tf.uint32)[:, :words]
+    data = noise.of_rows(Stream.SAMPLE, images, 4 * words)
+    bits = tf.bitcast(tf.reshape(data, [images, words, 4]), tf.uint32)
     # 24 bits, as many as float32 holds exactly, so that 1 is never reached.
     return tf.reshape(tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0 ** -24, [-1, longest])

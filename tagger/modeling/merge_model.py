@@ -19,7 +19,7 @@ from records.text.vocabulary import END
 from tagger.modeling import stateless_dropout as dropout_lib
 from tagger.modeling.lstm import Recurrence, cell, cudnn_lstm, loop_lstm, packed_lstm
 from tagger.modeling.packed_sequence import Packing, pack
-from tagger.modeling.stateless_dropout import Stream
+from tagger.modeling.stateless_dropout import Noise, Stream
 
 State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -30,7 +30,7 @@ class MergeModel(tf.Module):
     Attributes:
       vocabulary_size: V, output classes; ids 0 (pad), 1 (end), 2 (unknown), then words.
       feature_size: F. units: width of image projection, embedding and LSTM. hidden_size: width before the logits.
-      dropout: rate of both dropouts, used only where a dropout seed is given. feature_dropout, embedding_dropout: of
+      dropout: rate of both dropouts, used only where noise is given. feature_dropout, embedding_dropout: of
         the image's feature and of the words' embeddings, likewise.
       tag_prompt: whether `tag_logits` is trained; see there.
       logit_scale: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
@@ -93,70 +93,63 @@ class MergeModel(tf.Module):
         hidden = keras.layers.Dropout(self.dropout)(self.hidden_dense(merged))
         return keras.Model([feature, prefix], self.output_dense(hidden), name="merge_model")
 
-    def image(self, feature: tf.Tensor, dropout_seed: tf.Tensor | None = None, first_row: tf.Tensor | int = 0
-              ) -> tf.Tensor:
+    def image(self, feature: tf.Tensor, noise: Noise | None = None) -> tf.Tensor:
         """The projected image [B, units], of the compute dtype.
 
         Args:
           feature: [B, F] image features, any float dtype.
-          dropout_seed: int32 [2], or None for no dropout.
-          first_row: place of row 0 in the global batch; decides its dropout.
+          noise: decides dropout; None for no dropout.
         """
         feature = tf.cast(feature, self.compute_dtype)
-        if dropout_seed is not None and self.feature_dropout:
-            width = -(-self.feature_size // 16) * 16
-            noise = dropout_lib.random_bytes(Stream.FEATURE.of(dropout_seed), first_row, tf.shape(feature)[0], width)
-            feature = dropout_lib.drop(feature, noise[:, :self.feature_size], self.feature_dropout)
+        if noise is not None and self.feature_dropout:
+            feature_noise = noise.of_rows(Stream.FEATURE, tf.shape(feature)[0], self.feature_size)
+            feature = dropout_lib.drop(feature, feature_noise, self.feature_dropout)
         return tf.nn.relu(self._linear(self.image_dense, feature))
 
-    def hidden(self, image: tf.Tensor, inputs: tf.Tensor, packing: Packing, dropout_seed: tf.Tensor | None = None,
-               first_row: tf.Tensor | int = 0) -> tf.Tensor:
+    def hidden(self, image: tf.Tensor, inputs: tf.Tensor, packing: Packing, noise: Noise | None = None) -> tf.Tensor:
         """What the output layer sees at each packed position, in one pass over the captions.
 
         Args:
           image: [B, units] from `image`.
           inputs: int32 [B, T] word ids, right-padded.
           packing: the real ones of the B * (T + 1) positions.
-          dropout_seed: int32 [2], or None for no dropout.
-          first_row: place of row 0 in the global batch; decides its dropout.
+          noise: decides dropout; None for no dropout.
 
         Returns:
           [N, hidden_size] in packed order, of the compute dtype.
         """
         dtype, rows, positions = self.compute_dtype, tf.shape(inputs)[0], tf.shape(inputs)[1] + 1
         table = tf.cast(_value(self.word_embedding.embeddings), dtype)
-        row = packing.index // positions
+        row, time = packing.index // positions, packing.index % positions
 
-        def noise(stream: Stream, width: int) -> tf.Tensor:
-            """Random bytes uint8 [B * T1, width]."""
-            assert dropout_seed is not None
-            seed = stream.of(dropout_seed)
-            return tf.reshape(dropout_lib.random_bytes(seed, first_row, rows, positions * width), [-1, width])
+        def of_packed(noise: Noise, table: tf.Tensor, first: tf.Tensor | int = 0) -> tf.Tensor:
+            """[N - first, width], the entries of a table [T1, rows of the global batch, width] at packed positions."""
+            places = time[first:] * noise.batch_rows + row[first:]
+            return tf.gather(tf.reshape(table, [-1, table.shape[2]]), places)
 
         word_noise = None
-        if dropout_seed is not None and self.embedding_dropout:
-            word_noise = noise(Stream.WORD, self.units)
+        if noise is not None and self.embedding_dropout:
+            word_noise = noise.of_positions(Stream.WORD, positions, self.units)
         kernel, recurrent, bias = (tf.cast(_value(weight), dtype) for weight in self.lstm.weights)
         if self.recurrence is Recurrence.PACKED:
             first = packing.sizes[0]
             # Position t reads word t - 1 of its row; the grid of inputs is one narrower than that of positions.
             words = tf.gather(tf.reshape(inputs, [-1]), packing.index[first:] - row[first:] - 1)
             words = embed(table, words)
-            if word_noise is not None:
-                words = dropout_lib.drop(words, tf.gather(word_noise, packing.index[first:]), self.embedding_dropout)
+            if noise is not None and word_noise is not None:
+                words = dropout_lib.drop(words, of_packed(noise, word_noise, first), self.embedding_dropout)
             x = tf.concat([tf.gather(image, packing.rows), words], axis=0)
             steps = packed_lstm(x, packing.sizes, kernel, recurrent, bias)
         else:
             words = embed(table, tf.transpose(inputs))  # time first, as the recurrence reads them
             if word_noise is not None:
-                word_noise = tf.reshape(word_noise, [rows, positions, self.units])[:, 1:]
-                words = dropout_lib.drop(words, tf.transpose(word_noise, [1, 0, 2]), self.embedding_dropout)
+                words = dropout_lib.drop(words, word_noise[1:, :rows], self.embedding_dropout)
             lstm = cudnn_lstm if self.recurrence is Recurrence.CUDNN else loop_lstm
             steps = lstm(tf.concat([image[tf.newaxis], words], axis=0), kernel, recurrent, bias)  # [T1, B, units]
-            steps = tf.gather(tf.reshape(steps, [-1, self.units]), packing.index % positions * rows + row)
+            steps = tf.gather(tf.reshape(steps, [-1, self.units]), time * rows + row)
         merge_noise = None
-        if dropout_seed is not None and self.dropout:
-            merge_noise = tf.gather(noise(Stream.MERGE, self.units + self.hidden_size), packing.index)
+        if noise is not None and self.dropout:
+            merge_noise = of_packed(noise, noise.of_positions(Stream.MERGE, positions, self.units + self.hidden_size))
         return self._merge(steps, tf.gather(image, row), merge_noise)
 
     def _merge(self, steps: tf.Tensor, image: tf.Tensor, noise: tf.Tensor | None) -> tf.Tensor:
@@ -166,8 +159,7 @@ class MergeModel(tf.Module):
         hidden = tf.nn.relu(self._linear(self.hidden_dense, steps + image))
         return hidden if noise is None else dropout_lib.drop(hidden, noise[:, self.units:], self.dropout)
 
-    def tag_logits(self, image: tf.Tensor, dropout_seed: tf.Tensor | None = None, first_row: tf.Tensor | int = 0
-                   ) -> tf.Tensor:
+    def tag_logits(self, image: tf.Tensor, noise: Noise | None = None) -> tf.Tensor:
         """Logits float32 [B, V] whose sigmoid is the probability that a tag occurs in a caption of the image.
 
         The image and then <end>, which is never an input otherwise, are the prompt that asks for tags: no weight is
@@ -175,33 +167,30 @@ class MergeModel(tf.Module):
 
         Args:
           image: [B, units] from `image`.
-          dropout_seed, first_row: as of `hidden`.
+          noise: as of `hidden`.
         """
         kernel, recurrent, bias = (tf.cast(_value(weight), image.dtype) for weight in self.lstm.weights)
         prompt = tf.cast(_value(self.word_embedding.embeddings), image.dtype)[END:END + 1]
         h, c, _ = cell(tf.nn.bias_add(tf.matmul(image, kernel), bias), tf.zeros_like(image))
         h, _, _ = cell(tf.nn.bias_add(tf.matmul(prompt, kernel), bias) + tf.matmul(h, recurrent), c)
-        noise = None
-        if dropout_seed is not None and self.dropout:
-            noise = dropout_lib.random_bytes(Stream.TAG.of(dropout_seed), first_row, tf.shape(image)[0],
-                                             self.units + self.hidden_size)
-        return self.logits(self._merge(h, image, noise)) / self.logit_scale
+        merge_noise = None
+        if noise is not None and self.dropout:
+            merge_noise = noise.of_rows(Stream.TAG, tf.shape(image)[0], self.units + self.hidden_size)
+        return self.logits(self._merge(h, image, merge_noise)) / self.logit_scale
 
-    def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor,
-                     dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
-        """Logits at the real positions only.
+    def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Logits at the real positions only, without dropout.
 
         Args:
           feature: [B, F] image features.
           inputs: int32 [B, T] word ids, right-padded.
           mask: bool [B, T + 1], rows of True followed by False; position t predicts word t.
-          dropout_seed: int32 [2], or None for no dropout.
 
         Returns:
           float32 [N, V], N true elements of `mask` in row-major order.
         """
         packing = pack(mask)
-        hidden = self.hidden(self.image(feature, dropout_seed), inputs, packing, dropout_seed)
+        hidden = self.hidden(self.image(feature), inputs, packing)
         return self.logits(tf.gather(hidden, tf.argsort(packing.index)))
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:

@@ -1,10 +1,12 @@
 """Dropout that is a pure function of a seed and of the place in the global batch.
 
 Keras's SeedGenerator state is in no checkpoint, and its masks depend on how a batch is split over replicas. Here the
-random bytes of batch row r, position t are always the same part of one Philox stream, whoever computes them: a run
-restarted in the middle, or on another number of devices, drops the same units.
+random bytes of row r of the global batch at position t are always the same part of one Philox stream, whoever computes
+them and however wide captions are padded there: a run restarted in the middle, or on another number of devices or
+hosts, drops the same units.
 """
 
+import dataclasses
 import enum
 
 import tensorflow as tf
@@ -26,6 +28,41 @@ class Stream(enum.IntEnum):
 
 _PHILOX = 1  # tf.random.Algorithm.PHILOX: the same stream on CPU and GPU
 _BYTES_PER_COUNTER = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """The random bytes of one training step for the rows of one replica.
+
+    Attributes:
+      seed: int32 [2], (seed, step).
+      first_row: place of the replica's first row in the global batch.
+      batch_rows: rows of the global batch.
+    """
+
+    seed: tf.Tensor
+    first_row: tf.Tensor | int
+    batch_rows: tf.Tensor | int
+
+    def of_rows(self, stream: Stream, rows: tf.Tensor | int, width: int) -> tf.Tensor:
+        """uint8 [rows, width], a function of the row alone."""
+        return random_bytes(stream.of(self.seed), self.first_row, rows, _whole_counters(width))[:, :width]
+
+    def of_positions(self, stream: Stream, positions: tf.Tensor | int, width: int) -> tf.Tensor:
+        """uint8 [positions, batch_rows, width], time first; `[t, r]` belongs to position t of the replica's row r.
+
+        A function of row and position alone, as every position has a place for all rows of the global batch. What lies
+        beyond the replica's rows is to be left unused: skipping it would take a call for each position, and a device
+        makes these bytes many times faster than it uses them.
+        """
+        count = positions * self.batch_rows
+        table = random_bytes(stream.of(self.seed), self.first_row, count, _whole_counters(width))[:, :width]
+        return tf.reshape(table, [positions, self.batch_rows, width])
+
+
+def _whole_counters(width: int) -> int:
+    """The next multiple of 16: a row begins with a counter of its own."""
+    return -(-width // _BYTES_PER_COUNTER) * _BYTES_PER_COUNTER
 
 
 def random_bytes(seed: tf.Tensor, first_row: tf.Tensor | int, rows: tf.Tensor | int, row_width: tf.Tensor | int

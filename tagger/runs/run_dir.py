@@ -15,6 +15,7 @@ import os
 import tempfile
 from typing import Any, cast
 
+import numpy as np
 from etils import epath
 
 from flags.errors import UserError
@@ -186,7 +187,8 @@ def load_weights(model: MergeModel, path: epath.Path) -> None:
     """Reads a weights file of the published model into `model`.
 
     Raises:
-      UserError: it is missing, unreadable, of another shape, or the best weights of another run.
+      UserError: it is missing, unreadable, of another shape, the best weights of another run, or holds numbers that are
+        not finite.
     """
     if not path.exists():
         raise UserError(f"{path}: no such weights file; train writes it at the end of its first epoch")
@@ -202,7 +204,11 @@ def load_weights(model: MergeModel, path: epath.Path) -> None:
             raise  # the disk for temporary files, not the file
         raise UserError(f"{path}: cannot be read as weights of this model ({error}); train again, or give the "
                         "weights file of this run") from error
-
+    for weight in model.weights:
+        bad = int((~np.isfinite(weight.numpy())).sum())
+        if bad:
+            raise UserError(f"{path}: {bad:,} of the {weight.path} weights are NaN or infinite; train again, with a "
+                            "lower --learning_rate or --clip_norm=1, or give the weights file of another run")
     if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).exists():  # what train left there, no file of a user
         run_id.check_same(path, name, path.parent / CONFIG_FILE)
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 import tensorflow as tf
 
+from records.input.options import InputOptions
 from tagger.training.distribution import Devices
 
 Distributed: TypeAlias = "tf.data.Dataset | tf.distribute.DistributedDataset"
@@ -18,6 +19,7 @@ class ShuffledDataset(Protocol):
     """What is trained on: `CaptionDataset`, `ImageDataset`, or the like."""
 
     steps_per_epoch: int
+    options: InputOptions
 
     def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
         """This host's rows of the batches of an epoch, from `start_step` on: dicts, with the images' names as `key`
@@ -39,15 +41,28 @@ class TrainInput:
 
     Attributes:
       steps: batches in an epoch.
+      batch_rows: rows of the global batch.
     """
 
     def __init__(self, dataset: ShuffledDataset, devices: Devices):
         self._dataset, self._devices = dataset, devices
-        self.steps = dataset.steps_per_epoch
+        self.steps, self.batch_rows = dataset.steps_per_epoch, dataset.options.batch_size
 
     def epoch(self, epoch: int, start_step: int = 0) -> Distributed:
         """The shuffled batches of an epoch, from `start_step` on."""
         return _distribute(self._dataset.epoch(epoch, start_step, keys=False), self._devices)
+
+    def first_row(self, replica: tf.Tensor | int) -> tf.Tensor | int:
+        """Place in the global batch of the first row that a replica gets.
+
+        Example: of 64 rows, 2 hosts of 3 replicas get theirs from 0, 11, 22, 32, 43 and 54 on: a host's share of 32 is
+        11, 11 and 10 + 1 of zeros.
+
+        Args:
+          replica: its number among those of all hosts, the hosts in order.
+        """
+        replicas, rows = self._devices.local_replicas, self._dataset.options.rows_per_host
+        return replica // replicas * rows + replica % replicas * -(-rows // replicas)
 
     def keys(self, epoch: int, step: int) -> list[str]:
         """Names of the images in one batch of an epoch, sorted, each once: the pipeline is asked for it again."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from flags.errors import UserError
 
+_LEAST = 1.0  # loss scale
 _COMPUTE_DTYPE = {"float32": "float32", "mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 
 
@@ -60,11 +61,16 @@ class LossScale(tf.Module):
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
         return [gradient / self.scale for gradient in gradients], finite
 
+    def at_least(self) -> tf.Tensor:
+        """bool scalar: whether the scale is as low as it gets, so that overflow is not its doing."""
+        return tf.convert_to_tensor(self.scale) <= _LEAST
+
     def adjust(self, finite: tf.Tensor) -> None:
         """To be called after each update (finite) or skipped update (not); in replica context."""
         scale, calm = tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.calm) + 1
         double = finite & (calm >= self._patience)
-        scale = tf.where(finite, tf.where(double, tf.minimum(scale * 2, 2.0 ** 30), scale), tf.maximum(scale / 2, 1.0))
+        grown = tf.where(double, tf.minimum(scale * 2, 2.0 ** 30), scale)
+        scale = tf.where(finite, grown, tf.maximum(scale / 2, _LEAST))
         calm = tf.where(finite & ~double, calm, 0)
         tf.raw_ops.AssignVariableOp(resource=self.scale.handle, value=scale)
         tf.raw_ops.AssignVariableOp(resource=self.calm.handle, value=calm)

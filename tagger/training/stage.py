@@ -52,7 +52,8 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
             accumulate=config.accumulate_steps > 1,
             loss_scale=LossScale() if task.compute_dtype == "float16" else None)
         train_step = TrainStep(state=state, objective=task.make_objective(model),
-                               validation_loss=task.validation_loss, devices=devices, seed=config.seed, xla=config.xla)
+                               validation_loss=task.validation_loss, devices=devices, seed=config.seed,
+                               batch_rows=train.batch_rows, first_row=train.first_row, xla=config.xla)
     train_step.compile(train.epoch(0).element_spec, validation.ordered().element_spec)
 
     published = make_callbacks(

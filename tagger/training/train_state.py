@@ -82,6 +82,11 @@ class TrainState(tf.Module):
             for weight, held in zip(self.model.weights, self._held, strict=False):
                 weight.value.assign(held)
 
+    def is_finite(self) -> bool:
+        """Whether every weight and all that the optimizer remembers are finite numbers; waits for the device."""
+        values = (tf.convert_to_tensor(variable) for variable in self.variables_by_name().values())
+        return all(bool(tf.reduce_all(tf.math.is_finite(value))) for value in values if value.dtype.is_floating)
+
     def apply(self, gradients: Sequence[tf.Tensor], units: tf.Tensor, update: tf.Tensor) -> None:
         """Updates the weights, or adds to the accumulated gradients until it is time; in replica context.
 

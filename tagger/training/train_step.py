@@ -11,14 +11,17 @@ the gradients after it.
     state.sums.read().mean                                          # loss per unit so far
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from tagger.losses.cross_entropy import Batch, Objective, rows, tokens
+from tagger.modeling.stateless_dropout import Noise
 from tagger.training.distribution import Devices
 from tagger.training.running_sums import RunningSums
 from tagger.training.train_state import TrainState
+
+_CHECKED_ELEMENTS = 1 << 20
 
 
 class TrainStep(tf.Module):
@@ -29,7 +32,7 @@ class TrainStep(tf.Module):
     """
 
     def __init__(self, *, state: TrainState, objective: Objective, validation_loss: Callable, devices: Devices,
-                 seed: int, xla: bool = False):
+                 seed: int, batch_rows: int, first_row: Callable = lambda replica: 0, xla: bool = False):
         """To be called in the strategy's scope.
 
         Args:
@@ -37,11 +40,13 @@ class TrainStep(tf.Module):
           objective: what is minimised.
           validation_loss: (model, batch) to float32 scalar, the loss summed over the real tokens.
           seed: with the step's number, decides dropout.
+          batch_rows: rows of the global batch.
+          first_row: number of a replica, int32 scalar, to the place of its first row in the global batch.
           xla: whether XLA compiles the steps.
         """
         super().__init__(name="train_step")
         self._state, self._objective, self._validation_loss = state, objective, validation_loss
-        self._devices, self._seed = devices, seed
+        self._devices, self._seed, self._batch_rows, self._first_row = devices, seed, batch_rows, first_row
         self.validated = RunningSums("validated")
         if xla:
             self._replica_train, self._replica_validate = (  # type: ignore[method-assign]
@@ -90,19 +95,21 @@ class TrainStep(tf.Module):
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
         counts = tf.stack([self._objective.units(batch), tokens(batch), rows(batch), stop])
         units, words, captions, stop = tf.unstack(context.all_reduce("sum", counts))
-        dropout_seed = tf.stack([tf.constant(self._seed, tf.int32), tf.cast(step, tf.int32)])
+        noise = Noise(tf.stack([tf.constant(self._seed, tf.int32), tf.cast(step, tf.int32)]), self._first_row(replica),
+                      self._batch_rows)
         weights = [weight.value for weight in state.model.weights]
         with tf.GradientTape() as tape:
-            loss = self._objective(state.model, batch, dropout_seed, replica * tf.shape(batch["targets"])[0])
+            loss = self._objective(state.model, batch, noise)
             scale = state.loss_scale.scale if state.loss_scale else 1.0
             scaled = loss * (scale / tf.maximum(units, 1.0))
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, weights)]
         *gradients, loss = context.all_reduce("sum", [*gradients, tf.stop_gradient(loss)])
-        state.sums.add(loss, units, words, captions, step)
         if not state.loss_scale:
+            state.sums.add(loss, units, words, captions, step, all_finite(gradients))
             state.apply(gradients, units, update)
             return stop
         gradients, finite = state.loss_scale.unscale(gradients)
+        state.sums.add(loss, units, words, captions, step, finite | ~state.loss_scale.at_least())
         state.loss_scale.adjust(finite)
 
         # What overflowed is left out. No replica decides differently: they all see the reduced gradients.
@@ -118,6 +125,18 @@ class TrainStep(tf.Module):
         sums = tf.stack([self._validation_loss(self._state.model, batch), tokens(batch), rows(batch)])
         loss, words, captions = tf.unstack(context.all_reduce("sum", sums))
         self.validated.add(loss, words, words, captions, tf.constant(0, tf.int64))
+
+
+def all_finite(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """bool scalar: whether no gradient shows a number that is not finite.
+
+    ReLU turns NaN into 0: one in a feature or a weight need not reach the loss, but what it is multiplied with on the
+    way back becomes NaN. Only gradients up to a size are read. The large ones, of the embedding and the output layer,
+    would cost percents of a step; they follow from the loss and from the gradients between them.
+    """
+    small = [gradient for gradient in gradients if gradient.shape.num_elements() <= _CHECKED_ELEMENTS]
+    # A sum is NaN or infinite where a summand is, and takes one pass without anything written.
+    return tf.math.is_finite(tf.add_n([tf.reduce_sum(gradient) for gradient in small]))
 
 
 def _not_compiled(*_: object) -> None:

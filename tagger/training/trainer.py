@@ -68,7 +68,7 @@ class Trainer:
           0, or 143 after SIGTERM, once a checkpoint is written.
 
         Raises:
-          UserError: the loss is not finite, or no checkpoint is whole.
+          UserError: the loss, a gradient or a weight is not finite, or no checkpoint is whole.
           KeyboardInterrupt: after SIGINT, once a checkpoint is written.
         """
         progress = self._progress
@@ -132,6 +132,7 @@ class Trainer:
     def _validate(self) -> bool:
         """Validates, runs the callbacks and moves on to the next epoch; False when stopped before the callbacks."""
         progress, optimizer = self._progress, self._state.optimizer
+        self._check_state()
         trained = self._look()
         rate = np.float32(optimizer.rate(optimizer.iterations.value - 1))
         with self._state.averaged_weights():
@@ -165,20 +166,38 @@ class Trainer:
         """The epoch's sums so far.
 
         Raises:
-          UserError: a step's loss was not finite.
+          UserError: a step's loss or gradients were not finite.
         """
         sums = self._state.sums.read()
-        if sums.bad_step < 0:
+        bad_steps = [step for step in (sums.bad_step, sums.bad_gradient_step) if step >= 0]
+        if not bad_steps:
             return sums
-        epoch, step = divmod(sums.bad_step, self._train.steps)
+        epoch, step = divmod(min(bad_steps), self._train.steps)
         images = bad_batch.describe(self._config.run_dir, epoch, step, self._train.keys(epoch, step),
                                     self._devices.is_chief)
-        saved = self._checkpoints.steps()
-        back = f"the checkpoint at step {saved[-1]} is from before it" if saved else "there is no checkpoint before it"
+        what, remedy = "the loss is", "look at these"
+        if min(bad_steps) != sums.bad_step:
+            what, remedy = "gradients are", "a feature that holds NaN or infinity does that: run --mode=verify_records"
         raise UserError(
-            f"the loss is not finite in epoch {epoch + 1}, step {step + 1} of {self._train.steps}, on captions of "
-            f"{images}; {back}; look at these, lower --learning_rate (now {self._config.learning_rate}) or set "
+            f"{what} not finite in epoch {epoch + 1}, step {step + 1} of {self._train.steps}, on captions of {images}; "
+            f"{self._last_checkpoint()}; {remedy}, lower --learning_rate (now {self._config.learning_rate}) or set "
             "--clip_norm=1, and start with --fresh")
+
+    def _check_state(self) -> None:
+        """Raises UserError where a weight, or what the optimizer remembers, is not a finite number.
+
+        To be called before such state is written to a file.
+        """
+        self._look()
+        if not self._state.is_finite():
+            raise UserError(
+                f"weights are not finite in epoch {self._progress.epoch + 1}, after step {self._progress.step} of "
+                f"{self._train.steps}; {self._last_checkpoint()}; lower --learning_rate (now "
+                f"{self._config.learning_rate}) or set --clip_norm=1, and start with --fresh")
+
+    def _last_checkpoint(self) -> str:
+        saved = self._checkpoints.steps()
+        return f"the checkpoint at step {saved[-1]} is from before it" if saved else "there is no checkpoint before it"
 
     def _checkpoint_if_due(self) -> None:
         steps, minutes = self._config.checkpoint_every_steps, self._config.checkpoint_every_minutes
@@ -191,10 +210,10 @@ class Trainer:
         return self._progress.epoch * self._train.steps + self._progress.step
 
     def _checkpoint(self) -> None:
-        """Writes a checkpoint, unless this place in the run has one or the loss has stopped being finite."""
+        """Writes a checkpoint, unless this place in the run has one."""
         if not self._devices.is_chief or self._progress.place == self._saved_place:
             return
-        self._look()
+        self._check_state()
         state = {"stop_training": bool(self._model.stop_training), "steps_per_epoch": self._train.steps,
                  "callbacks": get_state(self._stateful), **self._progress.get_state()}
         self._checkpoints.save(self._steps_made(), self._state.variables_by_name(), state)

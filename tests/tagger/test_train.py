@@ -9,7 +9,8 @@ from flags.errors import UserError
 from flags.train import RESUMABLE, Train
 from records.format import layout
 from records.format import manifest as manifests
-from tagger.runs.run_dir import load_run
+from records.util.folder_lock import locked
+from tagger.runs.run_dir import load_run, save_weights
 from tagger.train import run
 from tagger.training import history
 from tests.tagger.training.run import write_records
@@ -56,6 +57,38 @@ def test_init_from_and_fresh(first, records, tmp_path, capsys):
         run(dataclasses.replace(config, seed=1))
     assert run(dataclasses.replace(config, seed=1, fresh=True)) == 0
     assert "epoch 1/1" in capsys.readouterr().err
+
+
+def test_a_weight_that_is_not_finite_is_in_no_checkpoint(records, tmp_path):
+    config = Train(records_dir=str(records), run_dir=str(tmp_path), batch_size=100, checkpoint_every_steps=1,
+                   callbacks=("tests.tagger.training.run:BreakWeight",))
+    with pytest.raises(UserError, match="weights are not finite .*after step 3 of 6; the checkpoint at step 2 is from"):
+        run(config)
+    assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())][-1] == "step-00000002.npz"
+
+
+def test_weights_that_are_not_finite_are_no_start(first, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(first.run_dir, broken)
+    loaded = load_run(first.run_dir)
+    kernel = loaded.model.hidden_dense.kernel
+    kernel.assign(np.where(np.arange(128) == 5, np.nan, kernel.numpy()))
+    save_weights(loaded.model, loaded.max_length, broken / "best.weights.h5")
+    config = dataclasses.replace(first, run_dir=str(tmp_path / "run"), init_from=str(broken))
+    with pytest.raises(UserError, match="best.weights.h5: 256 of the hidden_dense/kernel weights are NaN or infinite"):
+        run(config)
+
+
+def test_a_folder_that_another_training_holds(first):
+    with locked(first.run_dir), pytest.raises(
+            UserError, match=r"--run_dir=.*: another training is writing there \(process \d+\)"):
+        run(dataclasses.replace(first, seed=1, fresh=True))
+    assert load_run(first.run_dir).config.seed == first.seed
+
+
+def test_teachers_of_a_stage_that_is_left_out(first):
+    with pytest.raises(UserError, match="--teachers=2: teach the cross-entropy stage, which --init_from"):
+        run(dataclasses.replace(first, teachers=2, self_critical_epochs=1, init_from=first.run_dir))
 
 
 def test_init_from_another_vocabulary(first, tmp_path):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tagger.losses.cross_entropy import CrossEntropy, cross_entropy_value, tag_loss
 from tagger.losses.distillation import Teachers
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.stateless_dropout import Noise
 from tagger.modeling.tag_outputs import TagOutputs
 
 V, FEATURE = 9, 6
@@ -19,6 +20,10 @@ def batch() -> dict[str, tf.Tensor]:
     inputs = np.where(TARGETS == 1, 0, TARGETS)[:, :-1]
     feature = np.random.default_rng(0).normal(size=[len(TARGETS), FEATURE]).astype(np.float32)
     return {"feature": tf.constant(feature), "inputs": tf.constant(inputs), "targets": tf.constant(TARGETS)}
+
+
+def noise(step: int = 7, first_row: int = 0) -> Noise:
+    return Noise(tf.constant([3, step]), first_row, len(TARGETS))
 
 
 def model(**arguments) -> MergeModel:
@@ -49,8 +54,8 @@ def test_tags_add_their_weighted_gradient_but_not_their_value():
     network, rows = model(dropout=0.0), batch()
     kernel = network.output_dense.kernel.value
     with tf.GradientTape(persistent=True) as tape:
-        plain = CrossEntropy()(network, rows, None, 0)
-        both = CrossEntropy(0.0, 0.5, TAGS)(network, rows, None, 0)
+        plain = CrossEntropy()(network, rows, None)
+        both = CrossEntropy(0.0, 0.5, TAGS)(network, rows, None)
         tags = tag_loss(network.tag_logits(network.image(rows["feature"])), rows["targets"], TAGS)
     assert float(plain) == pytest.approx(float(cross_entropy_value(network, rows)), rel=1e-5)
     assert float(both) == pytest.approx(float(plain), rel=1e-6)
@@ -68,7 +73,7 @@ def test_tags_are_learnt_without_a_weight_of_their_own():
     @tf.function
     def step():
         with tf.GradientTape() as tape:
-            loss = objective(network, rows, None, 0)
+            loss = objective(network, rows, None)
         gradients = tape.gradient(loss, [weight.value for weight in network.weights])
         optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
 
@@ -93,7 +98,7 @@ def test_a_student_of_teachers_alone_becomes_their_mean(recurrence):
     @tf.function
     def step():
         with tf.GradientTape() as tape:
-            loss = objective(student, rows, tf.constant([3, 7]), 0)
+            loss = objective(student, rows, noise())
         gradients = tape.gradient(loss, [weight.value for weight in student.weights])
         optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
 
@@ -116,28 +121,45 @@ def test_a_student_of_teachers_alone_becomes_their_mean(recurrence):
 
 def test_both_recurrences_drop_the_same():
     losses = [float(CrossEntropy()(model(recurrence=recurrence, feature_dropout=0.5, embedding_dropout=0.5), batch(),
-                                   tf.constant([3, 7]), 0)) for recurrence in ("packed", "loop")]
+                                   noise())) for recurrence in ("packed", "loop")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def share(rows: dict[str, tf.Tensor], part: slice) -> dict[str, tf.Tensor]:
+    """A replica's rows as a host that streams has them: as wide as its longest caption, with a row of zeros more."""
+    part = {name: value[part] for name, value in rows.items()}
+    width = int(tf.reduce_max(tf.math.count_nonzero(part["targets"], axis=1)))
+    part |= {"inputs": part["inputs"][:, :width - 1], "targets": part["targets"][:, :width]}
+    return {name: tf.concat([value, tf.zeros_like(value[:1])], axis=0) for name, value in part.items()}
+
+
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_dropout_knows_no_padding(recurrence):
+    network = model(dropout=0.5, embedding_dropout=0.5, recurrence=recurrence)
+    rows, objective = batch(), CrossEntropy()
+    whole = float(objective(network, rows, noise()))
+    parts = [float(objective(network, share(rows, part), noise(first_row=part.start)))
+             for part in (slice(0, 1), slice(1, 3), slice(3, 4))]
+    assert whole == pytest.approx(sum(parts), rel=1e-5)
 
 
 @pytest.mark.parametrize("recurrence", ["packed", "loop"])
 def test_input_dropout_is_a_function_of_the_seed_and_the_place_in_the_batch(recurrence):
     network = model(dropout=0.0, feature_dropout=0.5, embedding_dropout=0.5, recurrence=recurrence)
-    rows, seed = batch(), tf.constant([3, 7])
-    objective = CrossEntropy(0.0, 1.0, TAGS)
-    whole = float(objective(network, rows, seed, 0))
-    halves = sum(float(objective(network, {name: value[part] for name, value in rows.items()}, seed, part.start))
-                 for part in (slice(0, 2), slice(2, 4)))
+    rows, objective = batch(), CrossEntropy(0.0, 1.0, TAGS)
+    whole = float(objective(network, rows, noise()))
+    halves = sum(float(objective(network, share(rows, part), noise(first_row=part.start)))
+                 for part in (slice(0, 3), slice(3, 4)))
     assert whole == pytest.approx(halves, rel=1e-5)
-    assert whole == float(objective(network, rows, seed, 0))
-    assert whole != pytest.approx(float(objective(network, rows, tf.constant([3, 8]), 0)), rel=1e-4)
-    assert whole != pytest.approx(float(objective(network, rows, None, 0)), rel=1e-4)
+    assert whole == float(objective(network, rows, noise()))
+    assert whole != pytest.approx(float(objective(network, rows, noise(8))), rel=1e-4)
+    assert whole != pytest.approx(float(objective(network, rows, None)), rel=1e-4)
 
 
 def test_feature_dropout_drops_its_share_and_keeps_the_mean():
     network = model(feature_dropout=0.25)
     network.image_dense.kernel.assign(np.ones([FEATURE, 16], np.float32))  # so that an image is the sum of its feature
-    images = network.image(tf.ones([4000, FEATURE]), tf.constant([0, 0]))[:, 0].numpy()
+    images = network.image(tf.ones([4000, FEATURE]), Noise(tf.constant([0, 0]), 0, 4000))[:, 0].numpy()
     assert images.mean() == pytest.approx(FEATURE, rel=0.02)
     kept = images * 0.75
     np.testing.assert_allclose(kept, kept.round(), atol=1e-4)

@@ -7,6 +7,7 @@ from records.text.vocabulary import END, PAD, UNK
 from tagger.losses.cross_entropy import CrossEntropy
 from tagger.losses.self_critical import SelfCritical, sample_captions
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.stateless_dropout import Noise
 from tagger.modeling.tag_outputs import TagOutputs
 
 V, FEATURE, SAMPLES, LONGEST = 8, 6, 4, 5
@@ -21,6 +22,10 @@ def batch(rows: int = 3) -> dict[str, tf.Tensor]:
     targets[-1] = 0
     return {"feature": tf.constant(feature), "inputs": tf.constant(np.where(targets == END, 0, targets)[:, :-1]),
             "targets": tf.constant(targets), "references": tf.constant(targets[:, np.newaxis])}
+
+
+def noise(step: int = 2, first_row: int = 0) -> Noise:
+    return Noise(tf.constant([1, step]), first_row, 4)
 
 
 def model(**arguments) -> MergeModel:
@@ -55,7 +60,7 @@ def test_samples_follow_the_model():
 
 @pytest.mark.parametrize("recurrence", ["packed", "loop"])
 def test_value_and_gradient_are_those_of_the_policy_gradient(recurrence):
-    network, rows, seed = model(recurrence=recurrence), batch(), tf.constant([1, 2])
+    network, rows = model(recurrence=recurrence), batch()
     seen = []
 
     def reward(sampled, references):
@@ -63,7 +68,7 @@ def test_value_and_gradient_are_those_of_the_policy_gradient(recurrence):
         return fours(sampled, references)
 
     with tf.GradientTape() as tape:
-        value = objective(reward)(network, rows, seed, 0)
+        value = objective(reward)(network, rows, noise())
     found = tape.gradient(value, network.output_dense.kernel.value)
     sampled = seen[0].numpy()
     rewards = (sampled == 4).sum(-1).astype(np.float32)
@@ -91,8 +96,8 @@ def test_samples_depend_on_the_seed_and_the_place_in_the_batch_only(feature_drop
 
     critical = objective(reward)
     for part in (slice(0, 4), slice(0, 2), slice(2, 4)):
-        critical(network, {name: value[part] for name, value in rows.items()}, tf.constant([1, 2]), part.start)
-    critical(network, rows, tf.constant([1, 3]), 0)
+        critical(network, {name: value[part] for name, value in rows.items()}, noise(first_row=part.start))
+    critical(network, rows, noise(3))
     whole, first, second, other = seen
     assert np.array_equal(whole, np.concatenate([first, second]))
     assert not np.array_equal(whole, other)
@@ -106,7 +111,7 @@ def test_samples_are_of_features_that_are_dropped_as_in_the_first_phase():
         return fours(sampled, references)
 
     for feature_dropout in (0.0, 0.5):
-        objective(reward)(model(feature_dropout=feature_dropout), rows, tf.constant([1, 2]), 0)
+        objective(reward)(model(feature_dropout=feature_dropout), rows, noise())
     assert not np.array_equal(*seen)
 
 
@@ -118,7 +123,7 @@ def test_the_reward_rises():
     @tf.function
     def step(number):
         with tf.GradientTape() as tape:
-            loss = objective(fours)(network, rows, tf.stack([0, number]), 0)
+            loss = objective(fours)(network, rows, Noise(tf.stack([0, number]), 0, 4))
         gradients = tape.gradient(loss, [weight.value for weight in network.weights])
         optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
         return -loss / 2
@@ -128,15 +133,15 @@ def test_the_reward_rises():
 
 
 def test_supervision_adds_its_gradient_but_not_its_value():
-    network, rows, seed = model(), batch(), tf.constant([1, 2])
+    network, rows = model(), batch()
     kernel = network.output_dense.kernel.value
     found = []
     for critical in (objective(fours), objective(fours, 0.5)):
         with tf.GradientTape() as tape:
-            value = critical(network, rows, seed, 0)
+            value = critical(network, rows, noise())
         found.append((float(value), tape.gradient(value, kernel).numpy()))
     with tf.GradientTape() as tape:
-        supervised = 0.5 * CrossEntropy(0.0, 0.5, TAGS)(network, rows, seed, 0)
+        supervised = 0.5 * CrossEntropy(0.0, 0.5, TAGS)(network, rows, noise())
     assert found[0][0] == pytest.approx(found[1][0], abs=1e-6)
     np.testing.assert_allclose(found[1][1] - found[0][1], tape.gradient(supervised, kernel), atol=1e-6)
     assert float(objective(fours).units(rows)) == 2

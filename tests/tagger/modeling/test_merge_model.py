@@ -6,6 +6,7 @@ import tensorflow as tf
 from tagger.losses.fused_softmax import softmax_loss
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.packed_sequence import every_position, pack
+from tagger.modeling.stateless_dropout import Noise
 
 V, F, T = 60, 24, 7
 
@@ -132,7 +133,8 @@ def test_dropout_drops_as_asked_and_is_a_function_of_the_seed():
     packing = pack(tf.constant(targets != 0))
 
     def hidden(seed):
-        return model.hidden(model.image(feature), inputs, packing, seed and tf.constant(seed, tf.int32)).numpy()
+        noise = seed and Noise(tf.constant(seed), 0, len(targets))
+        return model.hidden(model.image(feature), inputs, packing, noise).numpy()
 
     assert np.array_equal(hidden([1, 2]), hidden([1, 2]))
     assert not np.array_equal(hidden([1, 2]), hidden([1, 3]))

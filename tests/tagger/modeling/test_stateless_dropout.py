@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tagger.modeling.stateless_dropout import drop, random_bytes
+from tagger.modeling.stateless_dropout import Noise, Stream, drop, random_bytes
 
 SEED = tf.constant([7, 11], tf.int32)
 
@@ -12,6 +12,21 @@ def test_bytes_belong_to_the_row_whoever_computes_them():
     for first, rows in ((0, 4), (4, 4), (8, 4), (5, 7)):
         assert np.array_equal(random_bytes(SEED, first, rows, 48), whole[first:first + rows])
     assert not np.array_equal(random_bytes(tf.constant([7, 12]), 0, 12, 48), whole)
+
+
+def test_bytes_belong_to_row_and_position_however_wide_the_batch_is():
+    whole = Noise(SEED, 0, 12).of_positions(Stream.WORD, 9, 48).numpy()
+    assert whole.shape == (9, 12, 48)
+    assert len(np.unique(whole.reshape(-1, 48), axis=0)) == 9 * 12
+    for first, rows, positions in ((0, 12, 4), (0, 5, 9), (7, 5, 9), (7, 5, 2)):
+        part = Noise(SEED, first, 12).of_positions(Stream.WORD, positions, 48).numpy()
+        assert np.array_equal(part[:, :rows], whole[:positions, first:first + rows])
+
+
+def test_streams_share_no_bytes():
+    noise = Noise(SEED, 0, 12)
+    rows = [noise.of_rows(stream, 12, 48).numpy() for stream in Stream]
+    assert len(np.unique(np.concatenate(rows), axis=0)) == 12 * len(Stream)
 
 
 def test_bytes_are_uniform():

@@ -97,6 +97,17 @@ class Interrupt(keras.callbacks.Callback):
         self._at("epoch", epoch + 1)
 
 
+class BreakWeight(keras.callbacks.Callback):
+    """--callbacks=tests.tagger.training.run:BreakWeight makes a weight NaN after the third step of an epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2:
+            kernel = self.model.get_layer("lstm").cell.recurrent_kernel
+            value = kernel.numpy()
+            value[0, 0] = np.nan
+            kernel.assign(value)
+
+
 class FillMemory(keras.callbacks.Callback):
     """--callbacks=tests.tagger.training.run:FillMemory asks TensorFlow for more memory than any machine has."""
 

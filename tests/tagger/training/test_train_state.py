@@ -57,3 +57,14 @@ def test_averages_take_the_place_of_the_weights_and_leave_it(ema):
         np.testing.assert_allclose(state.model.output_dense.bias.numpy(), expected, rtol=1e-5)
         raise ZeroDivisionError
     assert np.array_equal(state.model.output_dense.bias.numpy(), current)
+
+
+@pytest.mark.parametrize("name", ["model/lstm/lstm_cell/kernel", "optimizer/adam/output_dense_kernel_velocity"])
+def test_is_finite(name):
+    state = make()
+    assert state.is_finite()
+    variable = state.variables_by_name()[name]
+    value = variable.numpy()
+    value[3, 2] = np.inf
+    variable.assign(value)
+    assert not state.is_finite()

@@ -1,5 +1,6 @@
 """A training that is interrupted ends as one that is not, to the last bit."""
 
+import json
 import random
 import signal
 
@@ -9,6 +10,7 @@ import pytest
 from flags.errors import TemporaryError
 from tagger.runs.run_dir import load_run
 from tagger.training import history
+from tests.records import folders
 from tests.tagger.training.run import arrays, train, write_records
 
 STEPS = 10  # in an epoch
@@ -159,3 +161,24 @@ def test_a_loss_that_is_not_finite_stops_the_run(records, tmp_path):
     assert "train/" in message and "--clip_norm" in message  # names of images of the batch
     assert "Traceback" not in output
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_feature_that_is_not_finite_reaches_no_weights(tmp_path, monkeypatch, number):
+    sound = folders.feature
+
+    def feature(shard: int, record: int, size: int) -> np.ndarray:
+        values = sound(shard, record, size)
+        values[3] = number if (shard, record) == (2, 30) else values[3]
+        return values
+
+    monkeypatch.setattr(folders, "feature", feature)
+    run_dir = tmp_path / "run"
+    # With oneDNN, which --mode=train has by default, ReLU makes 0 of NaN and the loss stays finite.
+    [(status, output)] = train(write_records(tmp_path / "records"), run_dir, "--batch_size=62", "--epochs=1",
+                               TF_ENABLE_ONEDNN_OPTS="1")
+    assert status == 1, output
+    message, named = output.splitlines()[-1], run_dir / "bad_batch.json"
+    assert message.startswith("error: ")
+    assert "train/2/30" in message or "train/2/30" in json.loads(named.read_text())["images"], message
+    assert not (run_dir / "best.weights.h5").exists() and not (run_dir / "checkpoints").exists()
