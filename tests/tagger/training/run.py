@@ -20,7 +20,7 @@ VOCABULARY = 100
 
 def write_records(folder: Path) -> Path:
     """601 captions for training, of 1 to 15 tokens; an odd number, so that the last batch is never full."""
-    splits = {"train": folders.random_split(0, [40, 37, 50, 41]), "validation": folders.random_split(1, [20])}
+    splits = {"train": folders.random_split(0, [40, 37, 50, 41]), "validation": folders.random_split(1, [10, 10])}
     for record in splits["train"][0]:
         record[0] = record[0][:3]  # some captions are much shorter than others
     folders.write(folder, splits, feature_size=32)

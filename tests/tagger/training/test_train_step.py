@@ -2,9 +2,16 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tagger.training.distribution import Devices
+from tagger.training.mixed_precision import LossScale
+from tagger.training.optimizer import FusedAdam
+from tagger.training.train_state import TrainState
+from tagger.training.train_step import TrainStep, all_finite
 from tests.tagger.training.run import arrays, finish, start, write_records
 
 BATCH, EPOCHS = 62, 5  # 10 steps an epoch, 43 captions in the last; 62 rows do not divide by 3
@@ -66,3 +73,43 @@ def test_two_replicas_with_dropout_give_the_same_run_twice(trained):
     for name in first:
         if name != "state.json":  # holds what the steps cost
             assert np.array_equal(first[name], second[name]), name
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_gradients_that_are_not_finite_are_noticed(bad):
+    sound = [np.full([300, 40], 1e30, np.float32), np.full([7], -3.0, np.float32)]
+    assert bool(all_finite([tf.constant(value) for value in sound]))
+    for number, place in enumerate([(299, 39), (0,)]):
+        broken = [value.copy() for value in sound]
+        broken[number][place] = bad
+        assert not bool(all_finite([tf.constant(value) for value in broken]))
+
+
+class Roots:
+    """A network of four zeros, and the sum of their roots as its loss: 0, with a gradient that is infinite."""
+
+    def __init__(self):
+        self.weights = [keras.Variable(np.zeros([4], np.float32), name="zeros")]
+
+    def units(self, batch):
+        return tf.constant(1.0)
+
+    def __call__(self, model, batch, noise):
+        return tf.reduce_sum(tf.sqrt(tf.convert_to_tensor(model.weights[0].value)))
+
+
+@pytest.mark.parametrize("scale, noticed", [(None, 6), (2.0 ** 15, -1), (1.0, 6)])
+def test_a_finite_loss_hides_no_infinite_gradient_unless_its_scale_may_still_fall(scale, noticed):
+    roots, optimizer = Roots(), FusedAdam(0.1)
+    optimizer.build(roots.weights)
+    state = TrainState(model=roots, optimizer=optimizer, loss_scale=LossScale(scale) if scale else None)
+    step = TrainStep(state=state, objective=roots, validation_loss=roots, seed=0, batch_rows=1,
+                     devices=Devices(tf.distribute.get_strategy(), 0, 1, 1, False))
+    spec = {"targets": tf.TensorSpec([None, None], tf.int32)}
+    step.compile(spec, spec)
+    step.train({"targets": tf.constant([[1]])}, 6)
+    sums = state.sums.read()
+    assert (sums.loss, sums.bad_step, sums.bad_gradient_step) == (0.0, -1, noticed)
+    if scale:
+        assert float(state.loss_scale.scale) == max(scale / 2, 1.0)
+        assert not roots.weights[0].numpy().any()

@@ -163,13 +163,12 @@ def test_a_loss_that_is_not_finite_stops_the_run(records, tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_a_feature_that_is_not_finite_reaches_no_weights(tmp_path, monkeypatch, number):
+def test_a_feature_that_is_not_finite_reaches_no_weights(tmp_path, monkeypatch):
     sound = folders.feature
 
     def feature(shard: int, record: int, size: int) -> np.ndarray:
         values = sound(shard, record, size)
-        values[3] = number if (shard, record) == (2, 30) else values[3]
+        values[3] = np.nan if (shard, record) == (2, 30) else values[3]
         return values
 
     monkeypatch.setattr(folders, "feature", feature)
