@@ -51,11 +51,6 @@ class MicroBatches(Generic[Kind]):
         self._waiting: collections.deque[_Call[Kind]] = collections.deque()
         self._running: set[asyncio.Task] = set()  # the event loop itself keeps only weak references to tasks
 
-    @property
-    def waiting(self) -> int:
-        """Calls that are not being computed yet; those whose client left may be among them."""
-        return len(self._waiting)
-
     async def call_in_pieces(self, kind: Kind, inputs: Arrays, rows: int) -> Arrays:
         """Like `call`, computed `rows` rows at a time."""
         count = len(next(iter(inputs.values())))
@@ -70,8 +65,16 @@ class MicroBatches(Generic[Kind]):
         self._start()
         return await call.answer
 
+    @property
+    def is_computing(self) -> bool:
+        """Whether a batch is being computed: nothing can stop it."""
+        return bool(self._running)
+
     def _start(self) -> None:
         while self._free and self._waiting:
+            if self._waiting[0].answer.done():  # its client has left
+                self._waiting.popleft()
+                continue
             self._free -= 1
             task = asyncio.get_running_loop().create_task(self._run(self._next()))
             self._running.add(task)

@@ -101,6 +101,11 @@ class ServedModel:
         finally:
             self._bulk_calls -= 1
 
+    @property
+    def is_computing(self) -> bool:
+        """Whether TensorFlow is at work, be it for a client that has left."""
+        return self._quick.is_computing or self._bulk.is_computing
+
     def _nothing(self, signature: str) -> Arrays:
         """What a signature answers to no rows."""
         outputs = self._loaded.signatures[signature].structured_outputs

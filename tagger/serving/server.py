@@ -97,10 +97,15 @@ class Server:
         finally:
             sweeps.cancel()
             await runner.cleanup()
+        status = 128 + signal.SIGINT if self._signal == signal.SIGINT else 0
         if unanswered:
             print(f"{unanswered} requests were not answered within {_PATIENCE_S:.0f} s", file=sys.stderr)
-            return 1
-        return 128 + signal.SIGINT if self._signal == signal.SIGINT else 0
+            status = 1
+        if self._model.is_computing:  # for a client that left; Python would wait for it, however long it takes
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+        return status
 
     def _end(self, number: int, asked: asyncio.Event) -> None:
         if asked.is_set():
