@@ -63,20 +63,21 @@ def test_an_error_reaches_those_of_its_batch_and_no_others():
     assert answers[3]["twice"].tolist() == [8]
 
 
-def test_a_client_that_left_costs_nothing():
+@pytest.mark.parametrize("number", [1, 2])  # the oldest one that waits, and one behind it
+def test_a_client_that_left_costs_nothing(number):
     compute = Doubling()
 
     async def leave():
         batches = MicroBatches(compute, 4, 1)
         made = [asyncio.ensure_future(batches.call("a", {"x": np.array([number])})) for number in range(4)]
         await asyncio.sleep(0)
-        made[2].cancel()
+        made[number].cancel()
         compute.gate.set()
         return await asyncio.gather(*made, return_exceptions=True)
 
     answers = asyncio.run(leave())
-    assert compute.batches == [("a", [0]), ("a", [1, 3])]
-    assert isinstance(answers[2], asyncio.CancelledError)
+    assert compute.batches == [("a", [0]), ("a", [3 - number, 3])]
+    assert isinstance(answers[number], asyncio.CancelledError)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
