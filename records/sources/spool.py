@@ -32,7 +32,7 @@ class Spool:
         self._images = images
         self._is_remote = "://" in images
         self._used: set[str] = set()
-        self._folders: set[str] = set()
+        self._present: dict[str, set[str]] = {}  # names of earlier runs, by folder
 
     def store(self, name: str, data: bytes) -> str:
         """Writes a photo and returns its name under `images`; a name without a suffix gets that of its format.
@@ -55,16 +55,14 @@ class Spool:
         return name
 
     def _store_here(self, path: str, data: bytes) -> None:
-        try:
+        folder, name = os.path.split(path)
+        if folder not in self._present:
+            os.makedirs(folder, exist_ok=True)
+            self._present[folder] = set(os.listdir(folder))  # opening a file that is not there is not free
+        if name in self._present[folder]:
             with open(path, "rb") as file:
                 if os.fstat(file.fileno()).st_size == len(data) and file.read() == data:
                     return
-        except FileNotFoundError:
-            pass
-        folder = os.path.dirname(path)
-        if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
-            self._folders.add(folder)
         temporary = os.path.join(folder, f".{os.getpid()}.tmp")
         with open(temporary, "wb") as file:
             file.write(data)
