@@ -14,6 +14,7 @@ from records.util import regular_files, typed_json
 from records.util.typed_json import Check, Count, between
 from tagger.evaluation import files
 from tagger.evaluation.contact_sheets import RANKINGS
+from tagger.reporting.metric_columns import METRICS, TILES
 from tagger.runs import run_dir as run_dir_lib
 from tagger.training import history as history_lib
 from tagger.training.history import HISTORY_FILE
@@ -67,7 +68,7 @@ _Metric = Annotated[float, between(-1e12, 1e12)] | None
 
 @dataclasses.dataclass(frozen=True)
 class _Metrics:
-    """What of metrics.json the page takes for granted; definitions of the numbers are in tagger.evaluation.summary."""
+    """What of metrics.json the page takes for granted, beside the metrics."""
 
     images: Annotated[int, between(1, 2**63 - 1)]
     limit: Count
@@ -77,17 +78,6 @@ class _Metrics:
     length_penalty: Annotated[float, between(-1e12, 1e12)]
     ranking: Annotated[str, Check(lambda name: name in RANKINGS, " or ".join(RANKINGS))]
     records_dir: str
-    loss: _Metric
-    bleu_1: _Metric = None
-    bleu_4: _Metric = None
-    rouge_l: _Metric = None
-    cider: _Metric = None
-    tag_f1: _Metric = None
-    f1_at_5: _Metric = None
-    mean_average_precision: _Metric = None
-    f1_at_threshold: _Metric = None
-    tag_calibration_error: _Metric = None
-    distinct_captions: _Metric = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,9 +106,14 @@ def _checked(kind: type, value: Any, where: str) -> dict[str, Any]:
 
 def _metrics(path: epath.Path) -> dict[str, Any]:
     try:
-        return _checked(_Metrics, typed_json.loads(regular_files.read_bytes(path)), "it")
+        metrics = _checked(_Metrics, typed_json.loads(regular_files.read_bytes(path)), "it")
+        for name, *_ in (*METRICS, *TILES):
+            _, faults = typed_json.read(_Metric, metrics.get(name), f"it.{name}")
+            if faults:
+                raise ValueError(faults[0])
     except ValueError as error:
         raise UserError(f"{path}: {error}; run eval again") from error
+    return metrics
 
 
 @dataclasses.dataclass(frozen=True)

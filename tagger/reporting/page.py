@@ -13,21 +13,8 @@ from tagger.evaluation.summary import definition, definitions
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
 from tagger.reporting.markup import Html, data_url, document, join, tag
+from tagger.reporting.metric_columns import METRICS, OF_CAPTIONS, TILES
 from tagger.reporting.style import CSS
-
-# (metric, heading, format, whether more is better).
-_METRICS = (
-    ("loss", "loss", "{:.3f}", False), ("bleu_1", "BLEU-1", "{:.1f}", True), ("bleu_4", "BLEU-4", "{:.1f}", True),
-    ("rouge_l", "ROUGE-L", "{:.1f}", True), ("cider", "CIDEr-D", "{:.1f}", True), ("tag_f1", "tag F1", "{:.3f}", True),
-    ("f1_at_5", "F1 at 5", "{:.3f}", True), ("mean_average_precision", "mAP", "{:.3f}", True),
-    ("f1_at_threshold", "F1 at threshold", "{:.3f}", True),
-    ("tag_calibration_error", "calibration error", "{:.3f}", False),
-    ("distinct_captions", "distinct", "{:,.0f}", True))
-
-_TILES = (("bleu_4", "BLEU-4", "{:.1f}"), ("cider", "CIDEr-D", "{:.1f}"), ("tag_f1", "tag F1", "{:.3f}"),
-          ("f1_at_5", "F1 at 5 tags", "{:.3f}"), ("mean_average_precision", "mAP", "{:.3f}"))
-
-_OF_CAPTIONS = ("bleu_1", "bleu_4", "rouge_l", "cider")  # of --target=tags they are of sequences, and only listed
 
 
 def page(run: RunData, others: Sequence[RunData], unreadable: Sequence[str],
@@ -82,7 +69,7 @@ def _header(run: RunData) -> Html:
         tiles.append((duration(sum(row.seconds for row in run.throughput)), "training"))
     if run.evaluations:
         chosen = run.evaluations[-1]
-        tiles += [(form.format(chosen.metrics[name]), f"{label}, {chosen.split}") for name, label, form in _TILES
+        tiles += [(form.format(chosen.metrics[name]), f"{label}, {chosen.split}") for name, label, form in TILES
                   if chosen.metrics.get(name) is not None and _is_shown(name, manifest.target)]
     boxes = [tag("div", tag("b", value), tag("span", label), class_="tile") for value, label in tiles]
     return join(tag("h1", run.name), tag("p", line, class_="quiet"), tag("div", boxes, class_="tiles"))
@@ -146,7 +133,7 @@ def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData])
     rows = [(run, evaluation)] + [(other, one) for other in others for one in other.evaluations
                                   if one.split == evaluation.split]
     target = run.manifest.target
-    names = [metric for metric in _METRICS if any(one.metrics.get(metric[0]) is not None for _, one in rows)
+    names = [metric for metric in METRICS if any(one.metrics.get(metric[0]) is not None for _, one in rows)
              and _is_shown(metric[0], target)]
     head = [tag("th", label, title=definition(name, target)) for name, label, *_ in names]
     lines = []
@@ -175,7 +162,7 @@ def _delta(value: float | None, other: float | None, form: str) -> Html | None:
 
 
 def _is_shown(metric: str, target: str) -> bool:
-    return target == "captions" or metric not in _OF_CAPTIONS
+    return target == "captions" or metric not in OF_CAPTIONS
 
 
 def _all_metrics(metrics: Mapping[str, Any]) -> Html:
