@@ -30,6 +30,9 @@ _IN_WORDS = {
     "tensorflow": "the installed version of tensorflow"}
 
 
+_BEFORE = {"tag_forms": "published"}  # what records were made with before there was such a setting
+
+
 def dataset_name(config: MakeRecords) -> str:
     """--name, or the last part of --records_dir, as TensorFlow Datasets accepts it.
 
@@ -105,6 +108,7 @@ def _sha256(file: str, flag: str) -> str:
 
 def check_same(recorded: Mapping[str, Any], current: Mapping[str, Any], records_dir: str, what: str) -> None:
     """Raises UserError that names the first setting that differs."""
+    recorded = {**_BEFORE, **recorded}
     for name in sorted(set(recorded) | set(current)):
         if name == "dataset_sha256" and None in (recorded.get(name), current.get(name)):
             continue  # records of earlier versions do not have it, and a dataset may be gone once it is converted

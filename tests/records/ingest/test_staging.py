@@ -68,8 +68,10 @@ def test_a_dataset_that_was_replaced_is_refused(photos, records, tmp_path, capsy
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_records_from_before_datasets_were_compared_are_left_alone():
-    check_same({"seed": 0}, {"seed": 0, "dataset_sha256": "1"}, "r", "records")
+def test_records_from_before_a_setting_was_there_are_left_alone():
+    check_same({"seed": 0}, {"seed": 0, "dataset_sha256": "1", "tag_forms": "published"}, "r", "records")
+    with pytest.raises(UserError, match="--tag_forms: 'published' there, 'merged' now"):
+        check_same({"seed": 0}, {"seed": 0, "tag_forms": "merged"}, "r", "records")
 
 
 def test_foreign_shards_are_not_taken_over(photos, tmp_path):
