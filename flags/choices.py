@@ -2,4 +2,5 @@
 
 BLOCK_REPEATS = ("none", "adjacent", "content_words", "all")  # what each means: tagger/decoding/repetition.py
 MAX_BEAM_WIDTH = 64  # captions kept at a step: a wider request to a server would only take its memory
-FEATURE_VIEWS = ("one", "flip", "crops")
+FEATURE_VIEWS = ("one", "flip", "crops")  # test-time augmentation: records/backbones/frozen_encoder.py
+BACKBONE_PRECISIONS = ("float32", "bfloat16")

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from flags.choices import FEATURE_VIEWS
+from flags.choices import BACKBONE_PRECISIONS, FEATURE_VIEWS
 from flags.spec import Flags, flag
 
 
@@ -61,7 +61,7 @@ class MakeRecords(Flags):
     backbone_precision: str = flag(
         "float32", "Arithmetic of the backbone. bfloat16 is about twice as fast on CPUs that have it and moves "
         "features by about 2 %; train, eval and export must then see features made the same way.",
-        choices=("float32", "bfloat16"))
+        choices=BACKBONE_PRECISIONS)
     feature_views: str = flag(
         "one", "Views of a photo whose features are averaged: the photo alone; flip, with its mirror image (twice the "
         "time); crops, with the centre of both too (four times). Steadier features, here and in the exported model.",

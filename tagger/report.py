@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from flags import report as report_flags
 from flags.errors import UserError
 from records.input import caption_dataset
+from records.input.stored_photos import stored_photos
 from records.util.atomic_files import write_atomic
 from records.util.printable import printable
 from tagger.reporting import data as report_data
@@ -84,19 +85,14 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
 def photos(split: caption_dataset.Split, keys: Collection[str]) -> dict[str, bytes]:
     """Small JPEGs of the images `keys`; those that the records do not store are missing."""
     result = {}
-    with caption_dataset.reading_errors(split.records_dir):
-        for example in caption_dataset.images(split).as_numpy_iterator():
-            key = example["key"].decode()
-            if key in keys and example["image"]:
-                try:
-                    photo = Image.open(io.BytesIO(example["image"])).convert("RGB")
-                except UnidentifiedImageError as error:
-                    raise UserError(f"{split.records_dir}: image {key!r} cannot be decoded; run "
-                                    "--mode=verify_records") from error
-                photo.thumbnail((_PHOTO_WIDTH, _PHOTO_WIDTH))
-                buffer = io.BytesIO()
-                photo.save(buffer, "JPEG", quality=82)
-                result[key] = buffer.getvalue()
-            if len(result) == len(keys):
-                break
+    for key, encoded in stored_photos(split, keys):
+        try:
+            photo = Image.open(io.BytesIO(encoded)).convert("RGB")
+        except UnidentifiedImageError as error:
+            raise UserError(f"{split.records_dir}: image {key!r} cannot be decoded; run "
+                            "--mode=verify_records") from error
+        photo.thumbnail((_PHOTO_WIDTH, _PHOTO_WIDTH))
+        buffer = io.BytesIO()
+        photo.save(buffer, "JPEG", quality=82)
+        result[key] = buffer.getvalue()
     return result

@@ -18,8 +18,6 @@ from records.format.manifest import BackboneInfo
 if TYPE_CHECKING:
     from records.backbones.encoder import Encoder
 
-PRECISIONS = ("float32", "bfloat16")
-VIEWS = ("one", "flip", "crops")
 _CROP = 0.8  # side of the centre crop of views="crops", as a share of the image's
 
 

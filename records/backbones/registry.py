@@ -11,10 +11,11 @@ import sys
 
 import tensorflow as tf
 
+from flags.choices import BACKBONE_PRECISIONS, FEATURE_VIEWS
 from flags.errors import UserError
 from records.backbones import keras_applications
 from records.backbones.encoder import IMAGENET, Encoder
-from records.backbones.frozen_encoder import PRECISIONS, VIEWS, FrozenEncoder
+from records.backbones.frozen_encoder import FrozenEncoder
 from records.util import user_code
 
 
@@ -65,7 +66,8 @@ def load_backbone(name: str, weights: str = "", precision: str = "float32", view
     Raises:
       UserError: no such backbone, precision or views; the weights cannot be had or are another network's.
     """
-    for flag, value, known in (("backbone_precision", precision, PRECISIONS), ("feature_views", views, VIEWS)):
+    for flag, value, known in (("backbone_precision", precision, BACKBONE_PRECISIONS),
+                               ("feature_views", views, FEATURE_VIEWS)):
         if value not in known:
             raise UserError(f"--{flag}={value} is unknown: expected one of {', '.join(known)}")
     if warning := slow_precision(precision):

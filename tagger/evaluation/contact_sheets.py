@@ -1,6 +1,6 @@
 """Contact sheets of an evaluation: photos with what was predicted, which tags are right, and the references."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from etils import epath
@@ -8,6 +8,7 @@ from etils import epath
 from records.images.contact_sheet import BLUE, GREEN, GREY, INK, RED, Cell
 from records.images.contact_sheet import draw as draw_cells
 from records.input import caption_dataset
+from records.input.stored_photos import stored_photos
 from tagger.evaluation import files
 from tagger.evaluation.predictions import Predicted
 
@@ -39,7 +40,7 @@ def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[P
     order = [i for i in np.argsort(ranks, kind="stable").tolist() if not np.isnan(ranks[i])]
     count = min(worst_and_best, len(order) // 2)
     ends = [*order[:count], *order[len(order) - count:][::-1]]
-    photos = _photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}})
+    photos = dict(stored_photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}}))
     label, form = RANKINGS[ranking]
     sheets: list[tuple[str, list[int], bool, str]] = [
         (files.CONTACT_SHEET, spaced, False, f"{len(spaced)} of {len(predicted):,} images of {split.name}"),
@@ -54,22 +55,6 @@ def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[P
             draw_cells(cells, _COLUMNS, folder / file, f"{title}. Green tags: in a reference")
             written.append(folder / file)
     return written
-
-
-def _photos(split: caption_dataset.Split, keys: Collection[str]) -> dict[str, bytes]:
-    """The encoded photos of the images `keys`; those that the records do not store are missing."""
-    found: dict[str, bytes] = {}
-    left = set(keys)
-    with caption_dataset.reading_errors(split.records_dir):
-        for example in caption_dataset.images(split).as_numpy_iterator() if left else ():
-            key = example["key"].decode()
-            if key in left:
-                left.remove(key)
-                if example["image"]:
-                    found[key] = example["image"]
-            if not left:
-                break
-    return found
 
 
 def _cell(one: Predicted, photo: bytes | None, note: str) -> Cell:

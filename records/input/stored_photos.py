@@ -1,0 +1,27 @@
+"""The photos of some examples of a split, for pictures that people look at."""
+
+from collections.abc import Collection, Iterator
+
+from records.input.shard_reader import Split, images, reading_errors
+
+
+def stored_photos(split: Split, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """The key and the encoded photo of each example in `keys`, in stored order; one stored without a photo is left out.
+
+    Reading ends with the last of them.
+
+    Raises:
+      UserError: a shard is cut or changed.
+    """
+    waiting = set(keys)
+    if not waiting:
+        return
+    with reading_errors(split.records_dir):
+        for example in images(split).as_numpy_iterator():
+            key = example["key"].decode()
+            if key in waiting:
+                waiting.remove(key)
+                if example["image"]:
+                    yield key, example["image"]
+                if not waiting:
+                    return
