@@ -6,7 +6,6 @@ import stat
 import pytest
 
 from records.util.atomic_files import write_atomic
-from records.util.atomic_output import AtomicOutput
 from records.util.regular_files import NotRegular
 
 
@@ -17,16 +16,6 @@ def test_a_file_that_does_not_fit_leaves_the_old_one_and_nothing_else(tmp_path, 
         write_atomic(path, bytes(5000))
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
-
-
-@pytest.mark.parametrize("size", [5000, 2 << 20])  # noticed at the end, and in the middle
-def test_an_output_that_does_not_fit_leaves_nothing(tmp_path, small_disk, size):
-    (tmp_path / "state").mkdir()
-    with pytest.raises(OSError) as caught, AtomicOutput(tmp_path / "shard", str(tmp_path / "state")) as out:
-        for _ in range(size // 1000):
-            out.write(bytes(1000))
-    assert caught.value.filename == str(tmp_path / "shard")
-    assert os.listdir(tmp_path / "state") == [] and not (tmp_path / "shard").exists()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
