@@ -89,7 +89,7 @@ def captions(arguments: argparse.Namespace) -> None:
 
     run = load_run(arguments.run_dir)
     model = SavedModel(newest(arguments.export_dir))
-    published, longest = run.model.to_keras(run.max_length), run.max_length
+    keras_model, longest = run.model.to_keras(run.max_length), run.max_length
     generator = np.random.default_rng(0)
     # Pooled features after a relu: sparse and positive.
     features = np.maximum(generator.normal(size=[256, run.model.feature_size]), 0).astype(np.float32)
@@ -110,7 +110,7 @@ def captions(arguments: argparse.Namespace) -> None:
         for feature in features[:3]:
             prefix = np.zeros([1, longest], np.int32)
             for position in range(longest):
-                word = int(np.argmax(published.predict([feature[np.newaxis], prefix], verbose=0)))
+                word = int(np.argmax(keras_model.predict([feature[np.newaxis], prefix], verbose=0)))
                 if word == _END:
                     break
                 prefix[0, position] = word

@@ -41,7 +41,7 @@ class Train(Flags):
                              at_least=0)
     dropout: float = flag(0.5, "Share of units dropped after the LSTM and before the softmax, in steps of 1/256; "
                                "less for large sets, 0 to look for errors.", at_least=0, below=1)
-    feature_dropout: float = flag(0.0, "Share of the image feature's numbers dropped, in the self-critical phase too: "
+    feature_dropout: float = flag(0.0, "Share of the image feature's numbers dropped, in the self-critical stage too: "
                                        "against learning the train photos by heart where they are few.",
                                        at_least=0, below=1)
     embedding_dropout: float = flag(0.0, "Share of each word embedding's numbers dropped, likewise for the captions.",
@@ -67,28 +67,28 @@ class Train(Flags):
                                       "The reported loss then includes it for train, not for validation.",
                                       at_least=0, at_most=1)
 
-    # A second phase that learns from its own captions.
+    # A second stage that learns from its own captions.
     self_critical_epochs: int = flag(0, "Passes over the photos of the train split, after the epochs above, in which "
                                         "captions that the model samples are made more or less probable by their "
-                                        "CIDEr-D. The first phase is then a run of its own in RUN_DIR/cross_entropy; "
+                                        "CIDEr-D. The first stage is then a run of its own in RUN_DIR/cross_entropy; "
                                         "--init_from takes its place. --batch_size is photos here.", at_least=0)
-    self_critical_learning_rate: float = flag(5e-5, "Adam's step size in that phase; 2e-4 was too large on Flickr8k.",
+    self_critical_learning_rate: float = flag(5e-5, "Adam's step size in that stage; 2e-4 was too large on Flickr8k.",
                                               at_least=0)
-    self_critical_temperature: float = flag(0.5, "Divides the captions' logits before that phase. A model of "
+    self_critical_temperature: float = flag(0.5, "Divides the captions' logits before that stage. A model of "
                                                  "cross-entropy spreads its samples so widely that rewards would first "
                                                  "make them alike, for all photos; 0.5 starts where captions are told "
                                                  "apart. 1 starts from the model as it is.", above=0)
     self_critical_samples: int = flag(5, "Captions sampled per photo and step; each is compared with the others.",
                                       at_least=2)
-    supervised_weight: float = flag(0.0, "Weight, in that phase, of the cross-entropy of a reference caption per photo "
+    supervised_weight: float = flag(0.0, "Weight, in that stage, of the cross-entropy of a reference caption per photo "
                                          "beside the reward (points / 100): keeps captions close to people's.",
                                          at_least=0)
-    self_critical_tag_weight: float = flag(0.1, "What --tag_weight is in that phase, beside the reward; without "
+    self_critical_tag_weight: float = flag(0.1, "What --tag_weight is in that stage, beside the reward; without "
                                                 "--tag_weight there is none.", at_least=0)
 
     # What ends or slows the run: the published callbacks.
     monitor: str = flag("val_loss", "What the best epoch, patience and plateaus go by. val_cider writes captions for "
-                                    "the validation split after every epoch and scores them; the self-critical phase "
+                                    "the validation split after every epoch and scores them; the self-critical stage "
                                     "always does.", choices=("val_loss", "val_cider"))
     patience: int = flag(5, "Epochs without a better validation loss after which the run stops; its best weights are "
                             "the result. 0 never stops early.", at_least=0)

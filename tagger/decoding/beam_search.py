@@ -1,6 +1,6 @@
 """Batched beam search inside the graph: every row of a batch is searched at once, and none affects another.
 
-    search = beam_search(start, step, feature, blocker, beam_width=3, length_penalty=0.7, max_length=30)
+    search = beam_search(prefill, decode_step, feature, constraint, beam_width=3, length_penalty=0.7, max_length=30)
     search.tokens[:, 0]       # best caption of every row, word ids, 0 after the last word
 
 Two sets are kept for every row, as in Wu et al. 2016 (https://arxiv.org/abs/1609.08144): the `beam_width` best
@@ -13,11 +13,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from records.text.vocabulary import END
-from tagger.decoding.repetition import Blocker
+from tagger.decoding.repetition import RepetitionConstraint
 
 State = tuple[tf.Tensor, ...]
-Start = Callable[[tf.Tensor], tuple[tf.Tensor, State]]
-Step = Callable[[State, tf.Tensor], tuple[tf.Tensor, State]]
+Prefill = Callable[[tf.Tensor], tuple[tf.Tensor, State]]
+DecodeStep = Callable[[State, tf.Tensor], tuple[tf.Tensor, State]]
 
 
 class Beams(NamedTuple):
@@ -46,8 +46,8 @@ class _Loop(NamedTuple):
     done: tf.Tensor          # bool [B]
 
 
-def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, beam_width: tf.Tensor | int,
-                length_penalty: tf.Tensor | float, max_length: tf.Tensor | int) -> Beams:
+def beam_search(prefill: Prefill, decode_step: DecodeStep, feature: tf.Tensor, constraint: RepetitionConstraint,
+                beam_width: tf.Tensor | int, length_penalty: tf.Tensor | float, max_length: tf.Tensor | int) -> Beams:
     """Finds the captions with the highest log probability / length ** length_penalty.
 
     A caption may finish only while it is among the `beam_width` best continuations, so `beam_width=1` is greedy
@@ -56,20 +56,20 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
     After `max_length` words only <end> may follow, with its own probability.
 
     Args:
-      start: `start(feature) -> (p, state)`: probabilities float32 [B, V] of the first word.
-      step: `step(state, word) -> (p, state)`: the same after one more word, int32 [N].
+      prefill: `prefill(feature) -> (p, state)`: probabilities float32 [B, V] of the first word.
+      decode_step: `decode_step(state, word) -> (p, state)`: p float32 [N, V] after one more word, int32 [N].
       feature: float [B, F].
-      blocker: which words may not follow.
+      constraint: says which words may not follow.
       beam_width: K, int32 scalar, at least 1.
       length_penalty: float32 scalar; 0 ranks by probability, 1 by probability per word, more favours length.
       max_length: L, int32 scalar, at least 1: words of the longest caption.
     """
     width, limit = tf.convert_to_tensor(beam_width, tf.int32), tf.convert_to_tensor(max_length, tf.int32)
     penalty = tf.convert_to_tensor(length_penalty, tf.float32)
-    first_p, first_state = start(feature)
+    first_p, first_state = prefill(feature)
     batch, vocabulary_size = tf.shape(first_p)[0], first_p.shape[1]
     if vocabulary_size is None:
-        raise ValueError("beam_search: start must return probabilities with a static vocabulary dimension")
+        raise ValueError("beam_search: prefill must return probabilities with a static vocabulary dimension")
     candidates = tf.minimum(2 * width, vocabulary_size)  # each beam ends in at most one of its 2 K best
 
     def pick(tensor: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
@@ -82,7 +82,7 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
         position = loop.position
         tokens_flat = tf.reshape(loop.alive_tokens, [batch * width, limit])
         allowed = tf.where(position == limit, tf.one_hot(END, vocabulary_size), tf.ones([vocabulary_size]))
-        best, word = tf.math.top_k(blocker(loop.p * allowed, tokens_flat, position), candidates)  # [B * K, C]
+        best, word = tf.math.top_k(constraint(loop.p * allowed, tokens_flat, position), candidates)  # [B * K, C]
         best = tf.reshape(tf.math.log(best), [batch, width, candidates]) + loop.alive_log_p[:, :, tf.newaxis]
         score, index = tf.math.top_k(tf.reshape(best, [batch, width * candidates]), 2 * width)
         word = pick(tf.reshape(word, [batch, width * candidates]), index)           # [B, 2 K]
@@ -106,7 +106,7 @@ def beam_search(start: Start, step: Step, feature: tf.Tensor, blocker: Blocker, 
         written = tf.one_hot(position, limit, dtype=tf.int32) * word[:, :, tf.newaxis]
         rows = tf.reshape(tf.range(batch)[:, tf.newaxis] * width + parent, [-1])
         state = tuple(tf.gather(part, rows) for part in loop.state)
-        next_p, state = step(state, tf.reshape(word, [-1]))
+        next_p, state = decode_step(state, tf.reshape(word, [-1]))
         full = rank[:, -1] > -float("inf")
         done = loop.done | (full & (rank[:, -1] >= alive_log_p[:, 0] / scale))
         return (_Loop(length, next_p, state, pick(tokens, kept) + written, alive_log_p, rank, finished, done),)

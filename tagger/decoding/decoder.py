@@ -18,7 +18,7 @@ import tensorflow as tf
 from flags.choices import MAX_BEAM_WIDTH
 from records.text.vocabulary import Vocabulary
 from tagger.decoding.beam_search import Beams, State, beam_search
-from tagger.decoding.repetition import Blocker
+from tagger.decoding.repetition import RepetitionConstraint
 from tagger.decoding.tag_ranking import noise, tag_marginals
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_calibration import TagCalibration
@@ -48,7 +48,7 @@ class Decoder(tf.Module):
 
     Tags are ranked by the models' own answer (`MergeModel.tag_logits`) where all of them were trained for it with
     --tag_weight, else by the captions that they would write (tagger.decoding.tag_ranking), with the probabilities
-    from before a self-critical phase sharpened them.
+    from before a self-critical stage sharpened them.
 
     Args:
       models: models over the same vocabulary and features.
@@ -75,7 +75,7 @@ class Decoder(tf.Module):
         self.tag_outputs = tag_outputs or TagOutputs.of(vocabulary, None)
         self.tags, self._separator, self._calibrations = tags, separator, calibrations
         self._noise = noise(tag_samples, max_length)
-        self._blocker = Blocker(vocabulary, block_repeats)
+        self._constraint = RepetitionConstraint(vocabulary, block_repeats)
 
     @tf.autograph.experimental.do_not_convert  # nothing to convert; looking for it takes seconds
     def decode(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
@@ -99,7 +99,7 @@ class Decoder(tf.Module):
                max_length: tf.Tensor | int | None = None) -> Beams:
         """The captions that beam search finishes, best first; arguments as of `decode`."""
         width = tf.clip_by_value(beam_width, 1, MAX_BEAM_WIDTH)
-        return beam_search(self._start, self._step, feature, self._blocker, width, length_penalty,
+        return beam_search(self._prefill, self._decode_step, feature, self._constraint, width, length_penalty,
                            self._limit(max_length))
 
     def _limit(self, max_length: tf.Tensor | int | None) -> tf.Tensor:
@@ -119,10 +119,10 @@ class Decoder(tf.Module):
     def _tag_scores(self, feature: tf.Tensor, beams: Beams | None, limit: tf.Tensor) -> tf.Tensor:
         """float32 [B, T]. The beams are not needed where the models were trained to rank tags."""
         if not all(model.tag_prompt for model in self.models):
-            start = functools.partial(self._start, sharpened=False)
-            step = functools.partial(self._step, sharpened=False)
+            prefill = functools.partial(self._prefill, sharpened=False)
+            decode_step = functools.partial(self._decode_step, sharpened=False)
             assert beams is not None
-            together = tag_marginals(start, step, feature, self._noise, beams, limit, self.tag_outputs)
+            together = tag_marginals(prefill, decode_step, feature, self._noise, beams, limit, self.tag_outputs)
             p = [together] * len(self.models)
         else:
             p = [tf.sigmoid(self.tag_outputs.logits(model.tag_logits(model.image(feature)))) for model in self.models]
@@ -139,18 +139,18 @@ class Decoder(tf.Module):
         missing = [[0, 0], [0, self.tags - found]]
         return tf.pad(tags, missing, constant_values=""), tf.pad(scores, missing)
 
-    def _start(self, feature: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
-        return self._combine([model.start(feature) for model in self.models], sharpened)
+    def _prefill(self, feature: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
+        return self._combine([model.prefill(feature) for model in self.models], sharpened)
 
-    def _step(self, state: State, word: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
+    def _decode_step(self, state: State, word: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:
         share = len(state) // len(self.models)
         parts = [state[i * share:(i + 1) * share] for i in range(len(self.models))]
-        return self._combine([model.step(part, word) for model, part in zip(self.models, parts, strict=True)],
-                             sharpened)
+        answers = [model.decode_step(part, word) for model, part in zip(self.models, parts, strict=True)]
+        return self._combine(answers, sharpened)
 
     def _combine(self, answers: list[tuple[tf.Tensor, State]], sharpened: bool) -> tuple[tf.Tensor, State]:
         """Mean probabilities float32 [N, V], and the models' states one after the other."""
-        scales = [1.0 if sharpened else model.logit_scale for model in self.models]
+        scales = [1.0 if sharpened else model.inverse_temperature for model in self.models]
         p = [tf.nn.softmax(tf.cast(logits, tf.float32) / scale)
              for (logits, _), scale in zip(answers, scales, strict=True)]
         return tf.add_n(p) / len(p) if len(p) > 1 else p[0], tuple(part for _, state in answers for part in state)

@@ -7,7 +7,7 @@ from flags.choices import BLOCK_REPEATS
 from records.text.vocabulary import PAD, UNK, Vocabulary
 
 
-class Blocker:
+class RepetitionConstraint:
     """Sets the probability of forbidden words to 0.
 
     <pad> and <unk> are always forbidden. `block_repeats` adds, for words already in the caption:

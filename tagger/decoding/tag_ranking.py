@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from records.text.vocabulary import END, PAD, UNK
-from tagger.decoding.beam_search import Beams, Start, State, Step
+from tagger.decoding.beam_search import Beams, DecodeStep, Prefill, State
 from tagger.modeling.tag_outputs import TagOutputs
 
 _NOISE_SEED = 7  # any value: fixed so that an export answers the same for ever
@@ -32,7 +32,7 @@ def noise(samples: int, max_length: int) -> np.ndarray:
     return np.asarray(rows, np.float32).reshape(max_length, samples)
 
 
-def tag_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.ndarray, beams: Beams,
+def tag_marginals(prefill: Prefill, decode_step: DecodeStep, feature: tf.Tensor, uniform: np.ndarray, beams: Beams,
                   max_length: tf.Tensor | int, tags: TagOutputs) -> tf.Tensor:
     """Estimated probability float32 [B, T] that each tag occurs in a caption of the photo.
 
@@ -40,8 +40,7 @@ def tag_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.ndar
     ended leaves the computation, which in the middle of a batch is most of them.
 
     Args:
-      start: `start(feature) -> (p, state)`, p float32 [B, V].
-      step: `step(state, word) -> (p, state)`.
+      prefill, decode_step: as of `beam_search`.
       feature: float [B, F].
       uniform: float32 [T, S] from `noise`, T at least `max_length`; S may be 0.
       beams: the beam search's answer for the same photos.
@@ -49,7 +48,7 @@ def tag_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.ndar
       tags: which words count for which tag.
     """
     limit, samples = tf.convert_to_tensor(max_length, tf.int32), uniform.shape[1]
-    first_p, first_state = start(feature)
+    first_p, first_state = prefill(feature)
     batch, vocabulary_size = tf.shape(first_p)[0], first_p.shape[1]
     is_path = tf.concat([tf.ones([batch, samples], tf.bool), beams.log_probability > -float("inf")], 1)
     threshold = np.full(vocabulary_size, _LEAST_PROBABILITY, np.float32)
@@ -80,7 +79,7 @@ def tag_marginals(start: Start, step: Step, feature: tf.Tensor, uniform: np.ndar
         lacks = tf.transpose(tf.math.unsorted_segment_prod(
             tf.transpose(tf.gather(absent, ended)), tags.of_entries, tags.size))            # [M, T]
         total += tf.math.unsorted_segment_sum(1.0 - lacks, tf.gather(photo, ended), batch)
-        p, state = step(tuple(tf.gather(part, left) for part in state), tf.gather(word, left))
+        p, state = decode_step(tuple(tf.gather(part, left) for part in state), tf.gather(word, left))
         return position + 1, tf.gather(path, left), p, state, tf.gather(absent, left), total
 
     path = tf.cast(tf.where(is_path), tf.int32)                                            # [M, 2]: photo, number

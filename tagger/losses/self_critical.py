@@ -94,11 +94,11 @@ def sample_captions(model: MergeModel, image: tf.Tensor, uniform: tf.Tensor) -> 
         word = tf.minimum(word, model.vocabulary_size - 1)
         words = words.write(position, tf.scatter_nd(row[:, tf.newaxis], word, captions[tf.newaxis]))
         left = tf.where(word != END)[:, 0]
-        logits, state = model.step(tuple(tf.gather(part, left) for part in state), tf.gather(word, left))
+        logits, state = model.decode_step(tuple(tf.gather(part, left) for part in state), tf.gather(word, left))
         return position + 1, tf.gather(row, left), logits, state, words
 
     words = tf.TensorArray(tf.int32, longest, element_shape=[None], infer_shape=False)
-    logits, state = model.begin(image)
+    logits, state = model.prefill_image(image)
     rows_of = tf.TensorShape([None, model.vocabulary_size])
     *_, words = tf.while_loop(
         lambda position, *_: position < longest, draw, (tf.constant(0), tf.range(captions), logits, state, words),

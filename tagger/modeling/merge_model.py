@@ -4,9 +4,9 @@
                                                             │ step 0             │ Add
     word ids → Embedding (V, 256) → steps 1 … T ────────→ LSTM 256 → Dropout ────┴→ Dense 128 relu → Dropout → Dense V
 
-Keras layers own the weights, in the published layout (`to_keras`), so weight files are exchangeable with the plain
+Keras layers own the weights, in the layout of `to_keras`, so weight files are exchangeable with the plain
 Keras functional model. Training and scoring use `hidden`, which gives the prediction after every prefix of a caption
-in one pass; decoding uses `start` and `step`.
+in one pass; decoding uses `prefill` and `decode_step`.
 
 Architecture: Tanti, Gatt & Camilleri, "Where to put the image in an image caption generator", 2018, with the image
 as first step of the sequence and the merge by addition.
@@ -33,7 +33,7 @@ class MergeModel(tf.Module):
       dropout: rate of both dropouts, used only where noise is given. feature_dropout, embedding_dropout: of
         the image's feature and of the words' embeddings, likewise.
       tag_prompt: whether `tag_logits` is trained; see there.
-      logit_scale: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
+      inverse_temperature: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
       compute_dtype: dtype of everything before the logits; weights and logits stay float32.
       recurrence: how `hidden` runs the LSTM.
     """
@@ -41,13 +41,13 @@ class MergeModel(tf.Module):
     def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
                  dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32",
                  recurrence: Recurrence | str = Recurrence.PACKED, feature_dropout: float = 0.0,
-                 embedding_dropout: float = 0.0, tag_prompt: bool = False, logit_scale: float = 1.0):
+                 embedding_dropout: float = 0.0, tag_prompt: bool = False, inverse_temperature: float = 1.0):
         """Builds all weights; initial values are a function of `seed` and the sizes."""
         super().__init__(name="merge_model")
         self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
         self.hidden_size, self.dropout, self.recurrence = hidden_size, dropout, Recurrence(recurrence)
         self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
-        self.logit_scale = logit_scale
+        self.inverse_temperature = inverse_temperature
         self.compute_dtype = tf.as_dtype(compute_dtype)
         init = keras.initializers
         glorot = [init.GlorotUniform(seed=seed * 8 + k) for k in range(4)]
@@ -71,12 +71,12 @@ class MergeModel(tf.Module):
 
     @property
     def weights(self) -> list[keras.Variable]:
-        """The ten variables, in the order of the published model."""
+        """The ten variables, in the order of `to_keras`."""
         layers = (self.image_dense, self.word_embedding, self.lstm, self.hidden_dense, self.output_dense)
         return [weight for layer in layers for weight in layer.weights]
 
     def to_keras(self, max_length: int) -> keras.Model:
-        """The functional model as published, over the same weights.
+        """The plain Keras functional model, over the same weights.
 
         Args:
           max_length: L, words of the longest prefix.
@@ -176,7 +176,7 @@ class MergeModel(tf.Module):
         merge_noise = None
         if noise is not None and self.dropout:
             merge_noise = noise.of_rows(Stream.TAG, tf.shape(image)[0], self.units + self.hidden_size)
-        return self.logits(self._merge(h, image, merge_noise)) / self.logit_scale
+        return self.logits(self._merge(h, image, merge_noise)) / self.inverse_temperature
 
     def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Logits at the real positions only, without dropout.
@@ -207,16 +207,16 @@ class MergeModel(tf.Module):
         """Kernel float32 [hidden_size, V] and bias float32 [V] of the output layer."""
         return _value(self.output_dense.kernel), _value(self.output_dense.bias)
 
-    def start(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
+    def prefill(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Reads the image: logits float32 [B, V] of the first word, and the state after it (three [B, units])."""
-        return self.begin(self.image(feature))
+        return self.prefill_image(self.image(feature))
 
-    def begin(self, image: tf.Tensor) -> tuple[tf.Tensor, State]:
-        """What `start` returns, of images [B, units] that are projected already."""
+    def prefill_image(self, image: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """Like `prefill`, for images [B, units] that `image` has projected already."""
         zero = tf.zeros_like(image)
         return self._advance(image, image, zero, zero)
 
-    def step(self, state: State, word_ids: tf.Tensor) -> tuple[tf.Tensor, State]:
+    def decode_step(self, state: State, word_ids: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Reads one word (int32 [B]) per row: logits float32 [B, V] of the next word, and the new state."""
         image, h, c = state
         table = tf.cast(_value(self.word_embedding.embeddings), self.compute_dtype)

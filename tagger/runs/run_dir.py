@@ -101,7 +101,7 @@ def new_model(config: Train, manifest: Manifest, vocabulary: Vocabulary, **kwarg
     scale = 1 / config.self_critical_temperature if config.self_critical_epochs else 1.0
     return MergeModel(vocabulary.size, feature_size(manifest, config.records_dir), dropout=config.dropout,
                       feature_dropout=config.feature_dropout, embedding_dropout=config.embedding_dropout,
-                      tag_prompt=config.tag_weight > 0, logit_scale=scale, seed=config.seed, **kwargs)
+                      tag_prompt=config.tag_weight > 0, inverse_temperature=scale, seed=config.seed, **kwargs)
 
 
 def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary, tags: TagVocabulary | None) -> None:
@@ -184,7 +184,7 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
 
 
 def load_weights(model: MergeModel, path: epath.Path) -> None:
-    """Reads a weights file of the published model into `model`.
+    """Reads a weights file of `MergeModel.to_keras` into `model`.
 
     Raises:
       UserError: it is missing, unreadable, of another shape, the best weights of another run, or holds numbers that are
@@ -214,7 +214,7 @@ def load_weights(model: MergeModel, path: epath.Path) -> None:
 
 
 def save_weights(model: MergeModel, max_length: int, path: epath.Path) -> None:
-    """Writes the weights file of the published model, whole or not at all."""
+    """Writes the weights file of `MergeModel.to_keras`, whole or not at all."""
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, WEIGHTS_FILE)
         model.to_keras(max_length).save_weights(local)

@@ -116,7 +116,7 @@ class Task(abc.ABC):
         model = run_dir.new_model(config, self.manifest, self.vocabulary, compute_dtype=self.compute_dtype,
                                   recurrence=recurrence_for(self.devices.on_gpu, config.xla))
         scale = self._start_from(self._init_from, model) if self._init_from else 1.0
-        model.scale_output(model.logit_scale / scale)
+        model.scale_output(model.inverse_temperature / scale)
         return model
 
     def make_optimizer(self, model: Any, updates: int) -> FusedAdam:
@@ -154,7 +154,7 @@ class Task(abc.ABC):
         run_dir.load_weights(model, epath.Path(self.config.run_dir) / run_dir.WEIGHTS_FILE)
 
     def _start_from(self, folder: str, model: MergeModel) -> float:
-        """Copies the best weights of the run in `folder` into `model`; returns that run's logit_scale."""
+        """Copies the best weights of the run in `folder` into `model`; returns that run's inverse_temperature."""
         other = run_dir.load_run(folder)
         if other.vocabulary.words != self.vocabulary.words:
             raise UserError(f"--init_from={folder}: has another vocabulary ({other.vocabulary.size} entries, "
@@ -164,4 +164,4 @@ class Task(abc.ABC):
                             "give a run trained on the same features")
         for weight, source in zip(model.weights, other.model.weights, strict=True):
             weight.value.assign(source.value)
-        return other.model.logit_scale
+        return other.model.inverse_temperature

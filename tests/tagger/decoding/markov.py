@@ -19,11 +19,11 @@ class Markov:
         self.table = generator.normal(size=[SIZE, SIZE]).astype(np.float32)
         self.image = generator.normal(size=[2, SIZE]).astype(np.float32)
 
-    def start(self, feature):
+    def prefill(self, feature):
         image = tf.cast(feature, tf.float32) @ self.image
         return tf.nn.softmax(image + self.table[0]), (image,)
 
-    def step(self, state, word):
+    def decode_step(self, state, word):
         return tf.nn.softmax(state[0] + tf.gather(self.table, word)), state
 
     def p(self, feature: np.ndarray, words: tuple[int, ...]) -> np.ndarray:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from records.text.vocabulary import END
 from tagger.decoding.beam_search import beam_search
-from tagger.decoding.repetition import Blocker
+from tagger.decoding.repetition import RepetitionConstraint
 from tests.tagger.decoding.markov import Markov, caption, features, vocabulary
 
 LONGEST = 4
@@ -14,7 +14,8 @@ ALL = 200  # more beams than there are captions
 def searcher(model, block="none"):
     """The search of one model, traced once for all batches and options."""
     run = tf.function(
-        lambda f, k, a, n: beam_search(model.start, model.step, f, Blocker(vocabulary(), block), k, a, n),
+        lambda f, k, a, n: beam_search(model.prefill, model.decode_step, f,
+                                       RepetitionConstraint(vocabulary(), block), k, a, n),
         input_signature=[tf.TensorSpec([None, 2]), tf.TensorSpec([], tf.int32), tf.TensorSpec([]),
                          tf.TensorSpec([], tf.int32)], autograph=False)
     return lambda feature, width=3, penalty=0.7, longest=LONGEST: run(feature, width, penalty, longest)

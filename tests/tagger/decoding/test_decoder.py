@@ -146,7 +146,7 @@ def test_tag_scores_are_of_the_probabilities_before_they_were_sharpened():
     feature, model, sharpened = features(4), network(0), network(0)
     for weight in sharpened.weights[-2:]:
         weight.assign(3 * weight)
-    sharpened.logit_scale = 3.0
+    sharpened.inverse_temperature = 3.0
     plain = Decoder([model], VOCABULARY, 12, tag_samples=6)
     beams = plain.search(feature)
     before, after = (one._tag_scores(feature, beams, tf.constant(12)).numpy()

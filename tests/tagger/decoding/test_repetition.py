@@ -3,13 +3,13 @@ import pytest
 import tensorflow as tf
 
 from records.text.vocabulary import SPECIALS, Vocabulary
-from tagger.decoding.repetition import Blocker
+from tagger.decoding.repetition import RepetitionConstraint
 from tests.tagger.decoding.markov import vocabulary
 
 
 def allowed(mode, words, position):
     tokens = tf.constant([vocabulary().ids(words) + [0] * (4 - len(words))], tf.int32)
-    p = Blocker(vocabulary(), mode)(tf.fill([1, vocabulary().size], 0.1), tokens, tf.constant(position))
+    p = RepetitionConstraint(vocabulary(), mode)(tf.fill([1, vocabulary().size], 0.1), tokens, tf.constant(position))
     return {word for word, value in zip(vocabulary().words, p[0].numpy(), strict=True) if value}
 
 
@@ -34,19 +34,20 @@ def test_at_the_start_only_specials_are_forbidden(mode):
 
 def test_no_function_word_comes_again_before_a_content_word():
     words = Vocabulary((*SPECIALS, "a", "on", "dog"), (1,) * 6, (0, 0, 0, 0, 0, 1))
-    blocker = Blocker(words, "content_words")
+    constraint = RepetitionConstraint(words, "content_words")
     tokens = tf.constant([words.ids(["dog", "on", "a"]), words.ids(["on", "a", "dog"])], tf.int32)
-    p = blocker(tf.fill([2, words.size], 0.1), tokens, tf.constant(3)).numpy()
+    p = constraint(tf.fill([2, words.size], 0.1), tokens, tf.constant(3)).numpy()
     assert p[0, 3:].tolist() == [0, 0, 0]  # "dog on a" asks for another content word or an end
     assert (p[1, 3:] > 0).tolist() == [True, True, False]
     assert (p[:, 1] > 0).all()
 
 
 def test_others_keep_their_probability():
-    p = Blocker(vocabulary(), "all")(tf.constant([[.1, .2, .3, .1, .2, .1]]), tf.constant([[3, 0]]), tf.constant(1))
+    constraint = RepetitionConstraint(vocabulary(), "all")
+    p = constraint(tf.constant([[.1, .2, .3, .1, .2, .1]]), tf.constant([[3, 0]]), tf.constant(1))
     np.testing.assert_allclose(p, [[0, .2, 0, 0, .2, .1]])
 
 
 def test_an_unknown_mode_is_named():
     with pytest.raises(ValueError, match="block_repeats='some'"):
-        Blocker(vocabulary(), "some")
+        RepetitionConstraint(vocabulary(), "some")

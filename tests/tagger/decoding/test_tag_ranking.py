@@ -21,7 +21,7 @@ EACH_WORD = TagOutputs(np.arange(SIZE), np.arange(SIZE, dtype=np.int32), np.aran
 
 def scores(model, feature, uniform, beams=None, tags=EACH_WORD):
     run = tf.function(lambda f: tag_marginals(
-        model.start, model.step, f, uniform, beams or no_beams(len(feature)), LONGEST, tags))
+        model.prefill, model.decode_step, f, uniform, beams or no_beams(len(feature)), LONGEST, tags))
     return run(tf.constant(feature)).numpy()
 
 

@@ -168,9 +168,9 @@ def test_feature_dropout_drops_its_share_and_keeps_the_mean():
 
 def test_sharper_captions_leave_tags_as_they_are():
     network, rows = model(dropout=0.0), batch()
-    sharp = model(dropout=0.0, logit_scale=2.0)
+    sharp = model(dropout=0.0, inverse_temperature=2.0)
     sharp.scale_output(2.0)
-    for one, other in zip(network.start(rows["feature"])[0], sharp.start(rows["feature"])[0], strict=True):
+    for one, other in zip(network.prefill(rows["feature"])[0], sharp.prefill(rows["feature"])[0], strict=True):
         np.testing.assert_allclose(2 * one, other, rtol=1e-5)
     tags = [one.tag_logits(one.image(rows["feature"])) for one in (network, sharp)]
     np.testing.assert_allclose(*tags, rtol=1e-5)

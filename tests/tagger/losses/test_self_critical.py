@@ -46,11 +46,11 @@ def test_samples_follow_the_model():
     image = tf.repeat(network.image(batch()["feature"][:1]), count, axis=0)
     uniform = np.random.default_rng(1).random([count, LONGEST]).astype(np.float32)
     sampled = sample_captions(network, image, tf.constant(uniform)).numpy()
-    logits, state = network.begin(image[:1])
+    logits, state = network.prefill_image(image[:1])
     p = tf.nn.softmax(logits).numpy()[0]
     p[[PAD, UNK]] = 0
     np.testing.assert_allclose(np.bincount(sampled[:, 0], minlength=V) / count, p / p.sum(), atol=0.015)
-    p = tf.nn.softmax(network.step(state, tf.constant([5]))[0]).numpy()[0]
+    p = tf.nn.softmax(network.decode_step(state, tf.constant([5]))[0]).numpy()[0]
     p[[PAD, UNK]] = 0
     after = sampled[sampled[:, 0] == 5, 1]
     np.testing.assert_allclose(np.bincount(after, minlength=V) / len(after), p / p.sum(), atol=0.04)
@@ -103,7 +103,7 @@ def test_samples_depend_on_the_seed_and_the_place_in_the_batch_only(feature_drop
     assert not np.array_equal(whole, other)
 
 
-def test_samples_are_of_features_that_are_dropped_as_in_the_first_phase():
+def test_samples_are_of_features_that_are_dropped_as_in_the_first_stage():
     rows, seen = batch(64), []
 
     def reward(sampled, references):

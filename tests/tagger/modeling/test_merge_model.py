@@ -31,10 +31,10 @@ def gradients(tape: tf.GradientTape, loss: tf.Tensor, model: MergeModel) -> list
 
 def test_published_size():
     model = MergeModel(vocabulary_size=19222)
-    published = model.to_keras(max_length=39)
-    assert published.count_params() == 8_483_222
-    assert [tuple(i.shape) for i in published.inputs] == [(None, 2048), (None, 39)]
-    assert published.outputs[0].shape == (None, 19222)
+    keras_model = model.to_keras(max_length=39)
+    assert keras_model.count_params() == 8_483_222
+    assert [tuple(i.shape) for i in keras_model.inputs] == [(None, 2048), (None, 39)]
+    assert keras_model.outputs[0].shape == (None, 19222)
 
 
 @pytest.mark.parametrize("recurrence", ["packed", "loop"])
@@ -43,9 +43,9 @@ def test_one_pass_equals_expanded_prefixes(recurrence):
     feature, inputs, targets = captions(0)
     rows, places = np.nonzero(targets)
     prefixes = np.where(np.arange(T) < places[:, None], inputs[rows], 0)
-    published = model.to_keras(T)
+    keras_model = model.to_keras(T)
     with tf.GradientTape() as tape:
-        probabilities = published([feature[rows], prefixes], training=False)
+        probabilities = keras_model([feature[rows], prefixes], training=False)
         expected = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(targets[rows, places], probabilities))
     expected_gradients = gradients(tape, expected, model)
 
@@ -79,10 +79,10 @@ def test_token_logits_are_in_row_major_order_of_the_mask():
 def test_decoding_word_by_word_gives_the_logits_of_one_pass():
     model = MergeModel(V, F, units=32, hidden_size=16)
     feature, inputs, targets = captions(2)
-    logits, state = model.start(feature)
+    logits, state = model.prefill(feature)
     steps = [logits]
     for t in range(T):
-        logits, state = model.step(state, inputs[:, t])
+        logits, state = model.decode_step(state, inputs[:, t])
         steps.append(logits)
     mask = targets != 0
     np.testing.assert_allclose(

@@ -32,42 +32,42 @@ def start(tmp_path, **flags):
     callbacks = make_callbacks(
         config=Train(records_dir="", run_dir=str(tmp_path), **flags), monitor="val_loss",
         save=lambda: save_weights(model, 5, path), load=lambda: load_weights(model, path))
-    published = model.to_keras(5)
-    published.optimizer, published.stop_training = FusedAdam(0.001), False
-    published.optimizer.build(published.trainable_variables)
+    keras_model = model.to_keras(5)
+    keras_model.optimizer, keras_model.stop_training = FusedAdam(0.001), False
+    keras_model.optimizer.build(keras_model.trainable_variables)
     for callback in callbacks:
-        callback.set_model(published)
+        callback.set_model(keras_model)
         callback.on_train_begin()
-    return model, published, callbacks
+    return model, keras_model, callbacks
 
 
 def test_published_callbacks(tmp_path):
-    model, published, callbacks = start(tmp_path)
-    assert drive(callbacks, published, LOSSES) == (pytest.approx(0.0002), 9)
+    model, keras_model, callbacks = start(tmp_path)
+    assert drive(callbacks, keras_model, LOSSES) == (pytest.approx(0.0002), 9)
     assert (callbacks[0].best, callbacks[0].best_epoch) == (2.4, 3)
 
 
 def test_patience_zero_never_stops(tmp_path):
-    model, published, callbacks = start(tmp_path, patience=0, plateau_patience=0)
-    assert drive(callbacks, published, LOSSES) == (pytest.approx(0.001), 10)
+    model, keras_model, callbacks = start(tmp_path, patience=0, plateau_patience=0)
+    assert drive(callbacks, keras_model, LOSSES) == (pytest.approx(0.001), 10)
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_state_goes_on_after_a_restart(tmp_path, cut):
-    _, published, callbacks = start(tmp_path)
-    rate, _ = drive(callbacks, published, LOSSES[:cut])
+    _, keras_model, callbacks = start(tmp_path)
+    rate, _ = drive(callbacks, keras_model, LOSSES[:cut])
     state = get_state(callbacks)
-    _, published, callbacks = start(tmp_path)
-    published.optimizer.learning_rate = rate
+    _, keras_model, callbacks = start(tmp_path)
+    keras_model.optimizer.learning_rate = rate
     set_state(callbacks, state)
-    assert drive(callbacks, published, LOSSES[cut:], cut) == (pytest.approx(0.0002), 9)
+    assert drive(callbacks, keras_model, LOSSES[cut:], cut) == (pytest.approx(0.0002), 9)
 
 
 def test_a_restart_keeps_the_least_gain_that_a_plateau_counts(tmp_path):
     losses = [3.0, 2.99998, 2.99996, 2.99994]  # gains too small to count
-    _, published, callbacks = start(tmp_path)
-    drive(callbacks, published, losses[:2])
-    rate, _ = drive(callbacks, published, losses[2:], 2)
+    _, keras_model, callbacks = start(tmp_path)
+    drive(callbacks, keras_model, losses[:2])
+    rate, _ = drive(callbacks, keras_model, losses[2:], 2)
     _, again, callbacks = start(tmp_path)
     drive(callbacks, again, losses[:2])
     state = get_state(callbacks)
@@ -77,7 +77,7 @@ def test_a_restart_keeps_the_least_gain_that_a_plateau_counts(tmp_path):
 
 
 def test_best_weights_come_back_at_the_end(tmp_path):
-    model, published, callbacks = start(tmp_path)
+    model, keras_model, callbacks = start(tmp_path)
     bias = model.output_dense.bias
     for epoch, loss in enumerate([3.0, 2.0, 2.5]):
         bias.assign(np.full(20, epoch, np.float32))

@@ -39,7 +39,7 @@ def test_rewards(config):
     assert (task.schedule.epochs, task.schedule.learning_rate, task.schedule.monitor) == (2, 5e-5, "val_cider")
     assert task.train.steps_per_epoch == 3  # of 168 photos
     model = task.make_model()
-    assert model.logit_scale == 2.0
+    assert model.inverse_temperature == 2.0
     objective = task.make_objective(model)
     assert isinstance(objective, SelfCritical)
     assert (objective.samples, objective.supervised.tag_weight, objective.supervised.caption_weight) == (5, 0.1, 0.0)

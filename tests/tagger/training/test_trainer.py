@@ -70,22 +70,22 @@ def test_killed_and_terminated_in_the_middle(uninterrupted, records, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_in_each_of_three_phases(records, tmp_path):
+def test_killed_in_each_of_three_stages(records, tmp_path):
     flags = (*FLAGS, "--epochs=1", "--teachers=1", "--self_critical_epochs=3", "--tag_weight=0.5")
     whole, run_dir = tmp_path / "whole", tmp_path / "run"
     [(status, output)] = train(records, whole, *flags)
     assert status == 0, output
     assert (whole / "history.csv").read_text().startswith("epoch,loss,val_loss,learning_rate,val_cider\n1,-")
-    phases = ["teacher_1", "cross_entropy", "."]
-    # Each phase counts its own steps: those of a phase that an earlier interruption left behind do not come again.
+    stages = ["teacher_1", "cross_entropy", "."]
+    # Each stage counts its own steps: those of a stage that an earlier interruption left behind do not come again.
     for number, step, done in ((signal.SIGTERM, 7, 0), (signal.SIGKILL, 4, 1), (signal.SIGKILL, 2, 2)):
         [(status, output)] = train(records, run_dir, *flags, INTERRUPT=f"{int(number)}:batch:{step}")
         assert status in (KILLED, TERMINATED), output
-        assert [(run_dir / phase / "best.weights.h5").exists() for phase in phases] == [i < done for i in range(3)]
+        assert [(run_dir / stage / "best.weights.h5").exists() for stage in stages] == [i < done for i in range(3)]
     [(status, output)] = train(records, run_dir, *flags)
     assert status == 0, output
-    for phase in phases:
-        assert_same_run(run_dir / phase, whole / phase)
+    for stage in stages:
+        assert_same_run(run_dir / stage, whole / stage)
 
 
 @pytest.mark.slow
