@@ -36,7 +36,14 @@ class Export(Flags):
                                                "adjective come again, and another word only after one of them. all: "
                                                "every word once.",
                               choices=BLOCK_REPEATS)
-    top_tags: int = flag(10, "n: tags answered for every photo, best first.", at_least=1, at_most=1000)
+    top_tags: int = flag(10, "n: tags answered for every photo at most, best first. A request may ask for fewer.",
+                         at_least=1, at_most=1000)
+    min_score: float | None = flag(None, "Score that a tag must reach to be answered; a request may ask for another. "
+                                         "Default: the one with the best F1 on the validation split, which train "
+                                         "chose; 0 answers --top_tags always.", at_least=0, at_most=1)
+    tag_precision: float | None = flag(None, "Instead of --min_score: the lowest score from which on this share of "
+                                             "the tags was right on the validation split, as 0.8 for a library where "
+                                             "wrong tags cost more than missing ones.", above=0, below=1)
     tag_samples: int = flag(4, "Sampled captions per photo, beside the beams, that tag scores average over. More "
                                "is steadier and slower; 0 uses the beams alone. Not used where train was given "
                                "--tag_weight.", at_least=0, at_most=1000)

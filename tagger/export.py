@@ -22,7 +22,7 @@ from records.images.preprocessing import decode_batch
 from records.util.atomic_files import write_atomic
 from records.util.folders import make_folder
 from tagger.decoding.decoder import Decoder
-from tagger.runs.ensemble import load_ensemble
+from tagger.runs.ensemble import calibrations, load_ensemble, threshold
 from tagger.runs.run_dir import Run
 from tagger.saved_model import backbone_info, warmup_requests
 from tagger.saved_model.model_card import readme
@@ -48,23 +48,50 @@ def run(config: Export) -> int:
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     backbone = backbone_of(config, runs[0])
     decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
-                      tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats)
+                      tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
+                      tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
+    min_score = min_score_of(config, runs)
     model = ServingModel(backbone, decoder, config.export_precision)
     print(f"Writing the next version to {folder} …", flush=True)
     with next_version(folder) as (unfinished, publish):
         tf.saved_model.save(model, str(unfinished),
-                            signatures=model.signatures(config.beam_width, config.length_penalty))
+                            signatures=model.signatures(config.beam_width, config.length_penalty, min_score))
         backbone_info.write(unfinished, _backbone_info(runs[0]))
         warmup_requests.write(unfinished, _warmup_requests(backbone.feature_size))
         print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
         model.weights.write_back()
-        answers = check(config, backbone, decoder, unfinished)
+        answers = check(config, min_score, backbone, decoder, unfinished)
         version = publish()
-    write_atomic(folder / "README.md", readme(_facts(config, runs, backbone, decoder, version), answers[0]))
+    facts = _facts(config, min_score, runs, backbone, decoder, version)
+    write_atomic(folder / "README.md", readme(facts, answers[0]))
     valid = sum(answer["valid"] for answer in answers)
     print(f"Checked: the same captions and scores for {valid} photos, one broken image answered as not valid.\n"
           f"Wrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
     return 0
+
+
+def min_score_of(config: Export, runs: list[Run]) -> float:
+    """The score that a tag must reach to be answered.
+
+    Raises:
+      UserError: --tag_precision beside --min_score, of runs without a calibration, or more than any score reached.
+    """
+    if config.tag_precision is None:
+        return (threshold(runs) or 0.0) if config.min_score is None else config.min_score
+    if config.min_score is not None:
+        raise UserError("--tag_precision and --min_score: both say from which score on tags are answered; give one")
+    found = calibrations(runs)
+    if not found:
+        raise UserError(f"--tag_precision={config.tag_precision:g}: --run_dir={config.run_dir} has no calibrated "
+                        "scores of tags (records without tags.txt, no photo of the validation split with a tag, or "
+                        "--weights); give --min_score")
+    least = [calibration.for_precision(config.tag_precision) for calibration in found]
+    scores = [score for score in least if score is not None]
+    if len(scores) < len(least):
+        most = max(row[1] for calibration in found for row in calibration.thresholds if row[2])
+        raise UserError(f"--tag_precision={config.tag_precision:g}: no score had that many right tags on the "
+                        f"validation split, the most was {most:.2f}; give less")
+    return sum(scores) / len(scores)
 
 
 def _backbone_info(one: Run) -> BackboneInfo:
@@ -92,7 +119,8 @@ def backbone_of(config: Export, one: Run) -> FrozenEncoder:
     return backbone
 
 
-def check(config: Export, backbone: FrozenEncoder, decoder: Decoder, saved_model: epath.Path) -> list[dict[str, Any]]:
+def check(config: Export, min_score: float, backbone: FrozenEncoder, decoder: Decoder, saved_model: epath.Path
+          ) -> list[dict[str, Any]]:
     """Compares the SavedModel, loaded by another process without GPUs, with the networks in memory.
 
     Args:
@@ -116,21 +144,25 @@ def check(config: Export, backbone: FrozenEncoder, decoder: Decoder, saved_model
     with tf.device("/CPU:0"):
         pixels, valid = decode_batch(tf.constant([photo.read_bytes() for photo in photos]), backbone.image_size)
         features = backbone(pixels)
-        decoded = tf.function(decoder.decode, autograph=False)(features, config.beam_width, config.length_penalty)
+        decoded = tf.function(decoder.decode, autograph=False)(
+            features, config.beam_width, config.length_penalty, min_score=min_score)
     for row, (photo, theirs) in enumerate(zip(photos, served, strict=True)):
         ours: dict[str, Any] = {"caption": "", "tags": [], "valid": bool(valid[row])}
         if ours["valid"]:
             caption = decoder.text(decoded.tokens[row:row + 1])[0].numpy().decode()
             scores = zip(decoded.tags[row].numpy(), decoded.tag_scores[row].numpy(), strict=True)
             ours |= {"caption": caption, "tags": [[tag.decode(), float(score)] for tag, score in scores if tag]}
-        if not _same(ours, theirs):
+        if not _same(ours, theirs, min_score):
             raise RuntimeError(f"{saved_model}: answers {theirs} about {photo.name}, the model in memory {ours}")
     return served
 
 
-def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+def _same(ours: dict[str, Any], theirs: dict[str, Any], min_score: float) -> bool:
     first, second = ([score for _, score in answer["tags"]] for answer in (ours, theirs))
-    return (ours["caption"], ours["valid"], len(first)) == (theirs["caption"], theirs["valid"], len(second)) \
+    # A score on the edge may round to either side of it.
+    for shorter, longer in ((first, second), (second, first)):
+        shorter += [min_score] * (len(longer) - len(shorter))
+    return (ours["caption"], ours["valid"]) == (theirs["caption"], theirs["valid"]) \
         and np.allclose(first, second, rtol=0, atol=_SCORE_TOLERANCE)
 
 
@@ -143,12 +175,14 @@ def _warmup_requests(feature_size: int) -> list[bytes]:
             warmup_requests.prediction_log("features", {"features": tf.zeros([1, feature_size])})]
 
 
-def _facts(config: Export, runs: list[Run], backbone: FrozenEncoder, decoder: Decoder, version: int) -> dict[str, Any]:
+def _facts(config: Export, min_score: float, runs: list[Run], backbone: FrozenEncoder, decoder: Decoder, version: int
+           ) -> dict[str, Any]:
     return {
         "version": version, "created_with": f"TensorFlow {tf.__version__}", "target": runs[0].manifest.target,
         "backbone": backbone.info.name, "preprocessing": backbone.info.preprocessing, "image_size": backbone.image_size,
         "feature_size": backbone.feature_size, "vocabulary_size": runs[0].vocabulary.size,
-        "top_tags": config.top_tags, "beam_width": config.beam_width, "length_penalty": config.length_penalty,
+        "top_tags": config.top_tags, "min_score": min_score, "calibrated": bool(calibrations(runs)),
+        "beam_width": config.beam_width, "length_penalty": config.length_penalty,
         "max_length": decoder.max_length, "block_repeats": config.block_repeats, "tag_samples": config.tag_samples,
         "tag_prompt": all(one.model.tag_prompt for one in runs), "precision": config.export_precision,
         "ensemble": len(runs)}

@@ -79,7 +79,8 @@ class Decoder(tf.Module):
 
     @tf.autograph.experimental.do_not_convert  # nothing to convert; looking for it takes seconds
     def decode(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,
-               max_length: tf.Tensor | int | None = None) -> Decoded:
+               max_length: tf.Tensor | int | None = None, min_score: tf.Tensor | float = 0.0,
+               top_tags: tf.Tensor | int | None = None) -> Decoded:
         """Captions and tags of B photos.
 
         Args:
@@ -87,12 +88,16 @@ class Decoder(tf.Module):
           beam_width: captions kept at each step, clipped to 1 … MAX_BEAM_WIDTH; 1 is greedy.
           length_penalty: a caption's rank is its log probability / length ** length_penalty.
           max_length: words of the longest caption, clipped to 1 … the constructor's; None for the constructor's.
+          min_score: tags below it are left out of `tags` and `tag_scores`, which hold "" and 0 there.
+          top_tags: as are those after the first so many; None for the constructor's.
         """
         limit = self._limit(max_length)
         beams = self.search(feature, beam_width, length_penalty, limit)
         length = tf.cast(beams.length[:, 0], tf.float32)
         scores = self._tag_scores(feature, beams, limit)
         tags, tag_scores = self._rank(scores)
+        shown = (tag_scores >= min_score) & (tf.range(self.tags) < (self.tags if top_tags is None else top_tags))
+        tags, tag_scores = tf.where(shown, tags, ""), tf.where(shown, tag_scores, 0.0)
         return Decoded(beams.tokens[:, 0], tf.exp(beams.log_probability[:, 0] / length), tags, tag_scores, scores)
 
     def search(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3, length_penalty: tf.Tensor | float = 0.7,

@@ -3,6 +3,7 @@
     python -m tagger.saved_model.loaded SAVED_MODEL IMAGE…     one JSON object a line, for the check that export makes
 """
 
+import functools
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,11 @@ from typing import Any
 
 import tensorflow as tf
 from etils import epath
+from tensorflow.core.protobuf import saved_model_pb2
+
+from flags.errors import UserError
+
+_WITH_OPTIONS = "serving_default_with_options"
 
 
 class SavedModel:
@@ -20,12 +26,34 @@ class SavedModel:
     """
 
     def __init__(self, path: epath.PathLike):
+        self._path = epath.Path(path)
         self._loaded = tf.saved_model.load(str(path))  # holds the weights that the signatures use
         self.signatures = self._loaded.signatures
 
-    def answer(self, images: Sequence[bytes]) -> list[dict[str, Any]]:
-        """One dict per encoded image: caption, tags as [[tag, score], …] best first, valid."""
-        outputs = self.signatures["serving_default"](image_bytes=tf.constant(list(images), tf.string))
+    @functools.cached_property
+    def options(self) -> dict[str, tf.Tensor]:
+        """The options of a request, with their defaults. In Python, a loaded signature does not fill them in."""
+        saved = saved_model_pb2.SavedModel.FromString((self._path / "saved_model.pb").read_bytes())
+        defaults = saved.meta_graphs[0].signature_def[_WITH_OPTIONS].defaults
+        return {name: tf.constant(tf.make_ndarray(value)) for name, value in defaults.items()}
+
+    def answer(self, images: Sequence[bytes], **options: float) -> list[dict[str, Any]]:
+        """One dict per encoded image: caption, tags as [[tag, score], …] best first, valid.
+
+        Args:
+          options: such as min_score=0.5, top_tags=5 or beam_width=1, for those of the export.
+
+        Raises:
+          UserError: the export, of an earlier version of this program, has no such option.
+        """
+        encoded = tf.constant(list(images), tf.string)
+        if not options:
+            outputs = self.signatures["serving_default"](image_bytes=encoded)
+        else:
+            if unknown := sorted(options.keys() - self.options.keys()):
+                raise UserError(f"--{unknown[0]}: the export was written without this option; export the run again")
+            given = {name: tf.constant(options.get(name, value), value.dtype) for name, value in self.options.items()}
+            outputs = self.signatures[_WITH_OPTIONS](image_bytes=encoded, **given)
         return list(rows({name: value.numpy() for name, value in outputs.items()}))
 
 

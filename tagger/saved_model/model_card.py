@@ -11,7 +11,8 @@ def readme(facts: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     Args:
       facts: version, created_with, run, target, backbone, preprocessing, image_size, feature_size, vocabulary_size,
         top_tags, beam_width, length_penalty, max_length, block_repeats, tag_samples, tag_prompt (whether the models
-        were trained to rank tags), precision, ensemble (number of models).
+        were trained to rank tags), min_score, calibrated (whether tag scores are), precision, ensemble (number of
+        models).
       answer: what the model said about one photo: caption, tags as [[tag, score], …].
     """
     n = facts["top_tags"]
@@ -41,14 +42,14 @@ Every sub-folder with a number is a version; the newest, {facts['version']}, is 
 |---|---|---|---|---|
 | in | `image_bytes` | string | [batch] | encoded JPEG, PNG, GIF (first frame), BMP or still WebP; any size |
 | out | `caption` | string | [batch] | words separated by one space |
-| out | `tags` | string | [batch, {n}] | nouns, verbs and adjectives, most probable first; "" where there are fewer |
+| out | `tags` | string | [batch, {n}] | most probable first, from `min_score` on; "" where there are fewer |
 | out | `tag_scores` | float32 | [batch, {n}] | probability of each tag, see below |
 | out | `valid` | bool | [batch] | false where the bytes cannot be read as an image; the row's other outputs are "", 0 |
 
 `features` takes `features`, float32 [batch, {facts['feature_size']}], the backbone's pooled output, and answers the
 same without `valid`.
 
-`serving_default_with_options` and `features_with_options` take three scalars more, all with defaults, and answer one
+`serving_default_with_options` and `features_with_options` take five scalars more, all with defaults, and answer one
 output more, `caption_score`:
 
 | name | dtype | default | |
@@ -57,6 +58,8 @@ output more, `caption_score`:
 | `length_penalty` | float32 | {facts['length_penalty']} | captions rank by log probability / \
 (words + 1) ** length_penalty |
 | `max_length` | int32 | {facts['max_length']} | words at the most, 1 to {facts['max_length']} |
+| `min_score` | float32 | {facts['min_score']:.2f} | score that a tag must reach to be answered |
+| `top_tags` | int32 | {n} | tags at the most, 1 to {n} |
 
 gRPC clients and `saved_model_cli` may leave options out. TensorFlow Serving's REST interface wants every input of the
 signature that it is asked for (in the columnar `inputs` form), which is why the plain signatures have none.
@@ -70,7 +73,7 @@ signature that it is asked for (in the columnar `inputs` form), which is why the
 
 ## What scores mean
 
-- `tag_scores`: estimated probability that the word occurs in a caption of the photo, {_tag_scores(facts)}.
+- `tag_scores`: {_tag_scores(facts)}.
   Scores of different tags are no shares of one whole: each lies between 0 and 1.
 - `caption_score`: geometric mean of the probabilities of the caption's words and its end.
 
@@ -94,7 +97,8 @@ answers
 (a photo of the training framework's demo set). With options, which are scalars, the columnar form:
 
     {{"signature_name": "serving_default_with_options",
-     "inputs": {{"image_bytes": [{{"b64": "…"}}], "beam_width": 5, "length_penalty": 0.7, "max_length": 12}}}}
+     "inputs": {{"image_bytes": [{{"b64": "…"}}], "beam_width": 5, "length_penalty": 0.7, "max_length": 12,
+                "min_score": 0.5, "top_tags": 5}}}}
 
 `saved_model_cli`, which comes with TensorFlow:
 
@@ -109,9 +113,14 @@ vector before it sends traffic to the version.
 
 def _tag_scores(facts: Mapping[str, Any]) -> str:
     """Where the scores come from."""
+    what = "estimated probability that the tag occurs in a caption of the photo"
+    if facts["calibrated"]:
+        what = ("probability that the tag is right, which is that at least one person would give it to the photo,\n  "
+                "calibrated on the validation split: of the tags with a score of 0.7 to 0.8 about three quarters are "
+                "right.\n  Beneath it is the estimated probability that the tag occurs in a caption")
     if facts["tag_prompt"]:
-        return "which the model was trained to answer\n  (`--tag_weight`)"
-    return (f"""1 - (1 - p1)(1 - p2)…, with pi the
+        return f"{what}, which the model was trained to answer\n  (`--tag_weight`)"
+    return (f"""{what}, 1 - (1 - p1)(1 - p2)…, with pi the
   model's probability of that word at place i of a caption; averaged over the captions of the beam search and
   {facts['tag_samples']} sampled ones (the same ones every time; rounding in a batch of another size rarely decides a
   close choice otherwise, which moves that photo's scores by about a hundredth)""")

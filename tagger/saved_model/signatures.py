@@ -8,8 +8,9 @@ Signatures:
                                 tag_scores float32 [B, n], valid bool [B]
     features                    features float32 [B, F] -> caption, tags, tag_scores
     serving_default_with_options, features_with_options
-                                the same, beside them beam_width int32 [], length_penalty float32 [] and
-                                max_length int32 [], each with a default, and one output more: caption_score float32 [B]
+                                the same, beside them beam_width int32 [], length_penalty float32 [], max_length
+                                int32 [], min_score float32 [] and top_tags int32 [], each with a default, and one
+                                output more: caption_score float32 [B]
 
 The options have signatures of their own because TensorFlow Serving's REST interface wants every input of a
 signature in every request: only gRPC and `saved_model_cli` fill in defaults.
@@ -41,21 +42,22 @@ class ServingModel(tf.Module):
         super().__init__(name="tagger")
         variables = [*backbone.keras_variables, *(weight for model in decoder.models for weight in model.weights)]
         self.weights = WeightsStore(variables, precision)
-        self._feature_size, self._longest = backbone.feature_size, decoder.max_length
+        self._feature_size, self._longest, self._tags = backbone.feature_size, decoder.max_length, decoder.tags
         network = backbone.compute  # inlined below, where its weights are those of the store
         options = [tf.TensorSpec([], tf.int32, "beam_width"), tf.TensorSpec([], tf.float32, "length_penalty"),
-                   tf.TensorSpec([], tf.int32, "max_length")]
+                   tf.TensorSpec([], tf.int32, "max_length"), tf.TensorSpec([], tf.float32, "min_score"),
+                   tf.TensorSpec([], tf.int32, "top_tags")]
         outputs = {"caption": tf.TensorSpec([None], tf.string), "caption_score": tf.TensorSpec([None], tf.float32),
                    "tags": tf.TensorSpec([None, decoder.tags], tf.string),
                    "tag_scores": tf.TensorSpec([None, decoder.tags], tf.float32)}
 
         # Closures, not attributes: backbone and decoder stay untracked. Each is traced once for all signatures.
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, self._feature_size], tf.float32), *options])
-        def chunk_of_features(features, beam_width, length_penalty, max_length):
+        def chunk_of_features(features, *options):
             with self.weights.in_place():
                 # Not rounded to float16 as in records: the last bit of a feature depends on the size of the batch, and
                 # rounding would now and then make a thousand times more of it, enough for another caption.
-                decoded = decoder.decode(features, beam_width, length_penalty, max_length)
+                decoded = decoder.decode(features, *options)
                 return {"caption": decoder.text(decoded.tokens), "caption_score": decoded.score,
                         "tags": decoded.tags, "tag_scores": decoded.tag_scores}
 
@@ -75,28 +77,32 @@ class ServingModel(tf.Module):
 
         self._from_images, self._from_features, self._options = from_images, from_features, options
 
-    def signatures(self, beam_width: int, length_penalty: float) -> dict[str, Callable]:
+    def signatures(self, beam_width: int, length_penalty: float, min_score: float) -> dict[str, Callable]:
         """The four signatures; the arguments become the options' defaults."""
         width, penalty = tf.constant(beam_width, tf.int32), tf.constant(length_penalty, tf.float32)
-        longest = tf.constant(self._longest, tf.int32)
+        longest, least = tf.constant(self._longest, tf.int32), tf.constant(min_score, tf.float32)
+        most = tf.constant(self._tags, tf.int32)
+        defaults = width, penalty, longest, least, most
         images = tf.TensorSpec([None], tf.string, "image_bytes")
         vectors = tf.TensorSpec([None, self._feature_size], tf.float32, "features")
 
         @tf.function(autograph=False, input_signature=[images])
         def serving_default(image_bytes):
-            return _without_score(self._from_images(image_bytes, beam_width, length_penalty, self._longest))
+            return _without_score(self._from_images(image_bytes, *defaults))
 
         @tf.function(autograph=False, input_signature=[images, *self._options])
-        def serving_default_with_options(image_bytes, beam_width=width, length_penalty=penalty, max_length=longest):
-            return self._from_images(image_bytes, beam_width, length_penalty, max_length)
+        def serving_default_with_options(image_bytes, beam_width=width, length_penalty=penalty, max_length=longest,
+                                         min_score=least, top_tags=most):
+            return self._from_images(image_bytes, beam_width, length_penalty, max_length, min_score, top_tags)
 
         @tf.function(autograph=False, input_signature=[vectors])
         def features(features):
-            return _without_score(self._from_features(features, beam_width, length_penalty, self._longest))
+            return _without_score(self._from_features(features, *defaults))
 
         @tf.function(autograph=False, input_signature=[vectors, *self._options])
-        def features_with_options(features, beam_width=width, length_penalty=penalty, max_length=longest):
-            return self._from_features(features, beam_width, length_penalty, max_length)
+        def features_with_options(features, beam_width=width, length_penalty=penalty, max_length=longest,
+                                  min_score=least, top_tags=most):
+            return self._from_features(features, beam_width, length_penalty, max_length, min_score, top_tags)
 
         functions = (serving_default, serving_default_with_options, features, features_with_options)
         return {function.__name__: function for function in functions}

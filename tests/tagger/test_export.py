@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import types
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from records.backbones.registry import load_backbone, load_encoder
 from records.input.caption_dataset import images, open_split
 from tagger import export
 from tagger.decoding.decoder import Decoder
+from tagger.modeling.tag_calibration import TagCalibration
 from tagger.runs.run_dir import load_run
 from tagger.saved_model.loaded import SavedModel
 from tests.conftest import ROOT
@@ -39,8 +41,23 @@ def version(demo) -> pathlib.Path:
 
 
 @pytest.fixture(scope="module")
-def model(version) -> SavedModel:
+def plain(version) -> SavedModel:
     return SavedModel(version)
+
+
+class EveryTag:
+    """An export that is always asked for all of its tags, whatever their scores."""
+
+    def __init__(self, model: SavedModel):
+        self._model, self.signatures = model, model.signatures
+
+    def answer(self, images: list[bytes]) -> list[dict]:
+        return self._model.answer(images, min_score=0.0)
+
+
+@pytest.fixture(scope="module")
+def model(plain) -> EveryTag:
+    return EveryTag(plain)
 
 
 def photos(count: int) -> list[bytes]:
@@ -66,7 +83,7 @@ def broken_images(count: int) -> list[bytes]:
     return (kinds * (count // len(kinds) + 1))[:count]
 
 
-def check_against_single_answers(model: SavedModel, good: int, bad: int, batch_size: int, sampled: bool = True) -> None:
+def check_against_single_answers(model: EveryTag, good: int, bad: int, batch_size: int, sampled: bool = True) -> None:
     """Broken images among good ones in batches: each answer is what the image alone gets.
 
     Where captions are sampled for the scores, rounding in a batch of another size may decide which word one of them
@@ -107,7 +124,7 @@ def test_a_thousand_photos_fifty_of_them_broken(model):
 @pytest.mark.slow
 def test_a_thousand_photos_without_sampled_captions(demo, tmp_path):
     assert export.run(Export(run_dir=str(demo[0] / "run"), export_dir=str(tmp_path), tag_samples=0)) == 0
-    check_against_single_answers(SavedModel(tmp_path / "1"), 950, 50, batch_size=64, sampled=False)
+    check_against_single_answers(EveryTag(SavedModel(tmp_path / "1")), 950, 50, batch_size=64, sampled=False)
 
 
 def test_every_kind_of_broken_image_spoils_its_own_row_only(model):
@@ -125,7 +142,8 @@ def test_signatures_have_the_documented_names_types_and_shapes(model):
         return inputs, outputs
 
     answer = {"caption": ("string", [None]), "tags": ("string", [None, 10]), "tag_scores": ("float32", [None, 10])}
-    options = {"beam_width": ("int32", []), "length_penalty": ("float32", []), "max_length": ("int32", [])}
+    options = {"beam_width": ("int32", []), "length_penalty": ("float32", []), "max_length": ("int32", []),
+               "min_score": ("float32", []), "top_tags": ("int32", [])}
     image, valid = {"image_bytes": ("string", [None])}, {"valid": ("bool", [None])}
     feature, score = {"features": ("float32", [None, 1280])}, {"caption_score": ("float32", [None])}
     assert {name: described(signature) for name, signature in model.signatures.items()} == {
@@ -161,7 +179,7 @@ def test_records_features_and_their_images_get_the_same_captions(model, demo):
     examples = list(images(open_split(demo[0] / "records", "train")).take(20).as_numpy_iterator())
     from_images = model.answer([example["image"] for example in examples])
     features = np.stack([example["feature"] for example in examples]).astype(np.float32)
-    from_features = model.signatures["features"](features=tf.constant(features))
+    from_features = model.signatures["features_with_options"](features=tf.constant(features), **defaults(99))
     assert [answer["caption"].encode() for answer in from_images] == from_features["caption"].numpy().tolist()
     scores = [[score for _, score in answer["tags"]] for answer in from_images]
     np.testing.assert_allclose(from_features["tag_scores"].numpy(), scores, atol=SCORE_TOLERANCE)
@@ -179,8 +197,8 @@ def test_checkpoint_in_memory_and_saved_model_agree(model, demo):
 
 
 def defaults(longest: int, **changed) -> dict[str, tf.Tensor]:
-    options = {"beam_width": 3, "length_penalty": 0.7, "max_length": longest} | changed
-    return {name: tf.constant(value) for name, value in options.items()}
+    options = {"beam_width": 3, "length_penalty": 0.7, "max_length": longest, "min_score": 0.0, "top_tags": 10}
+    return {name: tf.constant(value) for name, value in (options | changed).items()}
 
 
 def test_options_change_the_search(model):
@@ -197,9 +215,21 @@ def test_options_change_the_search(model):
     assert ((same["caption_score"].numpy() > 0) & (same["caption_score"].numpy() <= 1)).all()
 
 
+def test_how_many_tags_is_asked_for_or_chosen_on_validation(plain, model, demo):
+    """All tags of `model` against what plain answers and options leave of them."""
+    data = photos(8)
+    least = load_run(demo[0] / "run").calibration.best_f1
+    assert plain.options["min_score"].numpy() == pytest.approx(least)
+    every = [answer["tags"] for answer in model.answer(data)]
+    for options, kept in (({}, lambda i, score: score >= least), ({"min_score": 0.6}, lambda i, score: score >= 0.6),
+                          ({"min_score": 0.0, "top_tags": 3}, lambda i, score: i < 3)):
+        answers = [[tag for tag, _ in answer["tags"]] for answer in plain.answer(data, **options)]
+        assert answers == [[tag for i, (tag, score) in enumerate(tags) if kept(i, score)] for tags in every]
+
+
 def test_what_a_user_sees_has_no_specials_and_no_repeated_tags(model, demo):
-    tag_words = load_run(demo[0] / "run").vocabulary
-    is_tag = dict(zip(tag_words.words, tag_words.is_tag, strict=True))
+    run = load_run(demo[0] / "run")
+    is_tag = dict(zip(run.vocabulary.words, run.vocabulary.is_tag, strict=True))
     for answer in model.answer(photos(47)):
         words = answer["caption"].split(" ")
         assert not any("<" in word for word in words)
@@ -207,7 +237,7 @@ def test_what_a_user_sees_has_no_specials_and_no_repeated_tags(model, demo):
         assert len(content) == len(set(content))
         names = [tag for tag, _ in answer["tags"]]
         assert len(names) == len(set(names)) == 10
-        assert all(is_tag[name] for name in names)
+        assert set(names) <= set(run.tags.tags)
         scores = [score for _, score in answer["tags"]]
         assert scores == sorted(scores, reverse=True) and 0 <= scores[-1] and scores[0] <= 1
 
@@ -256,14 +286,15 @@ def test_saved_model_cli_where_only_tensorflow_is_installed(version, tmp_path):
     use_the_cli(version, tmp_path, tmp_path / "venv/bin/saved_model_cli")
 
 
-def test_the_readme_holds_a_request_and_its_real_answer(version, model):
+def test_the_readme_holds_a_request_and_its_real_answer(version, plain):
     text = (version.parent / "README.md").read_text()
     line = next(line for line in text.splitlines() if line.strip().startswith('{"predictions"'))
     prediction = json.loads(line)["predictions"][0]
-    answer = model.answer([PHOTOS[0].read_bytes()])[0]
+    answer = plain.answer([PHOTOS[0].read_bytes()])[0]
     assert prediction["caption"] == answer["caption"]
     assert prediction["tags"] == [tag for tag, _ in answer["tags"]]
-    for name in ("image_bytes", "caption", "tags", "tag_scores", "valid", "beam_width", "length_penalty", "max_length"):
+    for name in ("image_bytes", "caption", "tags", "tag_scores", "valid", "beam_width", "length_penalty", "max_length",
+                 "min_score", "top_tags"):
         assert f"`{name}`" in text
 
 
@@ -297,7 +328,7 @@ def test_the_next_export_is_the_next_version_half_the_size_and_says_the_same(dem
     sizes = [sum(path.stat().st_size for path in (tmp_path / "export" / number / "variables").iterdir())
              for number in ("1", "2")]
     assert sizes[1] < 0.8 * sizes[0]  # two models now, but of half-width numbers
-    both = model.answer(photos(6)), SavedModel(tmp_path / "export" / "2").answer(photos(6))
+    both = model.answer(photos(6)), EveryTag(SavedModel(tmp_path / "export" / "2")).answer(photos(6))
     for first, second in zip(*both, strict=True):
         common = dict(first["tags"]).keys() & dict(second["tags"]).keys()
         assert len(common) >= 8
@@ -310,8 +341,9 @@ def test_the_check_notices_another_model(demo, version):
     run.model.output_dense.bias.assign(run.model.output_dense.bias.value[::-1])
     config = Export(run_dir=str(demo[0] / "run"), export_dir=str(version.parent))
     with pytest.raises(RuntimeError, match="the model in memory"):
-        export.check(config, load_backbone("mobilenet_v2", str(WEIGHTS)),
-                     Decoder([run.model], run.vocabulary, run.max_length, tag_samples=4), version)
+        export.check(config, 0.0, load_backbone("mobilenet_v2", str(WEIGHTS)),
+                     Decoder([run.model], run.vocabulary, run.max_length, tag_samples=4, tag_outputs=run.tag_outputs,
+                             calibrations=[run.calibration]), version)
 
 
 def test_weights_that_are_gone_or_other_ones_are_refused(demo, tmp_path):
@@ -324,6 +356,23 @@ def test_weights_that_are_gone_or_other_ones_are_refused(demo, tmp_path):
     with pytest.raises(UserError, match="give the file that make_records used"):
         export.run(Export(**given, backbone_weights=str(tmp_path / "other.weights.h5")))
     assert not (tmp_path / "export").exists()
+
+
+@pytest.mark.parametrize(("flags", "expected"), [
+    ({}, 0.4), ({"min_score": 0.1}, 0.1), ({"tag_precision": 0.7}, 0.5), ({"tag_precision": 0.99}, "the most was 0.90"),
+    ({"tag_precision": 0.7, "min_score": 0.1}, "give one")])
+def test_the_least_score_of_tags(flags, expected):
+    thresholds = ((0.2, 0.5, 0.9, 0.64), (0.4, 0.65, 0.7, 0.67), (0.5, 0.7, 0.5, 0.58), (0.8, 0.9, 0.1, 0.18),
+                  (0.9, 0.0, 0.0, 0.0))
+    runs = [types.SimpleNamespace(calibration=TagCalibration({}, (1.0, 0.0), thresholds))]
+    config = Export(run_dir="run", export_dir="export", **flags)
+    if isinstance(expected, float):
+        assert export.min_score_of(config, runs) == expected
+    else:
+        with pytest.raises(UserError, match=expected):
+            export.min_score_of(config, runs)
+    without = [types.SimpleNamespace(calibration=None)]
+    assert export.min_score_of(Export(run_dir="run", export_dir="export"), without) == 0
 
 
 @pytest.mark.parametrize("wrong", [{"beam_width": 0}, {"beam_width": 65}, {"top_tags": 0}, {"tag_samples": -1},
