@@ -27,5 +27,11 @@ class Tag(Flags):
     shard_size: int = flag(4096, "Photos in each file of --output, and at most so many are answered again after an "
                                  "interruption. Of records, a file holds the photos of one of their shards.",
                            at_least=1)
+    top_tags: int | None = flag(None, "Tags of a photo at the most; by default as many as the export answers, which "
+                                      "are the most that can be asked for.", at_least=1)
+    min_score: float | None = flag(None, "Probability that a tag must reach; by default what the export chose on the "
+                                         "validation split.", at_least=0, at_most=1)
+    write_xmp: bool = flag(False, "Write each photo's tags as keywords to an XMP side-car beside it, which digiKam, "
+                                  "darktable and Lightroom read. Keywords that are there stay; photos are not touched.")
     photos: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'.",
                                          path=True)

@@ -17,8 +17,9 @@ from records.util.printable import printable
 from records.util.progress import Progress
 from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
+from tagger.tagging import xmp
 from tagger.tagging.names import WILD, is_photo
-from tagger.tagging.photos import SUFFIXES, answer_photos, read_photo
+from tagger.tagging.photos import SUFFIXES, answer_photos, options_of, read_photo
 from tagger.tagging.read_ahead import answered
 
 _SHEET_PHOTOS, _SHEET_COLUMNS, _SHEET_TAGS = 24, 4, 6
@@ -46,12 +47,14 @@ def _print(config: Tag) -> int:
     read, failed, cells = 0, [], list[Cell]()
     photos = ((0, path) for path in paths)
     with Progress("tag", len(paths), "photos") as progress:
-        for (_, path), content, answer in answered(photos, read_photo, functools.partial(answer_photos, model),
-                                                   config.batch_size):
+        for (_, path), content, answer in answered(photos, read_photo, functools.partial(
+                answer_photos, model, options=options_of(config)), config.batch_size):
             if "error" in answer:
                 failed.append(f"{printable(path)}: {answer['error']}")
             else:
                 read += 1
+                if config.write_xmp:
+                    xmp.write(xmp.sidecar_path(os.fspath(path)), answer["tags"])
                 tags = list(zip(answer.pop("tags"), answer.pop("scores"), strict=True))
                 answer["tags"] = [{"tag": tag, "score": score} for tag, score in tags]
                 if config.sheet and len(cells) < _SHEET_PHOTOS:
@@ -123,11 +126,11 @@ def _name(path: epath.Path) -> str:
 
 def _cell(content: bytes, answer: dict) -> Cell:
     tags = "  ".join(f"{item['tag']} {item['score']:.0%}" for item in answer["tags"][:_SHEET_TAGS])
-    return Cell(content, [(answer["caption"] or "(no words)", INK), (tags, BLUE)])
+    return Cell(content, [(tags or "(no tags)", INK), (answer["caption"] or "(no words)", BLUE)])
 
 
 def _table(path: epath.Path, answer: dict) -> str:
-    """'photo.jpg', its caption, and its tags with percentages, wrapped to the terminal."""
+    """'photo.jpg', its tags with percentages, wrapped to the terminal, and its caption."""
     width = max(shutil.get_terminal_size((100, 24)).columns, 40)
     lines, line = [], "   "
     for item in answer["tags"]:
@@ -136,5 +139,5 @@ def _table(path: epath.Path, answer: dict) -> str:
             lines.append(line)
             line = "   "
         line += cell
-    return "\n".join([printable(path), f"    {answer['caption'] or '(no words)'}",
-                      *(full.rstrip() for full in (*lines, line))])
+    tags = [full.rstrip() for full in (*lines, line)] if answer["tags"] else ["    (no tags)"]
+    return "\n".join([printable(path), *tags, f"    {answer['caption'] or '(no words)'}"])

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from etils import epath
 from tensorflow.core.protobuf import saved_model_pb2
 
 from flags.errors import UserError
-
-_WITH_OPTIONS = "serving_default_with_options"
 
 
 class SavedModel:
@@ -34,27 +33,30 @@ class SavedModel:
     def options(self) -> dict[str, tf.Tensor]:
         """The options of a request, with their defaults. In Python, a loaded signature does not fill them in."""
         saved = saved_model_pb2.SavedModel.FromString((self._path / "saved_model.pb").read_bytes())
-        defaults = saved.meta_graphs[0].signature_def[_WITH_OPTIONS].defaults
+        defaults = saved.meta_graphs[0].signature_def["serving_default_with_options"].defaults
         return {name: tf.constant(tf.make_ndarray(value)) for name, value in defaults.items()}
 
-    def answer(self, images: Sequence[bytes], **options: float) -> list[dict[str, Any]]:
-        """One dict per encoded image: caption, tags as [[tag, score], …] best first, valid.
+    def ask(self, signature: str, batch: dict[str, tf.Tensor], **options: float) -> dict[str, np.ndarray]:
+        """What a signature answers.
 
         Args:
+          signature: "serving_default" or "features".
+          batch: its input by name.
           options: such as min_score=0.5, top_tags=5 or beam_width=1, for those of the export.
 
         Raises:
           UserError: the export, of an earlier version of this program, has no such option.
         """
-        encoded = tf.constant(list(images), tf.string)
-        if not options:
-            outputs = self.signatures["serving_default"](image_bytes=encoded)
-        else:
-            if unknown := sorted(options.keys() - self.options.keys()):
-                raise UserError(f"--{unknown[0]}: the export was written without this option; export the run again")
-            given = {name: tf.constant(options.get(name, value), value.dtype) for name, value in self.options.items()}
-            outputs = self.signatures[_WITH_OPTIONS](image_bytes=encoded, **given)
-        return list(rows({name: value.numpy() for name, value in outputs.items()}))
+        if unknown := sorted(options.keys() - self.options.keys() if options else ()):
+            raise UserError(f"--{unknown[0]}: the export was written without this option; export the run again")
+        given = {name: tf.constant(options.get(name, value.numpy()), value.dtype)
+                 for name, value in self.options.items()} if options else {}
+        outputs = self.signatures[signature + ("_with_options" if options else "")](**batch, **given)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def answer(self, images: Sequence[bytes], **options: float) -> list[dict[str, Any]]:
+        """One dict per encoded image: caption, tags as [[tag, score], …] best first, valid; options as of `ask`."""
+        return list(rows(self.ask("serving_default", {"image_bytes": tf.constant(list(images), tf.string)}, **options)))
 
 
 def rows(outputs: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -25,10 +25,11 @@ from records.util.printable import printable
 from records.util.progress import Progress
 from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
+from tagger.tagging import xmp
 from tagger.tagging.job import Job
 from tagger.tagging.names import find_names, in_order, read_names, write_names
 from tagger.tagging.output import Output, Receipt, check_parquet
-from tagger.tagging.photos import answer_photos, read_photo
+from tagger.tagging.photos import answer_photos, options_of, read_photo
 from tagger.tagging.read_ahead import answered
 
 _MODEL_FILES = ("saved_model.pb", "variables/variables.index")  # the second holds a checksum of every weight
@@ -62,7 +63,7 @@ def run(config: Tag) -> int:
 def _settings(config: Tag, saved_model: epath.Path) -> dict[str, Any]:
     model = [file_sha256(saved_model / file) for file in _MODEL_FILES]
     settings = {"images": config.images, "output_format": config.output_format, "shard_size": config.shard_size,
-                "model": model}
+                "model": model, "write_xmp": config.write_xmp, **options_of(config)}
     if _is_records(config.images):
         settings["records"] = file_sha256(epath.Path(config.images) / layout.MANIFEST)
     return settings
@@ -93,6 +94,9 @@ def _complete(config: Tag, settings: dict[str, Any], saved_model: epath.Path, ou
     if begun is not None:
         _check_same(begun, settings, config.output)
     if _is_records(config.images):
+        if config.write_xmp:
+            raise UserError("--write_xmp: the photos of records are no files that side-cars could be beside; give "
+                            "--images=FOLDER with the photos")
         from tagger.tagging.records import records_job  # reads TFRecords, which photos in files do not need
 
         job = records_job(config, saved_model)
@@ -102,11 +106,12 @@ def _complete(config: Tag, settings: dict[str, Any], saved_model: epath.Path, ou
     else:
         shards = begun["shards"] if begun else _plan(config, settings, output)
         job = Job(shards, lambda shard: iter(read_names(output.plan(shard))), _text, read_photo,
-                  functools.partial(answer_photos, SavedModel(saved_model)), config.batch_size)
+                  functools.partial(answer_photos, SavedModel(saved_model), options=options_of(config)),
+                  config.batch_size)
     files = [output.file(shard, len(job.shards)) for shard in range(len(job.shards))]
     receipts = {file: receipt for file in files if (receipt := output.receipt(file))}
     with Progress("tag", sum(job.shards), "photos", sum(receipt.photos for receipt in receipts.values())) as progress:
-        for receipt in _written(job, files, receipts, output, progress):
+        for receipt in _written(job, files, receipts, output, progress, config.write_xmp):
             receipts[receipt.file] = receipt
     return output.complete(settings, [receipts[file] for file in files])
 
@@ -125,7 +130,7 @@ def _plan(config: Tag, settings: dict[str, Any], output: Output) -> list[int]:
 
 
 def _written(job: Job, files: Sequence[str], done: dict[str, Receipt], output: Output,
-             progress: Progress) -> Iterator[Receipt]:
+             progress: Progress, write_xmp: bool) -> Iterator[Receipt]:
     """Writes the shards that are not done yet."""
     missing = [shard for shard, file in enumerate(files) if file not in done]
     for shard in missing:
@@ -134,6 +139,8 @@ def _written(job: Job, files: Sequence[str], done: dict[str, Receipt], output: O
     photos = ((shard, photo) for shard in missing for photo in job.photos(shard))
     pending: list[dict[str, Any]] = []
     for (shard, photo), _, answer in answered(photos, job.read, job.compute, job.batch_size):
+        if write_xmp and "error" not in answer:  # before the shard's receipt, so that none is missing after a kill
+            xmp.write(xmp.sidecar_path(photo), answer["tags"])
         pending.append({"image": job.name(photo), **answer})
         progress.add(1)
         if len(pending) == job.shards[shard]:

@@ -1,11 +1,12 @@
 """Photos as files: their content, or why there is none, and the rows that the model answers."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etils import epath
 
+from flags.tag import Tag
 from records.util.regular_files import NotRegular, open_binary
 from tagger.saved_model.loaded import SavedModel
 
@@ -33,9 +34,16 @@ def read_photo(path: epath.PathLike) -> bytes | Unreadable:
     return data if len(data) <= MAX_FILE_BYTES else Unreadable(f"is larger than {MAX_FILE_BYTES >> 20} MB")
 
 
-def answer_photos(model: SavedModel, contents: Sequence[bytes | Unreadable]) -> list[dict[str, Any]]:
+def options_of(config: Tag) -> dict[str, float]:
+    """Options of a request to the export, for those that a flag gives."""
+    asked = {"min_score": config.min_score, "top_tags": config.top_tags}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def answer_photos(model: SavedModel, contents: Sequence[bytes | Unreadable], options: Mapping[str, float] = {}
+                  ) -> list[dict[str, Any]]:
     """Per photo: caption, tags and scores, best first; or error."""
-    answers = iter(model.answer([content for content in contents if isinstance(content, bytes)]))
+    answers = iter(model.answer([content for content in contents if isinstance(content, bytes)], **options))
     rows = []
     for content in contents:
         if isinstance(content, Unreadable):

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from records.input.shard_reader import Split, images, reading_errors
 from tagger.saved_model import backbone_info
 from tagger.saved_model.loaded import SavedModel, rows
 from tagger.tagging.job import Job
-from tagger.tagging.photos import Unreadable, answer_photos, row
+from tagger.tagging.photos import Unreadable, answer_photos, options_of, row
 
 _FEATURES_BATCH = 256  # the decoder alone: 32 rows are too few to keep it busy
 _AHEAD = 256  # records
@@ -43,13 +43,15 @@ def records_job(config: Tag, saved_model: epath.Path) -> Job:
     mismatch, model = _mismatch(manifest, saved_model), SavedModel(saved_model)
     if mismatch is None:
         print("The features in the records are used: the export's backbone made them.", file=sys.stderr)
-        compute, batch_size = functools.partial(answer_features, model), max(config.batch_size, _FEATURES_BATCH)
+        compute = functools.partial(answer_features, model, options=options_of(config))
+        batch_size = max(config.batch_size, _FEATURES_BATCH)
     else:
         if not manifest.flags.get("store_images", True):
             raise UserError(f"--images={config.images}: {mismatch}, and its photos are not stored; give the folder of "
                             "the photos")
         print(f"The photos in the records are read: {mismatch}.", file=sys.stderr)
-        compute, batch_size = functools.partial(answer_photos, model), config.batch_size
+        compute = functools.partial(answer_photos, model, options=options_of(config))
+        batch_size = config.batch_size
     shards = [dataclasses.replace(info, shards=(shard,)) for info in manifest.splits.values() for shard in info.shards]
     splits = [name for name, info in manifest.splits.items() for _ in info.shards]
 
@@ -78,8 +80,9 @@ def _records(split: Split, features: bool) -> Iterator[_Record]:
             yield _Record(example["key"].decode(), content)
 
 
-def answer_features(model: SavedModel, features: Sequence[np.ndarray]) -> list[dict[str, Any]]:
+def answer_features(model: SavedModel, features: Sequence[np.ndarray], options: Mapping[str, float] = {}
+                    ) -> list[dict[str, Any]]:
     """Per feature, float16 [F]: caption, tags and scores, best first."""
     batch = tf.constant(np.stack(features).astype(np.float32))
-    outputs = {name: value.numpy() for name, value in model.signatures["features"](features=batch).items()}
+    outputs = model.ask("features", {"features": batch}, **options)
     return [row(answer) for answer in rows({**outputs, "valid": np.ones(len(features), bool)})]

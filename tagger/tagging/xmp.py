@@ -64,19 +64,19 @@ def _read(path: str) -> tuple[dict[str, str], ElementTree.Element]:
         ElementTree.SubElement(root, f"{{{_RDF}}}RDF")
         return {}, root
     names: dict[str, str] = {}
-    root = None
+    first: ElementTree.Element | None = None
     try:
         for event, value in ElementTree.iterparse(path, ("start-ns", "start")):
             if event == "start-ns":
                 if value[0] and not value[0].startswith("ns"):
                     names[value[0]] = value[1]
-            elif root is None:
-                root = value
+            elif first is None:
+                first = value
     except (ElementTree.ParseError, OSError, LookupError) as error:
         raise UserError(f"{path}: is no XMP side-car that can be added to ({error}); move it away") from error
-    if root is None or root.tag not in (f"{{{_META}}}xmpmeta", f"{{{_RDF}}}RDF"):
+    if first is None or first.tag not in (f"{{{_META}}}xmpmeta", f"{{{_RDF}}}RDF"):
         raise UserError(f"{path}: is no XMP side-car; move it away")
-    return names, root
+    return names, first
 
 
 def _bag(root: ElementTree.Element) -> ElementTree.Element:
