@@ -45,13 +45,15 @@ def run(config: demo_flags.Demo) -> int:
     records_dir, run_dir, export_dir = str(folder / "records"), str(folder / "run"), str(folder / "export")
     print("Demo on 47 embedded photos (COCO, CC BY 2.0) with the small embedded backbone, MobileNetV2.\n"
           "On photos of your own use ResNet50: --backbone=resnet50 --backbone_weights=imagenet (or a path to a file).\n"
-          "So few photos teach a model little: what you see below shows that everything works, not how well.")
+          "So few photos teach a model little: some tags, with the probability that each is right, and no sentence worth\n"
+          "reading. What you see below shows that everything works, not how well.")
     _step("make_records", make_records_flags.MakeRecords(
         images=str(DATA / "images"), captions=str(DATA / "captions.token.txt"), records_dir=records_dir,
         split_fractions="train=0.75,validation=0.1,test=0.15", backbone="mobilenet_v2", backbone_weights=str(WEIGHTS),
         min_count=2, seed=config.seed))
     _step("verify_records", verify_records_flags.VerifyRecords(records_dir=records_dir))
-    _step("train", train_flags.Train(records_dir=records_dir, run_dir=run_dir, batch_size=32, seed=config.seed))
+    _step("train", train_flags.Train(
+        records_dir=records_dir, run_dir=run_dir, batch_size=32, tag_weight=0.5, seed=config.seed))
     _step("eval", eval_flags.Eval(records_dir=records_dir, run_dir=run_dir, split="test"))
     _step("export", export_flags.Export(run_dir=run_dir, export_dir=export_dir))
     held_out = [example["key"].decode() for example in images(open_split(records_dir, "test")).as_numpy_iterator()]
