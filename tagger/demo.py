@@ -45,8 +45,8 @@ def run(config: demo_flags.Demo) -> int:
     records_dir, run_dir, export_dir = str(folder / "records"), str(folder / "run"), str(folder / "export")
     print("Demo on 47 embedded photos (COCO, CC BY 2.0) with the small embedded backbone, MobileNetV2.\n"
           "On photos of your own use ResNet50: --backbone=resnet50 --backbone_weights=imagenet (or a path to a file).\n"
-          "So few photos teach a model little: some tags, with the probability that each is right, and no sentence worth\n"
-          "reading. What you see below shows that everything works, not how well.")
+          "So few photos teach a model little: some tags, with the probability that each is right, and no sentence\n"
+          "worth reading. What you see below shows that everything works, not how well.")
     _step("make_records", make_records_flags.MakeRecords(
         images=str(DATA / "images"), captions=str(DATA / "captions.token.txt"), records_dir=records_dir,
         split_fractions="train=0.75,validation=0.1,test=0.15", backbone="mobilenet_v2", backbone_weights=str(WEIGHTS),

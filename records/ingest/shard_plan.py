@@ -1,6 +1,7 @@
 """Plans of some of a split's shards, written from the ingest database by the processes that will write the shards."""
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -47,6 +48,7 @@ def write_plans(job: PlansJob, targets: Targets) -> dict[str, str]:
             path = plan_path(job.records_dir, file)
             with AtomicOutput(path, os.fspath(staging_dir(job.records_dir))) as out:
                 for example in itertools.islice(examples, count):
+                    example = dataclasses.replace(example, captions=targets.merged(example.captions))
                     out.write(plan_line(example, *targets.of(example.captions)).encode())
             result[file] = out.sha256()
     return result

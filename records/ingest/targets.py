@@ -38,6 +38,17 @@ class Targets:
     rules: TagRules = TagRules()
     notes: tuple[str, ...] = ()
 
+    def merged(self, texts: tuple[Text, ...]) -> tuple[Text, ...]:
+        """An image's rows with its keyword rows as one: tables of one label a row give a photo one list of tags."""
+        keyword_rows = [text for text in texts if text.keywords is not None]
+        if self.tags is None or len(keyword_rows) < 2:
+            return texts
+        keywords = [keyword for text in keyword_rows for keyword in self.rules.of_keywords(text.caption, text.listed)]
+        whole = Text(", ".join(text.caption for text in keyword_rows), " ".join(text.words for text in keyword_rows),
+                     " ".join(dict.fromkeys(tag for text in keyword_rows for tag in text.tags.split())),
+                     "\n".join(dict.fromkeys(keywords)))
+        return (whole, *(text for text in texts if text.keywords is None))
+
     def of(self, texts: Iterable[Text]) -> tuple[list[list[int]], list[list[int]] | None]:
         """Token ids of each row, each list ending with END; and its tag ids, or None without a tag vocabulary."""
         if self.tags is None:

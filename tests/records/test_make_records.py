@@ -247,6 +247,7 @@ def test_tokens_are_the_target_words_of_the_train_vocabulary(photos, tmp_path, t
     ("image,labels\n{0},0 16\n{1},7\n{2},16\n", {0: ["0", "16"], 1: ["7"], 2: ["16"]}),
     ("image,tags\n{0},outdoors\n{1},dog outside\n", {0: ["outdoors"], 1: ["dog outside"]}),
     ("filename,label\n{0},golden retriever\n{1},dog\n", {0: ["golden retriever"], 1: ["dog"]}),
+    ("filename,label\n{0},dog\n{1},dog\n{0},New York\n", {0: ["dog", "New York"], 1: ["dog"]}),
     ("image,keywords\n{0},New York; dog_park\n{1},new york\n{2},New York\n",
      {0: ["New York", "dog_park"], 1: ["New York"], 2: ["New York"]})])
 def test_keywords_are_tags_as_they_are(photos, tmp_path, table, tags):
