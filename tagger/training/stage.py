@@ -12,6 +12,7 @@ from flags.train import RESUMABLE, Train
 from records.format import layout
 from records.format import manifest as manifest_lib
 from records.input.shard_reader import reading_errors
+from tagger.modeling import tag_calibration
 from tagger.runs import run_dir
 from tagger.training import bad_batch, history, loss_plot, tensorboard
 from tagger.training.callbacks import make_callbacks
@@ -91,6 +92,7 @@ def _prepare(task: Task) -> None:
             (folder / name).unlink(missing_ok=True)
         if (folder / tensorboard.FOLDER).exists():
             (folder / tensorboard.FOLDER).rmtree()
+    (folder / tag_calibration.FILE).unlink(missing_ok=True)  # of other weights than those at the end of this training
     if checkpoints.steps():
         check_same(config, task.manifest)
     run_dir.save_description(config, task.manifest, task.vocabulary, task.tags)
