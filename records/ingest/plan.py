@@ -29,8 +29,7 @@ from records.ingest.staging import StagingFolder
 from records.ingest.targets import Targets, make_targets
 from records.sources import is_spooled, open_source
 from records.util import example_lines
-from records.util.atomic_files import write_atomic
-from records.util.atomic_output import AtomicOutput
+from records.util.atomic_files import AtomicOutput, write_atomic
 from records.util.process_pool import Workers
 
 _SHARD_BYTES = 150e6

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from records.format.layout import plan_path, staging_dir
 from records.ingest.planned import PlannedExample, planned
 from records.ingest.targets import Targets
-from records.util.atomic_output import AtomicOutput
+from records.util.atomic_files import AtomicOutput
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would make one for each line
 

@@ -24,8 +24,7 @@ from records.format.manifest import ShardInfo
 from records.format.tfrecord import frame
 from records.images.files import read_unchanged
 from records.images.validation import check_image
-from records.util.atomic_files import write_atomic
-from records.util.atomic_output import AtomicOutput
+from records.util.atomic_files import AtomicOutput, write_atomic
 from records.util.malloc import keep_freed_memory
 from records.util.tf_startup import tensorflow_starts
 
