@@ -135,7 +135,7 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     config = spec.read(config_class, values, arguments)
     _quiet(values["verbosity"].value)
-    if mode.convolves:
+    if mode.convolves or getattr(config, "train_backbone", ""):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # A GPU's memory is taken as it is needed, so that a server or another job finds room beside this one.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

@@ -19,12 +19,16 @@ class MakeRecords(Flags):
         False, "Take photos that are links out of --images, as in snapshots of Hugging Face's hub. Without it they are "
         "left out and listed: what a folder holds then says all that is read.")
     captions: str = flag(
-        help="The table that says which photo has which caption: a Flickr token file, CSV, JSON lines, COCO or "
+        "", "The table that says which photo has which caption: a Flickr token file, CSV, JSON lines, COCO or "
         "Karpathy JSON, tfds:NAME for a dataset of TensorFlow Datasets, webdataset:PATH/{00000..00099}.tar or "
         "parquet:FILES with photos inside; sidecar for texts beside the photos (dog.txt beside dog.jpg), folders where "
         "a photo's folder is its tag. Several tables are read as one: give the flag several times, or separate them by "
-        "commas, or write a pattern such as 'parts/*.csv'.",
+        "commas, or write a pattern such as 'parts/*.csv'. Required, but for --records.",
         path=True, repeatable=True)
+    records: str = flag(
+        "", "Records folder to make these from, in place of --images and --captions: its examples with new features, "
+        "computed from the photos stored in it by its own kind of backbone with --backbone_weights, or by another "
+        "--backbone. Splits, words and tags stay as they are.", path=True)
     records_dir: str = flag(
         help="Folder for the shards and their manifest, local or gs://; made when it does not exist. The same command "
         "continues there after an interruption.", path=True)
@@ -56,8 +60,8 @@ class MakeRecords(Flags):
         "program's use.")
     backbone_weights: str = flag(
         "", "Weights of the backbone: imagenet lets Keras download them, a path reads a .weights.h5 file (your own "
-        "fine-tuned network, or a machine without internet). Default: imagenet, or for module:function what the "
-        "function sets.", path=True)
+        "fine-tuned network, or a machine without internet); with --records, a run folder gives the backbone that was "
+        "trained there. Default: imagenet, or for module:function what the function sets.", path=True)
     backbone_precision: str = flag(
         "float32", "Arithmetic of the backbone. bfloat16 is about twice as fast on CPUs that have it and moves "
         "features by about 2 %; train, eval and export must then see features made the same way.",

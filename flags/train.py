@@ -86,6 +86,24 @@ class Train(Flags):
     self_critical_tag_weight: float = flag(0.1, "What --tag_weight is in that stage, beside the reward; without "
                                                 "--tag_weight there is none.", at_least=0)
 
+    # A stage in which the backbone learns too, from the photos in the records.
+    train_backbone: str = flag("", "First layer of the backbone that learns, such as conv4_block1 of resnet50, or the "
+                                   "beginning of its name; all for every layer. After --epochs on the records' "
+                                   "features, a run of its own in RUN_DIR/features (--init_from takes its place), the "
+                                   "photos go through backbone and merge model together. Batch normalisations stay as "
+                                   "they are. Empty: only the merge model learns.")
+    pixel_epochs: int = flag(6, "Passes over the photos of the train split in that stage.", at_least=1)
+    pixel_batch_size: int = flag(32, "Photos in a step of that stage, each with all its captions.", at_least=1)
+    pixel_learning_rate: float = flag(2e-4, "Adam's step size for the merge model in that stage.", above=0)
+    backbone_learning_rate: float = flag(5e-5, "Adam's step size for the backbone, which has much to lose.", at_least=0)
+    backbone_weights: str = flag("", "Weights that the backbone starts from; needed where the file that the records "
+                                     "were made with has moved since.", path=True)
+    smallest_crop: float = flag(0.5, "Views of a photo, another in every epoch, show at least this share of its area; "
+                                     "1 always shows all of it.", above=0, at_most=1)
+    mirror: bool = flag(True, "Mirror half of the views, but for photos whose captions say left or right.")
+    brightness: float = flag(0.0, "Make views brighter or darker by up to this share.", at_least=0, below=1)
+    saturation: float = flag(0.0, "Make views paler or more colourful by up to this share.", at_least=0, at_most=1)
+
     # What ends or slows the run: the published callbacks.
     monitor: str = flag("val_loss", "What the best epoch, patience and plateaus go by. val_cider writes captions for "
                                     "the validation split after every epoch and scores them; the self-critical stage "
@@ -133,5 +151,5 @@ class Train(Flags):
 # Flags that may differ when a run is continued: they change where and how fast, not what is computed.
 # --epochs does change what is computed where the schedule depends on the length of the run.
 RESUMABLE = frozenset({
-    "run_dir", "records_dir", "epochs", "devices", "xla", "pipeline_threads", "init_from",
+    "run_dir", "records_dir", "epochs", "devices", "xla", "pipeline_threads", "init_from", "backbone_weights",
     "checkpoint_every_steps", "checkpoint_every_minutes", "keep_checkpoints", "fresh"})

@@ -30,12 +30,15 @@ from records.util.hashing import file_sha256
 from records.util.printable import printable
 from records.util.process_pool import WorkerDied, Workers
 from records.util.progress import Progress
-from records.writing import shard_writer
+from records.writing import recompute_features, shard_writer
 from records.writing.shard_writer import BackboneJob, Receipt, ShardJob
 
 
 def run(config: MakeRecords) -> None:
     """--mode=make_records. Raises UserError for input or flags that cannot be used."""
+    if config.records:
+        _run_from_records(config)
+        return
     _check_flags(config)
     name = fingerprint.dataset_name(config)
     splitter = Splitter.from_flags(config.split_lists, config.split_fractions, plan_lib.listed_images(config))
@@ -64,6 +67,26 @@ def run(config: MakeRecords) -> None:
     _summary(records_dir, plan, receipts)
 
 
+def _run_from_records(config: MakeRecords) -> None:
+    """--records: new features for examples that are there already."""
+    recompute_features.check_apart(config)
+    source, job = recompute_features.plan(config)
+    info = shard_writer.load_extractor(job).backbone.info
+    settings = recompute_features.settings_of(config, source, job, info)
+    records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
+    state = staging.StagingFolder(records_dir)
+    try:
+        with state.locked():
+            if _is_finished(config, records_dir, state, settings):
+                print(f"{records_dir}: complete, made from the same records with the same backbone; nothing to do")
+                return
+            state.start(settings)
+            recompute_features.write(config, source, job, info, settings, _created_with(), records_dir)
+            state.remove()
+    except (MemoryError, OSError) as error:
+        raise _refused(config.records_dir, error) from error
+
+
 def _refused(records_dir: str, error: Exception) -> UserError:
     """What the machine would not do, in one line."""
     # SQLite calls a statement "interrupted" when it runs out of memory in the middle; nothing here interrupts one.
@@ -77,6 +100,8 @@ def _refused(records_dir: str, error: Exception) -> UserError:
 
 
 def _check_flags(config: MakeRecords) -> None:
+    if not config.captions:
+        raise UserError("--captions is required: the table that says which photo has which caption")
     spooled = is_spooled(config.captions, config.captions_format)
     if not config.images and not spooled:
         raise UserError("--images is required: the folder that the image names of --captions are relative to")
@@ -162,11 +187,13 @@ def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, inf
     write_atomic(folder / layout.DATASET_INFO, dataset_info_json(name, splits))
     names = layout.OTHER_FILES + layout.TAG_FILES * plan.has_tag_ids
     files = {file: _file_info(folder / file) for file in sorted(names)}
-    created_with = {"tagger": _version("tagger"), "tensorflow": _version("tensorflow"),
-                    "pillow": _version("pillow")}
     manifests.save(records_dir, Manifest(
-        name, plan.target, config.seed, created_with, settings, info, plan.vocabulary_size, config.min_count,
+        name, plan.target, config.seed, _created_with(), settings, info, plan.vocabulary_size, config.min_count,
         config.max_words, config.max_words_per_caption, splits, files, plan.duplicates_merged, plan.rejected))
+
+
+def _created_with() -> dict[str, str]:
+    return {name: _version(name) for name in ("tagger", "tensorflow", "pillow")}
 
 
 def _version(distribution: str) -> str:

@@ -34,6 +34,7 @@ from tagger.evaluation import summary as eval_summary
 from tagger.evaluation.predictions import Predicted, frequent_tags, predict_split, reference_tags, tag_words
 from tagger.evaluation.reliability_plot import plot_reliability
 from tagger.evaluation.teacher_forced_loss import split_loss
+from tagger.runs import trained_features
 from tagger.runs.ensemble import calibrations, load_ensemble, threshold
 
 
@@ -44,7 +45,8 @@ def run(config: eval_flags.Eval) -> int:
       UserError: the folders are not what they should be or do not belong together, or a flag is out of range.
     """
     start = time.monotonic()
-    split = caption_dataset.open_split(config.records_dir, config.split)
+    photos = caption_dataset.open_split(config.records_dir, config.split)
+    split = caption_dataset.open_split(trained_features.records_for(config.run_dir, config.records_dir), config.split)
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     check_match(split.manifest, runs[0].manifest, config.records_dir, config.run_dir)
     models, vocabulary, target = [one.model for one in runs], runs[0].vocabulary, split.manifest.target
@@ -72,7 +74,7 @@ def run(config: eval_flags.Eval) -> int:
     own_scores = [{name: float(array[i]) for name, array in scores.per_image.items()} for i in range(len(predicted))]
     write_atomic(folder / files.PREDICTIONS, "".join(map(_line, predicted, own_scores)))
     ranking = "tag_f1" if target == "tags" else "cider"
-    written = contact_sheets.draw(folder, split, predicted, ranking, scores.per_image[ranking], config.sheet_images,
+    written = contact_sheets.draw(folder, photos, predicted, ranking, scores.per_image[ranking], config.sheet_images,
                                config.worst_and_best)
     reliability = folder / files.RELIABILITY
     reliability.unlink(missing_ok=True)

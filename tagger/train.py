@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,15 +15,18 @@ from records.format import manifest as manifest_lib
 from records.format.layout import TAGS
 from records.input.shard_reader import open_split
 from records.util.folder_lock import locked
+from tagger.runs import trained_features
 from tagger.training.calibrate_tags import calibrate
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distribution import Devices, open_devices
+from tagger.training.pixel_task import PixelTask
 from tagger.training.self_critical_task import SelfCriticalTask
-from tagger.training.stage import check_same, run_stage
+from tagger.training.stage import check_same, run_stage, wait_for_all
+from tagger.training.task import Task
 
 # Of a run folder: the runs of the stages before.
-CROSS_ENTROPY_FOLDER, TEACHER_FOLDER = "cross_entropy", "teacher_{}"
+CROSS_ENTROPY_FOLDER, PIXELS_FOLDER, TEACHER_FOLDER = "cross_entropy", "pixels", "teacher_{}"
 _SEED_STEP = 1000  # from one teacher to the next, so that runs of seeds 0, 1, 2 … share none
 
 
@@ -54,9 +58,9 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
             raise TemporaryError(
                 f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every worker "
                 "again with the same command, the run continues from its last checkpoint") from error
-        validation = open_split(config.records_dir, config.validation_split)
-        if status == 0 and devices.is_chief and TAGS in validation.manifest.files:
-            calibrate(config.run_dir, validation)
+        if status == 0 and devices.is_chief and TAGS in manifest_lib.load(config.records_dir).files:
+            records_dir = trained_features.records_for(config.run_dir, config.records_dir)
+            calibrate(config.run_dir, open_split(records_dir, config.validation_split))
         return status
 
 
@@ -91,22 +95,50 @@ def _alone(config: Train, devices: Devices) -> Iterator[None]:
 
 
 def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callbacks.Callback]) -> int:
-    """Teachers, cross-entropy, self-critical: what `config` asks for; the last writes the run folder itself."""
-    below = epath.Path(config.run_dir)
-    if not config.fresh and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
+    """Teachers, cross-entropy, pixels, self-critical: what `config` asks for, each from the best weights of the one
+    before; the last writes the run folder itself, the others folders below it.
+    """
+    pixels, rewards = bool(config.train_backbone), bool(config.self_critical_epochs)
+    if not (pixels and rewards or config.fresh) and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
         check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first stages
-    if config.self_critical_epochs and config.init_from:
-        return run_stage(SelfCriticalTask(config=config, devices=devices, init_from=config.init_from), callbacks)
-    teachers = []
-    for number in range(1, config.teachers + 1):
-        teachers.append(str(below / TEACHER_FOLDER.format(number)))
-        teacher = dataclasses.replace(config, run_dir=teachers[-1], seed=config.seed + number * _SEED_STEP, teachers=0,
-                                      self_critical_epochs=0, init_from="")
-        if code := run_stage(CaptionTask(config=teacher, devices=devices)):
+    below, start = epath.Path(config.run_dir), config.init_from
+    stages: list[tuple[type[Task], str, dict[str, Any]]] = []
+    if not (start and (pixels or rewards)):
+        teachers, code = _train_teachers(config, devices)
+        if code:
             return code
-    if not config.self_critical_epochs:
-        return run_stage(CaptionTask(config=config, devices=devices, init_from=config.init_from, teachers=teachers),
-                         callbacks)
-    first = dataclasses.replace(config, run_dir=str(below / CROSS_ENTROPY_FOLDER), self_critical_epochs=0)
-    return (run_stage(CaptionTask(config=first, devices=devices, teachers=teachers))
-            or run_stage(SelfCriticalTask(config=config, devices=devices, init_from=first.run_dir), callbacks))
+        stages.append((CaptionTask, CROSS_ENTROPY_FOLDER, {"teachers": teachers}))
+    if pixels:
+        stages.append((PixelTask, PIXELS_FOLDER, {}))
+    if rewards:
+        stages.append((SelfCriticalTask, "", {}))
+    for task, folder, arguments in stages[:-1]:
+        stage = dataclasses.replace(config, run_dir=str(below / folder), self_critical_epochs=0,
+                                    train_backbone=config.train_backbone if task is PixelTask else "")
+        if code := run_stage(task(config=stage, devices=devices, init_from=start, **arguments)):
+            return code
+        start = stage.run_dir
+    if pixels and rewards:
+        config = dataclasses.replace(config, records_dir=_records_of(start, config, devices))
+    task, _, arguments = stages[-1]
+    return run_stage(task(config=config, devices=devices, init_from=start, **arguments), callbacks)
+
+
+def _train_teachers(config: Train, devices: Devices) -> tuple[list[str], int]:
+    """Run folders of the teachers, and the exit status."""
+    folders: list[str] = []
+    for number in range(1, config.teachers + 1):
+        folders.append(str(epath.Path(config.run_dir) / TEACHER_FOLDER.format(number)))
+        teacher = dataclasses.replace(config, run_dir=folders[-1], seed=config.seed + number * _SEED_STEP, teachers=0,
+                                      self_critical_epochs=0, train_backbone="", init_from="")
+        if code := run_stage(CaptionTask(config=teacher, devices=devices)):
+            return folders, code
+    return folders, 0
+
+
+def _records_of(run_dir: str, config: Train, devices: Devices) -> str:
+    """The records with the features of the backbone that `run_dir` trained; made by the chief while others wait."""
+    if devices.is_chief:
+        trained_features.records_for(run_dir, config.records_dir)
+    wait_for_all(devices)
+    return trained_features.records_for(run_dir, config.records_dir)

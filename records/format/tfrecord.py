@@ -51,20 +51,42 @@ def walk(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """
     offset = index = 0
     while header := _read(file, HEADER_BYTES):
-        if len(header) < HEADER_BYTES:
-            raise Damage(index, offset, f"the file ends {len(header)} bytes into the header")
-        if _CRC.unpack(header[8:])[0] != masked_crc(header[:8]):
-            raise Damage(index, offset, "the checksum of the length is wrong")
-        (length,) = _LENGTH.unpack(header[:8])
-        body = _read(file, length + FOOTER_BYTES)
-        if len(body) < length + FOOTER_BYTES:
-            raise Damage(index, offset, f"the file ends {len(body)} bytes into {length} bytes of data")
-        data = body[:length]
-        if _CRC.unpack(body[length:])[0] != masked_crc(data):
-            raise Damage(index, offset, f"the checksum of the {length} bytes of data is wrong")
+        data = _data(file, _length(header, index, offset), index, offset)
         yield offset, data
-        offset += HEADER_BYTES + length + FOOTER_BYTES
+        offset += HEADER_BYTES + len(data) + FOOTER_BYTES
         index += 1
+
+
+def read_header(file: BinaryIO, index: int, offset: int) -> int:
+    """Bytes of the whole record that starts where `file` stands; `index` and `offset` are for the error.
+
+    Raises:
+      Damage: the header is cut short or fails its checksum.
+    """
+    return HEADER_BYTES + _length(_read(file, HEADER_BYTES), index, offset) + FOOTER_BYTES
+
+
+def read_record(file: BinaryIO, index: int, offset: int) -> bytes:
+    """The data of the record that starts where `file` stands; arguments and errors as of `read_header`."""
+    return _data(file, _length(_read(file, HEADER_BYTES), index, offset), index, offset)
+
+
+def _length(header: bytes, index: int, offset: int) -> int:
+    if len(header) < HEADER_BYTES:
+        raise Damage(index, offset, f"the file ends {len(header)} bytes into the header")
+    if _CRC.unpack(header[8:])[0] != masked_crc(header[:8]):
+        raise Damage(index, offset, "the checksum of the length is wrong")
+    return _LENGTH.unpack(header[:8])[0]
+
+
+def _data(file: BinaryIO, length: int, index: int, offset: int) -> bytes:
+    body = _read(file, length + FOOTER_BYTES)
+    if len(body) < length + FOOTER_BYTES:
+        raise Damage(index, offset, f"the file ends {len(body)} bytes into {length} bytes of data")
+    data = body[:length]
+    if _CRC.unpack(body[length:])[0] != masked_crc(data):
+        raise Damage(index, offset, f"the checksum of the {length} bytes of data is wrong")
+    return data
 
 
 def _read(file: BinaryIO, size: int) -> bytes:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from flags.errors import UserError
 from records.input import in_memory, sampling
 from records.input.caption_dataset import MIB, CaptionDataset
+from records.input.image_captions import ImageCaptions
 from records.input.options import InputOptions
 from records.input.shard_reader import Split
 
@@ -49,13 +50,12 @@ class ImageDataset:
         return self._captions.hold()
 
     @functools.cached_property
-    def _first(self) -> np.ndarray:
-        """Number of the first caption of each image, and of the caption after the last; int64 [n+1]."""
-        return np.searchsorted(self.held.image[:-1], np.arange(self._images + 1))
+    def _of_image(self) -> ImageCaptions:
+        return ImageCaptions(self.held, self._images)
 
-    @functools.cached_property
+    @property
     def references(self) -> int:
-        return int(np.diff(self._first).max(initial=1))
+        return self._of_image.most
 
     def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
         """The batches of an epoch in random order, from `start_step` on, without `key` where `keys` is False.
@@ -68,7 +68,7 @@ class ImageDataset:
         """
         seed = self.options.seed
         plan = sampling.pad_plan(sampling.permutation(self._images, seed, epoch), self.options.batch_size)
-        captions = np.diff(self._first)
+        captions = np.diff(self._of_image.first)
         chosen = np.random.Philox(np.random.SeedSequence((seed, epoch, 1))).random_raw(self._images)
         chosen %= np.maximum(captions, 1).astype(np.uint64)
         return self._captions.finish(self._gather(plan, chosen.astype(np.int64), start_step, keys))
@@ -76,15 +76,12 @@ class ImageDataset:
     def _gather(self, plan: np.ndarray, chosen: np.ndarray, start_step: int, keys: bool) -> tf.data.Dataset:
         """Batches of the plan (int32 [steps, B], n for nothing) from `start_step` on, of each this host's rows."""
         nothing = len(self.held.lengths) - 1  # the caption that memory.Held keeps for places that nothing fills
-        of_image = self._first[:-1, None] + np.arange(self.references)                       # [n, R]
-        of_image = np.where(of_image < self._first[1:, None], of_image, nothing)
-        of_image = np.concatenate([of_image, np.full([1, self.references], nothing)])
-        said = np.append(self._first[:-1] + chosen, nothing)
-        width = self.held.lengths[of_image[plan[start_step:]]].max(axis=(1, 2), initial=1)
+        caption = np.append(self._of_image.first[:-1] + chosen, nothing)
+        width = self._of_image.width(plan[start_step:])
         rows = np.ascontiguousarray(plan[start_step:, self.options.rows])
 
         dataset = tf.data.Dataset.from_tensor_slices((
-            of_image[rows].astype(np.int32), said[rows].astype(np.int32), rows, width))
+            self._of_image.numbers[rows].astype(np.int32), caption[rows].astype(np.int32), rows, width))
         return dataset.map(self._graphs[keys], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     @functools.cached_property
@@ -93,7 +90,7 @@ class ImageDataset:
         """
         def rows(keys: bool, references: tf.Tensor, caption: tf.Tensor, image: tf.Tensor, width: tf.Tensor
                  ) -> dict[str, tf.Tensor]:
-            words = tf.gather(self.held.targets, references)[:, :, :width]
+            words = self._of_image.targets(references, width)
             return self.held.rows(caption, image, width, keys) | {"references": words}
 
         return {keys: tf.function(functools.partial(rows, keys), autograph=False) for keys in (False, True)}

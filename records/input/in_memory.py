@@ -16,10 +16,10 @@ from records.util.progress import Progress
 _ALIGNMENT = 64  # bytes; TensorFlow takes a NumPy array as it is, without a copy, only when aligned so
 
 
-def bytes_needed(split: Split) -> int:
+def bytes_needed(split: Split, features: bool = True) -> int:
     """Memory that `Held` takes, in bytes, from the manifest alone."""
     info = split.info
-    per_image = 2 * split.feature_size + 64  # the feature and about that much for the key
+    per_image = (2 * split.feature_size if features else 0) + 64  # the feature and about that much for the key
     per_caption = 4 * info.max_tokens + 4 + 4 + 4  # targets, length, image, and its place in the epoch's plan
     return info.examples * per_image + info.captions * per_caption
 
@@ -28,22 +28,22 @@ class Held:
     """Reads a whole split, n images with c captions of at most m tokens.
 
     Attributes:
-      feature: float16 [n+1, F].
+      feature: float16 [n+1, F]; F = 0 where features were left out.
       key: string [n+1].
       targets: int32 [c+1, m], the words and <end> of each caption, right-padded with 0.
       image, lengths: NumPy int32 [c+1], the image that each caption is of, ascending, and its number of tokens.
     """
 
-    def __init__(self, split: Split, vocabulary_size: int):
+    def __init__(self, split: Split, vocabulary_size: int, features: bool = True):
         info = split.info
-        feature = _aligned_zeros((info.examples + 1, split.feature_size), np.float16)
+        feature = _aligned_zeros((info.examples + 1, split.feature_size if features else 0), np.float16)
         targets = np.zeros((info.captions + 1, max(info.max_tokens, 1)), np.int32)
         lengths = np.zeros(info.captions + 1, np.int32)
         image = np.full(info.captions + 1, info.examples, np.int32)
         keys: list[np.ndarray] = []
         n = c = 0
         shards = tf.range(len(info.shards), dtype=tf.int64)
-        blocks = parsed_blocks(split, shards, vocabulary_size, parallel_calls=tf.data.AUTOTUNE)
+        blocks = parsed_blocks(split, shards, vocabulary_size, parallel_calls=tf.data.AUTOTUNE, features=features)
         with Progress(f"reading {split.name}", info.examples, "images") as progress, reading_errors(split.records_dir):
             for _, _, block in blocks.prefetch(2).as_numpy_iterator():
                 images, captions = len(block["key"]), len(block["start"])

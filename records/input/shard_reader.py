@@ -120,6 +120,11 @@ def reading_errors(records_dir: epath.PathLike) -> Iterator[None]:
                         "names it; restore it from a copy, or run make_records again with --overwrite") from error
 
 
+def raised_in_pipeline(error: UserError) -> ValueError:
+    """What Python code inside a tf.data pipeline raises, so that `reading_errors` finds the error again."""
+    return ValueError(f"{_MARK}{error}{_STOP}")
+
+
 # Nothing to convert in these functions, and looking for it takes longer than reading a small split.
 _without_autograph = tf.autograph.experimental.do_not_convert
 
@@ -182,7 +187,7 @@ def _features(example: dict[str, tf.Tensor], size: int, path: tf.Tensor) -> tf.T
 
 
 def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_records: int = READ_BATCH,
-                  parallel_calls: int | None = None) -> tf.data.Dataset:
+                  parallel_calls: int | None = None, features: bool = True) -> tf.data.Dataset:
     """Features and captions of some shards, a block of records at a time.
 
     Args:
@@ -191,6 +196,7 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
       vocabulary_size: ids from here on become <unk>.
       block_records: records in a block; the last of a shard may have fewer.
       parallel_calls: blocks parsed at the same time; None: one after the other.
+      features: False leaves them on disk; `feature` is then [n, 0].
 
     Returns:
       Dataset of tuples: the shard's number, the block's number in its shard, and a dict with n records, c captions, t
@@ -202,12 +208,13 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
     Raises:
       UserError: the records have no features.
     """
-    size = split.feature_size
+    size = split.feature_size if features else 0
     spec = {
         "key": tf.io.FixedLenFeature([], tf.string),
-        "feature": tf.io.FixedLenFeature([], tf.string),
         "tokens": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
     }
+    if size:
+        spec["feature"] = tf.io.FixedLenFeature([], tf.string)
     paths = tf.constant([os.fsencode(split.path(s)) for s in split.info.shards])
     captions = tf.constant([s.captions for s in split.info.shards], tf.int64)
     tokens = tf.constant([s.tokens for s in split.info.shards], tf.int64)
@@ -229,7 +236,8 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
             ids = tf.cast(ragged.values, tf.int32)
         block_of = {
             "key": example["key"],
-            "feature": _features(example, size, paths[shard]),
+            "feature": (_features(example, size, paths[shard]) if size
+                        else tf.zeros([tf.size(serialized), 0], tf.float16)),
             "tokens": tf.where(ids >= vocabulary_size, UNK, ids),
             "start": start, "length": length, "image": image,
         }

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from etils import epath
@@ -95,7 +95,24 @@ class Receipt:
     shard: ShardInfo
 
 
-def finished(job: ShardJob) -> Receipt | None:
+class Job(Protocol):
+    """A shard to write, whatever it is made of."""
+
+    @property
+    def records_dir(self) -> str: ...
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def plan_sha256(self) -> str:
+        """Of what the shard is a function of, beside the backbone."""
+
+    @property
+    def receipt(self) -> epath.Path: ...
+
+
+def finished(job: Job) -> Receipt | None:
     """The receipt of an earlier run of the same job, when its shard is still there."""
     try:
         body = json.loads(job.receipt.read_text())
@@ -167,13 +184,13 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
                 raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from "
                                 "--captions")
         if not np.isfinite(feature).all():
-            raise UserError(_not_finite(row["key"], feature, job.backbone))
+            raise UserError(not_finite(row["key"], feature, job.backbone))
         yield _example(row, image if job.store_images else None, feature.astype("<f2", copy=False).tobytes())
     if waiting:
         raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} images")
 
 
-def _not_finite(key: str, feature: np.ndarray, backbone: BackboneJob) -> str:
+def not_finite(key: str, feature: np.ndarray, backbone: BackboneJob) -> str:
     """What to say of a feature that one NaN or infinity makes worthless, as it would a model that learns from it."""
     where = f"image {key!r}: its feature by --backbone={backbone.name} --backbone_precision={backbone.precision}"
     if np.isnan(feature).any():

@@ -1,6 +1,7 @@
 """CIDEr-D of the captions that a model in training writes for a split: what --monitor=val_cider watches."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -22,8 +23,10 @@ _BEAM_WIDTH = 3
 class ValidationCaptions:
     """The split's features and references, held in memory, and the search with the defaults of --mode=eval."""
 
-    def __init__(self, model: MergeModel, vocabulary: Vocabulary, split: caption_dataset.Split, max_length: int):
-        """model: its weights at the time of a call are scored.
+    def __init__(self, model: MergeModel, vocabulary: Vocabulary, split: caption_dataset.Split, max_length: int,
+                 compute_features: Callable[[], np.ndarray] | None = None):
+        """model: its weights at the time of a call are scored. compute_features: gives the features of the split at
+        that time, float16 [n, F] in stored order; None takes those in the records.
 
         Raises:
           UserError: the split cannot be read, or has no reference at all.
@@ -41,7 +44,9 @@ class ValidationCaptions:
         if not has_any:
             raise UserError(f"--monitor=val_cider: no photo of the split {split.name!r} has a tag of the train split; "
                             "watch val_loss")
-        self._features = np.stack([examples[i]["feature"] for i in has_any])
+        stored = np.stack([example["feature"] for example in examples])
+        compute = compute_features or (lambda: stored)
+        self._features = lambda: compute()[has_any]
         self._references = [list(filter(None, references[i])) for i in has_any]
 
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
@@ -52,7 +57,7 @@ class ValidationCaptions:
 
     def __call__(self) -> float:
         """CIDEr-D in points, as --mode=eval with its default flags would say."""
-        batches = (self._decode(self._features[i:i + _BATCH_SIZE]).numpy()
-                   for i in range(0, len(self._features), _BATCH_SIZE))
+        features = self._features()
+        batches = (self._decode(features[i:i + _BATCH_SIZE]).numpy() for i in range(0, len(features), _BATCH_SIZE))
         tokens = itertools.chain.from_iterable(batches)
         return cider([tag_words(self._vocabulary.decode(row)) for row in tokens], self._references)[0]

@@ -40,8 +40,8 @@ def tokens(batch: Batch) -> tf.Tensor:
 
 
 def rows(batch: Batch) -> tf.Tensor:
-    """float32 scalar: rows with a token."""
-    return tf.math.count_nonzero(batch["targets"][:, 0], dtype=tf.float32)
+    """float32 scalar: captions with a token."""
+    return tf.math.count_nonzero(batch["targets"][..., 0], dtype=tf.float32)
 
 
 def positions(model: MergeModel, targets: tf.Tensor) -> tuple[Packing, tf.Tensor, tf.Tensor | None]:

@@ -31,7 +31,7 @@ from records.util.folders import make_folder
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_calibration import TagCalibration
 from tagger.modeling.tag_outputs import TagOutputs
-from tagger.runs import run_id
+from tagger.runs import run_id, trained_backbone
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "best.weights.h5"
@@ -46,7 +46,8 @@ class Run:
       config: the flags it was trained with.
       model: holds the weights asked for; computes in float32, unless asked otherwise.
       vocabulary: meaning of the model's output classes.
-      manifest: of the records folder it was trained on; says which backbone made the features.
+      manifest: of the records folder it was trained on; says which backbone makes its features. After training from
+        pixels that is the run's own (tagger.runs.trained_backbone).
       tags: None where those records had no tag vocabulary.
       calibration: of its answers about tags; None where there is none, or the weights are not the best ones.
     """
@@ -176,6 +177,7 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
         raise UserError(f"--run_dir={run_dir}: has no {CONFIG_FILE}, so it is no folder that train wrote; "
                         "run --mode=train first")
     manifest = load_manifest(folder)
+    manifest = dataclasses.replace(manifest, backbone=trained_backbone.trained(folder, manifest.backbone))
     vocabulary = Vocabulary.load(folder)
     model = new_model(config, manifest, vocabulary, **kwargs)
     load_weights(model, folder / WEIGHTS_FILE if weights == "best" else epath.Path(weights))

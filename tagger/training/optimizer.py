@@ -20,7 +20,10 @@ class FusedAdam(keras.optimizers.Adam):
 
     Attributes:
       learning_rate: what plateaus change; an update uses it times the schedule's factor.
+      shares: of each variable, what its learning rate is multiplied by; None for 1.
     """
+
+    shares: Sequence[float] | None = None
 
     def __init__(self, learning_rate: float, schedule: str = "constant", warmup_steps: int = 0, total_steps: int = 1,
                  clip_norm: float = 0.0, decay: float = 0.0):
@@ -46,14 +49,16 @@ class FusedAdam(keras.optimizers.Adam):
         done = tf.cast(self.iterations.value, tf.float32) + 1
         beta_1, beta_2 = tf.constant(self.beta_1), tf.constant(self.beta_2)
         powers = tf.pow(beta_1, done), tf.pow(beta_2, done)
-        for variable, momentum, velocity, gradient in zip(
-                self._trainable_variables, self._momentums, self._velocities, gradients, strict=True):
+        shares = self.shares or [1.0] * len(gradients)
+        for variable, momentum, velocity, gradient, share in zip(
+                self._trainable_variables, self._momentums, self._velocities, gradients, shares, strict=True):
+            own_rate = rate * share if share != 1 else rate
             if self._decay and len(variable.shape) > 1:
                 value = tf.convert_to_tensor(variable.value)
-                tf.raw_ops.AssignSubVariableOp(resource=handle(variable), value=value * (rate * self._decay))
+                tf.raw_ops.AssignSubVariableOp(resource=handle(variable), value=value * (own_rate * self._decay))
             tf.raw_ops.ResourceApplyAdam(
                 var=handle(variable), m=handle(momentum), v=handle(velocity), beta1_power=powers[0],
-                beta2_power=powers[1], lr=rate, beta1=beta_1, beta2=beta_2, epsilon=tf.constant(self.epsilon),
+                beta2_power=powers[1], lr=own_rate, beta1=beta_1, beta2=beta_2, epsilon=tf.constant(self.epsilon),
                 grad=gradient, use_locking=False, use_nesterov=False)
         tf.raw_ops.AssignAddVariableOp(
             resource=handle(self.iterations), value=tf.ones([], self.iterations.value.dtype))

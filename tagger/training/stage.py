@@ -43,7 +43,7 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
     train, validation = TrainInput(task.train, devices), ValidationInput(task.validation, devices)
     if devices.is_chief:
         _prepare(task)
-    _barrier(devices)
+    wait_for_all(devices)
 
     updates_per_epoch = -(-train.steps // config.accumulate_steps)
     with devices.strategy.scope():
@@ -117,8 +117,8 @@ def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
                         "start over")
 
 
-def _barrier(devices: Devices) -> None:
-    """Waits until every host is here: the chief has prepared the run folder."""
+def wait_for_all(devices: Devices) -> None:
+    """Waits until every host is here, when the chief has written what the others read."""
     if devices.hosts > 1:
         @tf.function(autograph=False)
         def meet():

@@ -112,6 +112,10 @@ class Task(abc.ABC):
         Raises:
           UserError: the run to start from does not fit these records.
         """
+        return self.make_merge_model()
+
+    def make_merge_model(self) -> MergeModel:
+        """The merge model with the weights that its training starts from."""
         config = self.config
         model = run_dir.new_model(config, self.manifest, self.vocabulary, compute_dtype=self.compute_dtype,
                                   recurrence=recurrence_for(self.devices.on_gpu, config.xla))

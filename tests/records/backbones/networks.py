@@ -21,6 +21,19 @@ def small() -> Encoder:
     return Encoder(network=network, image_size=96, preprocess=lambda images: images / 255.0, preprocessing="0..1")
 
 
+def named() -> Encoder:
+    """Two convolutions with names, each with a batch normalisation after it."""
+    def network() -> keras.Model:
+        keras.utils.set_random_seed(8)
+        return keras.Sequential([
+            keras.Input((96, 96, 3)), keras.layers.Conv2D(8, 7, strides=4, name="stem"),
+            keras.layers.BatchNormalization(), keras.layers.ReLU(),
+            keras.layers.Conv2D(16, 3, strides=4, name="block_conv"), keras.layers.BatchNormalization(),
+            keras.layers.ReLU(), keras.layers.GlobalAveragePooling2D()])
+
+    return Encoder(network=network, image_size=96, preprocess=lambda images: images / 127.5 - 1, preprocessing="-1..1")
+
+
 def mobile_192() -> Encoder:
     """A published network in a size and width of its own."""
     def network() -> keras.Model:

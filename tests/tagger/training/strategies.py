@@ -12,6 +12,7 @@ import tensorflow as tf
 from flags.train import Train
 from tagger.training import distribution
 from tagger.training.caption_task import CaptionTask
+from tagger.training.pixel_task import PixelTask
 from tagger.training.self_critical_task import SelfCriticalTask
 from tagger.training.stage import run_stage
 
@@ -27,5 +28,5 @@ opened = halves() if sys.argv[1] == "gpu halves" else distribution.open_devices(
 tf.config.experimental.enable_op_determinism()
 for flags in json.loads(sys.argv[2]):
     config = Train(**flags)
-    task = SelfCriticalTask if config.self_critical_epochs else CaptionTask
+    task = PixelTask if config.train_backbone else SelfCriticalTask if config.self_critical_epochs else CaptionTask
     assert run_stage(task(config=config, devices=opened)) == 0

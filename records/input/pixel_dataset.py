@@ -1,0 +1,157 @@
+"""Batches of photos with all their captions, for training a backbone: decoded, augmented, exact and restartable.
+
+    dataset = PixelDataset(open_split(records_dir, "train"), InputOptions(batch_size=32, seed=0), vocabulary_size=9000,
+                           image_size=224, augmentation=Augmentation())
+    for batch in dataset.epoch(3, start_step=10): ...
+
+As in records.input.caption_dataset, batch k of epoch e is a pure function of (records, seed, e, k, batch size), every
+photo comes once per epoch, in a view of its own of that epoch, and every host reads and decodes only its rows. Captions
+are held in memory, 20 to 60 bytes each; photos are read where they lie (records.input.record_index), so memory does not
+grow with them.
+"""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from flags.errors import UserError
+from records.images.augmentation import Augmentation, augment, view_numbers, whole
+from records.input import in_memory, sampling
+from records.input.image_captions import ImageCaptions
+from records.input.options import InputOptions
+from records.input.record_index import RecordIndex
+from records.input.shard_reader import END, Split, raised_in_pipeline
+
+_VIEWS_KEY = 2  # keeps the words that decide views apart from those of other orders
+_READS_AHEAD = 2  # batches read from disk while others are decoded
+# A mirrored photo of "a man on the left" would be taught as what it no longer is.
+SIDED_WORDS = frozenset({"left", "right", "lefthand", "righthand", "leftmost", "rightmost", "clockwise",
+                         "counterclockwise"})
+
+
+class PixelDataset:
+    """One split as batches of photos.
+
+    Attributes:
+      options: as given; the batch size counts photos.
+      steps_per_epoch: batches in every epoch.
+      references: R, captions of the image that has most.
+    """
+
+    def __init__(self, split: Split, options: InputOptions, *, vocabulary_size: int, image_size: int,
+                 augmentation: Augmentation | None = None, sided_ids: frozenset[int] = frozenset()):
+        """Reads nothing yet.
+
+        Args:
+          split: what to read; its records hold their photos.
+          options: the batch size counts photos.
+          vocabulary_size: ids from here on become <unk>.
+          image_size: side of the square in pixels that the backbone takes.
+          augmentation: of the epochs' views; None shows whole photos.
+          sided_ids: ids of SIDED_WORDS; a photo with one in a caption is not mirrored.
+
+        Raises:
+          UserError: the records hold no photos.
+        """
+        if not split.manifest.flags.get("store_images", True):
+            raise UserError(f"--records_dir={split.records_dir}: was made with --store_images=false; training a "
+                            "backbone needs the photos in the records")
+        self._split, self.options, self._vocabulary_size = split, options, vocabulary_size
+        self._image_size, self._augmentation, self._sided_ids = image_size, augmentation, sided_ids
+        self.steps_per_epoch = -(-split.info.examples // options.batch_size)
+
+    @functools.cached_property
+    def _index(self) -> RecordIndex:
+        return RecordIndex(self._split)
+
+    @functools.cached_property
+    def _captions(self) -> ImageCaptions:
+        held = in_memory.Held(self._split, self._vocabulary_size, features=False)
+        return ImageCaptions(held, self._split.info.examples)
+
+    @property
+    def references(self) -> int:
+        return self._captions.most
+
+    @functools.cached_property
+    def _may_mirror(self) -> np.ndarray:
+        """bool [n+1]."""
+        held = self._captions.held
+        sided = np.isin(held.targets.numpy(), list(self._sided_ids)).any(axis=1)
+        allowed = np.ones(self._split.info.examples + 1, bool)
+        allowed[held.image[sided]] = False
+        return allowed
+
+    def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
+        """The batches of an epoch in random order, from `start_step` on, without `key` where `keys` is False.
+
+        Returns:
+          Dataset of dicts, b rows each, a photo a row: `image` uint8 [b, S, S, 3], RGB; `inputs` int32 [b, R, T], the
+          words of all its captions, right-padded with 0; `targets` int32 [b, R, T+1], words and <end> likewise;
+          `key` string [b]. What fills the last batch, and captions of photos that have fewer than R, is 0 and "".
+        """
+        order = sampling.permutation(self._split.info.examples, self.options.seed, epoch)
+        return self._batches(order, start_step, sampling.word(self.options.seed, epoch, _VIEWS_KEY), keys)
+
+    def ordered(self, keys: bool = True) -> tf.data.Dataset:
+        """The same dicts of whole photos in stored order, for validation."""
+        return self._batches(np.arange(self._split.info.examples), 0, None, keys)
+
+    def _batches(self, order: np.ndarray, start_step: int, views: int | None, keys: bool) -> tf.data.Dataset:
+        plan = sampling.pad_plan(order, self.options.batch_size)[start_step:]
+        width = self._captions.width(plan)
+        rows = np.ascontiguousarray(plan[:, self.options.rows])
+        count, size = rows.shape[1], self._image_size
+        nothing = self._split.info.examples
+        spec = {"image": tf.io.FixedLenFeature([], tf.string)}
+
+        def read(numbers: np.ndarray) -> np.ndarray:
+            """Serialized examples, object [b]; b"" where nothing fills the batch."""
+            present = numbers[numbers < nothing]
+            data = np.full(len(numbers), b"", object)
+            try:
+                data[numbers < nothing] = np.array([*self._index.read(present), b""], object)[:-1]
+            except UserError as error:
+                raise raised_in_pipeline(error) from error
+            return data
+
+        def encoded(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            serialized = tf.ensure_shape(tf.numpy_function(read, [numbers], tf.string), [count])
+            spec_of_nothing = tf.constant(tf.train.Example(features=tf.train.Features(feature={
+                "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b""]))})).SerializeToString())
+            serialized = tf.where(serialized == "", spec_of_nothing, serialized)
+            return (tf.io.parse_example(serialized, spec)["image"], tf.gather(self._captions.held.key, numbers),
+                    tf.gather(self._may_mirror, numbers))
+
+        def decoded(image: tf.Tensor, key: tf.Tensor, may_mirror: tf.Tensor) -> tf.Tensor:
+            def pixels() -> tf.Tensor:
+                if views is None or self._augmentation is None:
+                    return whole(image, size)
+                return augment(image, size, self._augmentation, view_numbers(views, key), may_mirror)
+
+            return tf.cond(image == "", lambda: tf.zeros([size, size, 3], tf.uint8), pixels)
+
+        def joined(image: tf.Tensor, numbers: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
+            targets = self._captions.targets(tf.gather(self._captions.numbers.astype(np.int32), numbers), width)
+            words = targets[:, :, :-1]
+            batch = {"image": image, "inputs": tf.where(words == END, 0, words), "targets": targets}
+            return batch | {"key": tf.gather(self._captions.held.key, numbers)} if keys else batch
+
+        unconverted = tf.autograph.experimental.do_not_convert
+        numbers = tf.data.Dataset.from_tensor_slices(rows)
+        photos = numbers.map(unconverted(encoded), num_parallel_calls=_READS_AHEAD, deterministic=True).unbatch()
+        photos = photos.map(unconverted(decoded), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        texts = tf.data.Dataset.from_tensor_slices((rows, width))
+        batches = tf.data.Dataset.zip(photos.batch(count, drop_remainder=True), texts)
+        batches = batches.map(unconverted(lambda image, text: joined(image, *text)))
+        return batches.prefetch(2).with_options(self._tf_options())
+
+    def _tf_options(self) -> tf.data.Options:
+        options = tf.data.Options()
+        options.deterministic = True
+        # The rows are this host's already: nothing may be divided again when a strategy distributes them.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        if self.options.threads:
+            options.threading.private_threadpool_size = self.options.threads
+        return options

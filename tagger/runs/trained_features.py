@@ -1,0 +1,40 @@
+"""Records with the features of a backbone that a run trained: computed once, from the photos in the run's records.
+
+    records_dir = records_for("runs/pixels", "data/mine")      # runs/pixels/records, or data/mine as it is
+
+What eval, tags and the self-critical stage of such a run look at are features of its own backbone.
+"""
+
+from etils import epath
+
+from flags.make_records import MakeRecords
+from records import make_records
+from records.format import backbone_identity
+from records.format import manifest as manifest_lib
+from tagger.runs import run_dir as run_dir_lib
+from tagger.runs import trained_backbone
+
+FOLDER = "records"
+
+
+def records_for(run_dir: str, records_dir: str) -> str:
+    """The folder that holds the examples of `records_dir` with the features that the run needs.
+
+    It is `records_dir` itself where the run trained no backbone, or the records have its features already. Otherwise
+    it is the folder `records` beside the backbone's weights, made now if it is not there.
+
+    Raises:
+      UserError: the records hold no photos, or cannot be written.
+    """
+    records = manifest_lib.load(records_dir).backbone
+    run = run_dir_lib.load_manifest(run_dir)
+    trained = trained_backbone.trained(epath.Path(run_dir), run.backbone)
+    if records is None or trained is None or epath.Path(trained.weights).name != trained_backbone.WEIGHTS_FILE or (
+            backbone_identity.difference(records, trained) is None):
+        return records_dir
+    folder = str(epath.Path(trained.weights).parent / FOLDER)
+    views = str(run.flags.get("feature_views", "one"))
+    make_records.run(MakeRecords(
+        records=records_dir, records_dir=folder, backbone=trained.name, backbone_weights=trained.weights,
+        backbone_precision=trained.precision, feature_views=views, store_images=False))
+    return folder

@@ -1,0 +1,102 @@
+"""Training from pixels: the photos in the records go through a backbone that learns, and the merge model with it."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from etils import epath
+
+from flags.errors import UserError
+from records.backbones.registry import load_encoder
+from records.images.augmentation import Augmentation
+from records.input.pixel_dataset import SIDED_WORDS, PixelDataset
+from tagger.evaluation.validation_cider import ValidationCaptions
+from tagger.losses import from_pixels
+from tagger.losses.cross_entropy import Batch, CrossEntropy, Objective
+from tagger.modeling.captioner import Captioner
+from tagger.runs import trained_backbone
+from tagger.training.optimizer import FusedAdam
+from tagger.training.task import Schedule, Task
+
+
+class PixelTask(Task):
+    """Learns the captions of the train split, a photo a row with all its captions, in a new view in every epoch."""
+
+    def make_schedule(self) -> Schedule:
+        return Schedule(epochs=self.config.pixel_epochs, learning_rate=self.config.pixel_learning_rate,
+                        monitor=self.config.monitor)
+
+    @functools.cached_property
+    def _encoder(self):
+        backbone = self.manifest.backbone
+        if backbone is None:
+            raise UserError(f"--train_backbone={self.config.train_backbone}: the records in "
+                            f"{self.config.records_dir} were made with --backbone=none, so they name no network to "
+                            "train; make them with a backbone")
+        return load_encoder(backbone.name, self.config.backbone_weights or backbone.weights)
+
+    @functools.cached_property
+    def _plain_backbone(self) -> keras.Model:
+        return self._encoder.build()
+
+    @functools.cached_property
+    def _sided_ids(self) -> frozenset[int]:
+        return frozenset(number for number, word in enumerate(self.vocabulary.words) if word in SIDED_WORDS)
+
+    def _dataset(self, split: Any, augmentation: Augmentation | None) -> PixelDataset:
+        options = dataclasses.replace(self.options, batch_size=self.config.pixel_batch_size)
+        return PixelDataset(split, options, vocabulary_size=self.vocabulary.size,
+                            image_size=self._encoder.image_size, augmentation=augmentation, sided_ids=self._sided_ids)
+
+    def make_train_dataset(self) -> PixelDataset:
+        config = self.config
+        return self._dataset(self.train_split, Augmentation(
+            config.smallest_crop, config.mirror, config.brightness, config.saturation))
+
+    def make_validation_dataset(self) -> PixelDataset:
+        return self._dataset(self.validation_split, None)
+
+    def make_model(self) -> Captioner:
+        return Captioner(merge=self.make_merge_model(), encoder=self._encoder, first_layer=self.config.train_backbone,
+                         compute_dtype=self.compute_dtype)
+
+    def make_optimizer(self, model: Captioner, updates: int) -> FusedAdam:
+        """Adam with a learning rate of its own for the backbone."""
+        share = self.config.backbone_learning_rate / self.config.pixel_learning_rate
+        merge = len(model.merge.weights)
+        optimizer = super().make_optimizer(model, updates)
+        optimizer.shares = [1.0] * merge + [share] * (len(model.weights) - merge)
+        return optimizer
+
+    def make_objective(self, model: Captioner) -> Objective:
+        return from_pixels.FromPixels(CrossEntropy(
+            self.config.label_smoothing, self.config.tag_weight, self.tag_outputs))
+
+    def validation_loss(self, model: Captioner, batch: Batch) -> tf.Tensor:
+        return from_pixels.validation_loss(model, batch)
+
+    def make_score(self, model: Captioner) -> Callable[[], float] | None:
+        if self.schedule.monitor != "val_cider":
+            return None
+        compute = tf.function(model.features, autograph=False)
+
+        def features() -> np.ndarray:
+            batches = (compute(batch["image"]).numpy() for batch in self.validation.ordered(keys=False))
+            return np.concatenate(list(batches))[:self.validation_split.info.examples].astype(np.float16)
+
+        return ValidationCaptions(model.merge, self.vocabulary, self.validation_split, self.max_length, features)
+
+    def keras_model(self, model: Captioner) -> keras.Model:
+        return super().keras_model(model.merge)
+
+    def save_weights(self, model: Captioner) -> None:
+        super().save_weights(model.merge)
+        trained_backbone.save(epath.Path(self.config.run_dir), model.backbone, self._plain_backbone)
+
+    def load_weights(self, model: Captioner) -> None:
+        super().load_weights(model.merge)
+        trained_backbone.load(epath.Path(self.config.run_dir), model.backbone)
