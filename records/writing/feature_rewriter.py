@@ -18,8 +18,7 @@ from flags.errors import UserError
 from records.format import layout
 from records.format.example import TAG_IDS, Example, encode
 from records.format.tfrecord import Damage, frame, walk
-from records.util.atomic_files import write_atomic
-from records.util.atomic_output import AtomicOutput
+from records.util.atomic_files import AtomicOutput, write_atomic
 from records.writing.shard_writer import BackboneJob, Receipt, ShardInfo, load_extractor, not_finite
 
 
