@@ -1,6 +1,4 @@
-from PIL import Image
-
-from tagger.training import history, loss_plot
+from tagger.training import history
 
 ROWS = [history.Epoch(1, 5.123456789012345, 4.9, 0.001), history.Epoch(2, 4.5, 4.4, 0.001),
         history.Epoch(3, 4.25, 4.4, 0.0002)]
@@ -24,14 +22,6 @@ def test_first_of_equals_is_best():
     assert history.best(ROWS).epoch == 2
 
 
-def test_plot_is_a_picture_with_curves_and_a_star(tmp_path):
-    loss_plot.plot_loss(tmp_path, ROWS)
-    with Image.open(tmp_path / "loss.png") as image:
-        assert image.size == (960, 540)
-        colors = {color for _, color in image.convert("RGB").getcolors(1 << 20)}
-    assert {(31, 119, 180), (255, 127, 14), (214, 39, 40)} <= colors  # train, validation, best
-
-
 def test_scored_epochs_have_a_column_more_and_the_highest_is_best(tmp_path):
     rows = [history.Epoch(1, -0.4, 2.9, 1e-4, 45.5), history.Epoch(2, -0.5, 3.1, 1e-4, 47.25)]
     history.write(tmp_path, rows, [])
@@ -39,6 +29,3 @@ def test_scored_epochs_have_a_column_more_and_the_highest_is_best(tmp_path):
         "epoch,loss,val_loss,learning_rate,val_cider", "1,-0.4,2.9,0.0001,45.5", "2,-0.5,3.1,0.0001,47.25"]
     assert history.read(tmp_path) == rows
     assert history.best(rows).epoch == 2
-    loss_plot.plot_loss(tmp_path, rows)
-    with Image.open(tmp_path / "loss.png") as image:
-        assert image.size == (960, 900)

@@ -1,0 +1,28 @@
+import json
+
+import pytest
+
+from tagger.saved_model.model_card import readme
+
+FACTS = {"version": 3, "created_with": "tensorflow 2.21", "run": "r", "target": "captions", "backbone": "resnet50",
+         "preprocessing": "caffe", "image_size": 224, "feature_size": 2048, "vocabulary_size": 7654, "top_tags": 5,
+         "beam_width": 3, "length_penalty": 0.7, "max_length": 17, "block_repeats": 2, "tag_samples": 4,
+         "tag_prompt": False, "min_score": 0.25, "calibrated": False, "precision": "float16", "ensemble": 2}
+ANSWER = {"caption": "a “dog” runs", "tags": [["dog", 0.123456], ["run", 0.1]], "valid": True}
+
+
+def test_facts_and_the_answer_are_in_it():
+    text = readme(FACTS, ANSWER)
+    line = next(line for line in text.splitlines() if line.startswith('    {"predictions"'))
+    assert json.loads(line) == {"predictions": [
+        {"caption": "a “dog” runs", "tags": ["dog", "run"], "tag_scores": [0.1235, 0.1], "valid": True}]}
+    for expected in ("7,654 words", "resnet50, 2,048 numbers; caffe", "224 x 224", "| float16 |", "[batch, 5]",
+                     "[batch, 2048]", 'load("3")', "1 to 17"):
+        assert expected in text, expected
+    assert "{facts" not in text and "{{" not in text
+
+
+@pytest.mark.parametrize(("tag_prompt", "said"), [(True, "which the model was trained to answer"),
+                                                  (False, "4 sampled ones")])
+def test_where_scores_come_from(tag_prompt, said):
+    assert said in readme({**FACTS, "tag_prompt": tag_prompt}, ANSWER)

@@ -1,0 +1,29 @@
+import pytest
+
+from tagger.training.run_progress import RunProgress
+from tagger.training.terminal import Terminal
+from tests.tagger.training.reporters import begin, epoch
+
+
+def test_terminal(tmp_path, capsys):
+    progress = RunProgress()
+    callbacks = begin([Terminal(run_dir=tmp_path, progress=progress, validation_steps=1)], progress)
+    epoch(callbacks, progress, 3.0)
+    epoch(callbacks, progress, 3.5)
+    callbacks.on_train_end()
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 1/2: loss 2.5000, val_loss 3.0000 (best so far), learning rate 0.001, 4,000 tokens/s, 25 ms a step, "
+        "1.0% waiting",
+        "epoch 2/2: loss 2.5000, val_loss 3.5000 (best val_loss 3.0000 in epoch 1), learning rate 0.001, "
+        "4,000 tokens/s, 25 ms a step, 1.0% waiting",
+        f"2 epochs; best val_loss 3.0000 in epoch 1: {tmp_path / 'best.weights.h5'}"]
+
+
+@pytest.mark.parametrize("place, stopped, line", [
+    ((1, 3), False, "continuing in epoch 2, after step 3 of 4"),
+    ((2, 0), False, "training is complete already; raise --epochs"),
+    ((1, 0), True, "training has stopped early already; start over with --fresh")])
+def test_terminal_says_where_a_run_goes_on(tmp_path, capsys, place, stopped, line):
+    progress = RunProgress(epoch=place[0], step=place[1], resumed=True)
+    begin([Terminal(run_dir=tmp_path, progress=progress, validation_steps=1)], progress, stop_training=stopped)
+    assert line in capsys.readouterr().err
