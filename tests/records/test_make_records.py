@@ -21,7 +21,7 @@ from records.images.validation import check_image
 from records.make_records import _refused, run
 from records.util.process_pool import WorkerDied
 from records.verify_records import problems
-from tests.records.inputs import DEMO, PHOTOS, contents, deadly_check, make, write_captions, write_photos, write_table
+from tests.records.inputs import DEMO, PHOTOS, contents, make, write_captions, write_photos, write_table
 
 
 def examples_of(folder, split=None):
@@ -129,16 +129,6 @@ def test_max_rejected_stops_a_run_that_is_going_wrong(photos, tmp_path, limit):
     assert len((tmp_path / "r" / "rejected.jsonl").read_text().splitlines()) == 3
     assert not list((tmp_path / "r").glob("*.tfrecord-*"))
     make(photos[0], table, tmp_path / "r", max_rejected="7%")
-
-
-def test_a_photo_that_crashes_its_decoder_is_left_out(tmp_path, monkeypatch):
-    names = write_photos(tmp_path / "images", 230, size=16)
-    table = write_captions(tmp_path / "captions.csv", names, per_image=1)
-    monkeypatch.setattr("records.ingest.scan.check_chunk", deadly_check)
-    records = make(tmp_path / "images", table, tmp_path / "r", workers=2)
-    (line,) = (records / "rejected.jsonl").read_text().splitlines()
-    assert json.loads(line)["image"] == "photo_0007.jpg" and "crashes its decoder" in line
-    assert len(keys_of(records)) == 229
 
 
 def test_an_image_that_changes_under_way_is_not_stored(photos, tmp_path):
