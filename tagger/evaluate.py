@@ -49,7 +49,7 @@ def run(config: eval_flags.Eval) -> int:
     split = caption_dataset.open_split(trained_features.records_for(config.run_dir, config.records_dir), config.split)
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     check_match(split.manifest, runs[0].manifest, config.records_dir, config.run_dir)
-    models, vocabulary, target = [one.model for one in runs], runs[0].vocabulary, split.manifest.target
+    models, vocabulary, target = [run.model for run in runs], runs[0].vocabulary, split.manifest.target
     max_length = config.max_length or runs[0].max_length
     decoder = Decoder(models, vocabulary, max_length, tags=config.top_tags, tag_samples=config.tag_samples,
                       block_repeats=config.block_repeats, tag_outputs=runs[0].tag_outputs,
@@ -59,14 +59,14 @@ def run(config: eval_flags.Eval) -> int:
     predicted = list(predict_split(decoder, split, vocabulary, tags, frequent, config.batch_size, config.beam_width,
                                    config.length_penalty, config.limit))
     loss, tokens = split_loss(models, split, config.batch_size,
-                              {one.prediction.image for one in predicted} if config.limit else None)
+                              {row.prediction.image for row in predicted} if config.limit else None)
     train_captions = None
     if config.train_captions:
         train_split = caption_dataset.open_split(config.records_dir, runs[0].config.train_split)
         train_captions = recited(train_split, predicted, tags)
     scores = metrics.score(metrics.Predictions(
-        [one.prediction for one in predicted], frequent,
-        np.stack([one.frequent_tag_scores for one in predicted]), threshold(runs), train_captions))
+        [row.prediction for row in predicted], frequent,
+        np.stack([row.frequent_tag_scores for row in predicted]), threshold(runs), train_captions))
 
     folder = files.folder_of(config.run_dir, config.split)
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def run(config: eval_flags.Eval) -> int:
         written.append(reliability)
     values = {
         "loss": loss, "perplexity": math.exp(loss), **scores.values,
-        "images": len(predicted), "captions": sum(len(one.captions) for one in predicted), "tokens": tokens,
+        "images": len(predicted), "captions": sum(len(row.captions) for row in predicted), "tokens": tokens,
         "split": config.split, "target": target, "beam_width": config.beam_width,
         "length_penalty": config.length_penalty, "max_length": max_length, "block_repeats": config.block_repeats,
         "tag_samples": config.tag_samples, "weights": config.weights, "ensemble": list(config.ensemble),
@@ -100,7 +100,7 @@ def run(config: eval_flags.Eval) -> int:
 
 def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifest, records_dir: str,
                 run_dir: str) -> None:
-    """Checks that numbers and features of `records` mean to the run's model what its own records meant.
+    """Checks that word ids, tag ids and features mean the same in `records` as in the records of the run.
 
     Raises:
       UserError: target, vocabulary or backbone differ; the message names what does.
@@ -109,36 +109,37 @@ def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifes
               "use the same backbone")
     backbone_identity.check_same(records.backbone, trained_on.backbone, f"--records_dir={records_dir}",
                                  f"--run_dir={run_dir}", remedy)
-    for what, found, expected in (
-            ("target", records.target, trained_on.target),
-            ("vocabulary's sha256", *(one.files[VOCABULARY].sha256[:12] for one in (records, trained_on))),
-            (f"{TAGS}'s sha256", *(one.files[TAGS].sha256[:12] if TAGS in one.files else "none"
-                                   for one in (records, trained_on)))):
-        if found != expected:
-            raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: its {what} is {found}, the "
-                            f"run was trained with {expected}; {remedy}")
+    values, expected_values = (
+        {"target": manifest.target, "vocabulary's sha256": manifest.files[VOCABULARY].sha256[:12],
+         f"{TAGS}'s sha256": manifest.files[TAGS].sha256[:12] if TAGS in manifest.files else "none"}
+        for manifest in (records, trained_on))
+    for name, value in values.items():
+        if value != expected_values[name]:
+            raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: its {name} is {value}, the "
+                            f"run was trained with {expected_values[name]}; {remedy}")
 
 
 def recited(train_split: caption_dataset.Split, predicted: list[Predicted], tags: TagVocabulary | None
             ) -> frozenset[tuple[str, ...]]:
-    """Those of the predictions that are, word for word, a caption (for tags: a tag sequence) of the train split."""
-    said, found = {one.prediction.words for one in predicted}, set[tuple[str, ...]]()
+    """The predictions that are, word for word, a caption (for tags: a tag sequence) of the train split."""
+    answers, recited_answers = {row.prediction.words for row in predicted}, set[tuple[str, ...]]()
     with caption_dataset.reading_errors(train_split.records_dir):
         for example in caption_dataset.images(train_split, read_image=False).as_numpy_iterator():
             if train_split.manifest.target == "tags":
                 sequences = list(map(tag_words, reference_tags(example, tags)))
             else:
                 sequences = [tuple(words(text.decode())) for text in example["captions"]]
-            found.update(said.intersection(sequences))
-    return frozenset(found)
+            recited_answers.update(answers.intersection(sequences))
+    return frozenset(recited_answers)
 
 
-def _line(one: Predicted, own_scores: dict[str, float]) -> str:
+def _line(predicted: Predicted, own_scores: dict[str, float]) -> str:
     """One line of predictions.jsonl."""
+    prediction = predicted.prediction
     row = {
-        "image": one.prediction.image, "caption": one.text, "score": _short(one.score),
-        "tags": list(one.prediction.ranked_tags), "tag_scores": list(map(_short, one.prediction.tag_scores)),
-        "references": list(one.captions), "reference_tags": [list(tags) for tags in one.prediction.reference_tags],
+        "image": prediction.image, "caption": predicted.text, "score": _short(predicted.score),
+        "tags": list(prediction.ranked_tags), "tag_scores": list(map(_short, prediction.tag_scores)),
+        "references": list(predicted.captions), "reference_tags": [list(tags) for tags in prediction.reference_tags],
         **{name: _short(value) for name, value in own_scores.items()}}
     return json.dumps(row, ensure_ascii=False) + "\n"
 

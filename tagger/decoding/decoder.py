@@ -133,15 +133,15 @@ class Decoder(tf.Module):
             p = [tf.sigmoid(self.tag_outputs.logits(model.tag_logits(model.image(feature)))) for model in self.models]
         if self._calibrations:
             names = list(self.tag_outputs.names)
-            p = [calibration.apply(one, names) for one, calibration in zip(p, self._calibrations, strict=True)]
+            p = [calibration.apply(scores, names) for scores, calibration in zip(p, self._calibrations, strict=True)]
         return tf.add_n(p) / len(p)
 
     def _rank(self, tag_scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The n most probable tags string [B, n] with their scores; equal scores in their order."""
-        found = min(self.tags, self.tag_outputs.size)
-        scores, index = tf.math.top_k(tag_scores, found)
+        count = min(self.tags, self.tag_outputs.size)
+        scores, index = tf.math.top_k(tag_scores, count)
         tags = tf.gather(tf.constant(list(self.tag_outputs.names), tf.string), index)
-        missing = [[0, 0], [0, self.tags - found]]
+        missing = [[0, 0], [0, self.tags - count]]
         return tf.pad(tags, missing, constant_values=""), tf.pad(scores, missing)
 
     def _prefill(self, feature: tf.Tensor, sharpened: bool = True) -> tuple[tf.Tensor, State]:

@@ -15,8 +15,8 @@ class RepetitionConstraint:
     - none: nothing;
     - adjacent: the word just written ("a a dog");
     - content_words: every noun, verb and adjective anywhere before ("a dog chases a dog"), and every other word
-      since the last of them ("on a on a"): captions need "a", "in" or "the" again, but not before something new is
-      said. A content word is one that the records' tagger called a tag in at least half of its occurrences
+      since the last of them ("on a on a"): captions need "a", "in" or "the" again, but only after another content
+      word. A content word is one that the records' tagger called a tag in at least half of its occurrences
       (`Vocabulary.is_tag`);
     - all: every word anywhere before.
     """
@@ -45,8 +45,8 @@ class RepetitionConstraint:
             words = words[:, -1:]
         elif self._mode == "content_words":
             content = tf.gather(tf.constant(self._is_content), words)
-            said_after = tf.cumsum(tf.cast(content, tf.int32), axis=1, reverse=True)  # content words, from here on
-            words = tf.where(content | (said_after == 0), words, PAD)  # <pad> is forbidden anyway
+            content_after = tf.cumsum(tf.cast(content, tf.int32), axis=1, reverse=True)  # content words, from here on
+            words = tf.where(content | (content_after == 0), words, PAD)  # <pad> is forbidden anyway
         rows = tf.repeat(tf.range(tf.shape(words)[0]), tf.shape(words)[1])
         index = tf.stack([rows, tf.reshape(words, [-1])], axis=1)
         return tf.tensor_scatter_nd_update(p, index, tf.zeros(tf.shape(rows)))

@@ -21,14 +21,14 @@ _REFERENCES = 5
 
 def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[Predicted], ranking: str,
          ranks: np.ndarray, sheet_images: int, worst_and_best: int) -> list[epath.Path]:
-    """Writes contact_sheet.png and worst_and_best.png, or removes an old one that is not wanted now.
+    """Writes contact_sheet.png and worst_and_best.png, or removes an earlier one that is no longer asked for.
 
     Args:
       folder: eval-SPLIT of the run.
       split: where the photos are.
       predicted: all images that were evaluated.
       ranking: name of the metric that says which are worst and best.
-      ranks: its value for each of them.
+      ranks: float [images], the value of that metric for each image; NaN where it has none.
       sheet_images: photos on contact_sheet.png, evenly spaced through the split; 0 for no sheet.
       worst_and_best: photos of either kind on worst_and_best.png; 0 for no sheet.
 
@@ -57,12 +57,13 @@ def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[P
     return written
 
 
-def _cell(one: Predicted, photo: bytes | None, note: str) -> Cell:
-    right = [tag for tag in one.prediction.ranked_tags if tag in one.prediction.all_tags]
-    wrong = [tag for tag in one.prediction.ranked_tags if tag not in one.prediction.all_tags]
+def _cell(predicted: Predicted, photo: bytes | None, note: str) -> Cell:
+    prediction = predicted.prediction
+    right = [tag for tag in prediction.ranked_tags if tag in prediction.all_tags]
+    wrong = [tag for tag in prediction.ranked_tags if tag not in prediction.all_tags]
     lines = [(note, BLUE)] if note else []
-    lines += [(one.text or "(no words)", INK)]
+    lines += [(predicted.text or "(no words)", INK)]
     lines += [(", ".join(right), GREEN)] if right else []
     lines += [(", ".join(wrong), RED)] if wrong else []
-    lines += [(caption, GREY) for caption in one.captions[:_REFERENCES]]
+    lines += [(caption, GREY) for caption in predicted.captions[:_REFERENCES]]
     return Cell(photo, lines)

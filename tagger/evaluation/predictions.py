@@ -25,14 +25,14 @@ FREQUENT_TAGS = 200
 
 @dataclasses.dataclass(frozen=True)
 class Predicted:
-    """One image: what the metrics need, and what a person wants to see.
+    """What was predicted for one image: for the metrics, and for people to read.
 
     Attributes:
       prediction: words, tags and references.
       captions: the reference captions as they were written.
       text: the predicted caption, or tags, as people read it.
       score: geometric mean of the probabilities of the predicted words, <end> included; in (0, 1].
-      frequent_tag_scores: float32 [frequent tags], the same for the most frequent tags of the train split.
+      frequent_tag_scores: float32 [frequent tags], the probability of each of the train split's most frequent tags.
     """
 
     prediction: Prediction
@@ -52,7 +52,7 @@ def frequent_tags(vocabulary: Vocabulary, tags: TagVocabulary | None, count: int
 
 
 def reference_tags(example: Mapping[str, Any], tags: TagVocabulary | None) -> tuple[tuple[str, ...], ...]:
-    """The tags of each caption of an image, or its keywords.
+    """The tags of each reference caption of an image; of a row of keywords, the keywords as one list.
 
     Args:
       example: of records.input.shard_reader.images, as NumPy values.
@@ -68,13 +68,14 @@ def tag_words(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(tag.replace(" ", "_") for tag in tags)
 
 
-def prediction(image: str, said: Sequence[str], ranked: Sequence[str], scores: Sequence[float], captions: Sequence[str],
-               tags_of_captions: Sequence[Sequence[str]], target: str, tags: TagVocabulary | None) -> Prediction:
+def prediction(image: str, answer: Sequence[str], ranked: Sequence[str], scores: Sequence[float],
+               captions: Sequence[str], tags_of_captions: Sequence[Sequence[str]], target: str,
+               tags: TagVocabulary | None) -> Prediction:
     """One image's answer and references, normalised alike.
 
     Args:
       image: its key.
-      said: predicted words; for target "tags", predicted tags.
+      answer: predicted words; for target "tags", predicted tags.
       ranked: predicted tags, best first. scores: the probability of each.
       captions: reference captions as they were written.
       tags_of_captions: the tags of each reference caption.
@@ -84,12 +85,12 @@ def prediction(image: str, said: Sequence[str], ranked: Sequence[str], scores: S
     """
     references = tuple(map(tuple, tags_of_captions))
     if target == "tags":
-        found = tuple(dict.fromkeys(said))
-        return Prediction(image, tag_words(said), tuple(map(tag_words, references)), found, tuple(ranked),
+        answer_tags = tuple(dict.fromkeys(answer))
+        return Prediction(image, tag_words(answer), tuple(map(tag_words, references)), answer_tags, tuple(ranked),
                           references, tuple(scores))
-    found = tuple(tags_among(said)) if tags is None else tags.names(said)
-    return Prediction(image, tuple(said), tuple(tuple(words(text)) for text in captions), found, tuple(ranked),
-                      references, tuple(scores))
+    answer_tags = tuple(tags_among(answer)) if tags is None else tags.names(answer)
+    return Prediction(image, tuple(answer), tuple(tuple(words(text)) for text in captions), answer_tags,
+                      tuple(ranked), references, tuple(scores))
 
 
 def predict_split(decoder: Decoder, split: caption_dataset.Split, vocabulary: Vocabulary, tags: TagVocabulary | None,
@@ -100,7 +101,7 @@ def predict_split(decoder: Decoder, split: caption_dataset.Split, vocabulary: Vo
     Args:
       vocabulary: the models' vocabulary.
       tags: the records' tags; None where they have no tag vocabulary.
-      frequent: tags whose probability is wanted for every image; those the models lack get 0.
+      frequent: tags whose probability is computed for every image; it is 0 for tags that the models do not know.
       limit: stop after so many images; 0 for all.
 
     Raises:
@@ -112,8 +113,10 @@ def predict_split(decoder: Decoder, split: caption_dataset.Split, vocabulary: Vo
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
     def decode(feature: tf.Tensor) -> tuple[tf.Tensor, ...]:
         decoded = decoder.decode(feature, beam_width=beam_width, length_penalty=length_penalty)
-        known = tf.gather(tf.pad(decoded.all_tag_scores, [[0, 0], [0, 1]]), tf.constant(columns, tf.int32), axis=1)
-        return decoder.text(decoded.tokens), decoded.tokens, decoded.score, decoded.tags, decoded.tag_scores, known
+        padded = tf.pad(decoded.all_tag_scores, [[0, 0], [0, 1]])
+        frequent_scores = tf.gather(padded, tf.constant(columns, tf.int32), axis=1)
+        return (decoder.text(decoded.tokens), decoded.tokens, decoded.score, decoded.tags, decoded.tag_scores,
+                frequent_scores)
 
     total = min(limit or split.info.examples, split.info.examples)
     examples = itertools.islice(caption_dataset.images(split, read_image=False).as_numpy_iterator(), total)

@@ -11,7 +11,7 @@ from records.util.atomic_files import write_atomic
 
 
 def plot_reliability(path: epath.Path, rows: Sequence[Sequence[float]], error: float) -> None:
-    """Draws what `tag_reliability` of the metrics found.
+    """Draws the table `tag_reliability` of metrics.json: in each bin of scores, the share of tags that are right.
 
     Args:
       rows: mean score, share that is right and number of tags of each bin.

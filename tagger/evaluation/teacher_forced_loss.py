@@ -43,13 +43,13 @@ def split_loss(models: Sequence[MergeModel], split: caption_dataset.Split, batch
         log_p = tf.reduce_logsumexp(log_p, axis=0) - np.log(len(models))
         return -tf.reduce_sum(tf.cast(log_p, tf.float64))
 
-    wanted = None if only is None else np.array([key.encode() for key in only], object)
+    counted_keys = None if only is None else np.array([key.encode() for key in only], object)
     total, tokens = 0.0, 0
     with caption_dataset.reading_errors(split.records_dir), Progress("loss", batches.captions, "captions") as progress:
         for batch in batches.ordered():
             targets, keys = batch["targets"].numpy(), batch["key"].numpy()
-            if wanted is not None:
-                targets = targets * np.isin(keys, wanted)[:, np.newaxis]
+            if counted_keys is not None:
+                targets = targets * np.isin(keys, counted_keys)[:, np.newaxis]
             if count := int((targets > 0).sum()):
                 total += float(step(batch["feature"], batch["inputs"], tf.constant(targets)))
                 tokens += count

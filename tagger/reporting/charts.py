@@ -88,12 +88,12 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, mark: float
                       y2=_HEIGHT - _BOTTOM),
                   tag("text", f"best, {x_label} {_number(mark)}", class_="strong", x=f"{at_x(mark) + shift:.1f}",
                       y=_TOP + 10, text_anchor=anchor)]
-    for i, (one, line) in enumerate(zip(series, points, strict=True)):
+    for i, (curve, line) in enumerate(zip(series, points, strict=True)):
         path = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in line)
         parts.append(tag("polyline", class_=f"line c{i}", points=path))
         if len(line) <= 100:
-            parts += [tag("circle", tag("title", f"{one.name}, {x_label} {_number(x)}: {_number(y)}"),
+            parts += [tag("circle", tag("title", f"{curve.name}, {x_label} {_number(x)}: {_number(y)}"),
                           class_=f"dot c{i}", cx=f"{at_x(x):.1f}", cy=f"{at_y(y):.1f}", r=3) for x, y in line]
-    legend = [tag("span", tag("i", class_=f"c{i}"), one.name, class_="key") for i, one in enumerate(series)]
+    legend = [tag("span", tag("i", class_=f"c{i}"), curve.name, class_="key") for i, curve in enumerate(series)]
     return tag("figure", tag("figcaption", y_label, legend if len(series) > 1 else None),
                tag("svg", parts, viewBox=f"0 0 {width} {_HEIGHT}", role="img", aria_label=f"{y_label} by {x_label}"))

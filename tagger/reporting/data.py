@@ -1,4 +1,4 @@
-"""What a report is about: a run folder read into plain values, each part only when it is there."""
+"""The data of a report: a run folder read into plain values. Files that are not there yet give empty values."""
 
 import dataclasses
 import sys
@@ -38,7 +38,7 @@ class Evaluation:
         """The rows of predictions.jsonl; empty where the file is missing.
 
         Raises:
-          UserError: a line is none that eval writes, or there are more or fewer than metrics.json says.
+          UserError: a line is not as eval writes it, or the number of lines differs from the images in metrics.json.
         """
         path = self.folder / files.PREDICTIONS
         if not path.exists():
@@ -82,7 +82,7 @@ class _Metrics:
 
 @dataclasses.dataclass(frozen=True)
 class _Prediction:
-    """The same of a line of predictions.jsonl."""
+    """What of a line of predictions.jsonl the page takes for granted."""
 
     image: str
     caption: str
@@ -94,7 +94,7 @@ class _Prediction:
 
 
 def _checked(kind: type, value: Any, where: str) -> dict[str, Any]:
-    """`value` as it is, once those of its values that `kind` names have the right types."""
+    """Returns `value` unchanged; raises ValueError where a field of the dataclass `kind` has another type in it."""
     if not isinstance(value, dict):
         raise ValueError(f"{where} is no JSON object")
     names = {field.name for field in dataclasses.fields(kind)}
@@ -161,22 +161,22 @@ def load(folder: epath.PathLike) -> RunData:
                         "run --mode=train first")
     manifest = run_dir_lib.load_manifest(path)
     evaluations = [Evaluation(split, _metrics(part / files.METRICS), part) for split, part in files.finished(path)]
-    changed = max(one.stat().mtime for one in (path / run_dir_lib.CONFIG_FILE, path / HISTORY_FILE,
-                                               *(e.folder / files.METRICS for e in evaluations)) if one.exists())
+    changed = max(file.stat().mtime for file in (path / run_dir_lib.CONFIG_FILE, path / HISTORY_FILE,
+                                                 *(e.folder / files.METRICS for e in evaluations)) if file.exists())
     return RunData(path, config, manifest, history_lib.read(path), history_lib.read_throughput(path), evaluations,
                    float(changed))
 
 
 def neighbours(run: RunData, count: int) -> tuple[list[RunData], list[str]]:
     """The runs beside `run`, most recent first, at most `count`; and the names of folders that could not be read."""
-    found, unreadable = [], []
+    runs, unreadable = [], []
     for path in sorted(epath.Path(run.folder).resolve().parent.iterdir()):
         try:
             if path.name != run.folder.resolve().name and (path / run_dir_lib.CONFIG_FILE).exists():
-                found.append(load(path))
+                runs.append(load(path))
         except (UserError, OSError):
             unreadable.append(path.name)
-    return sorted(found, key=lambda one: (-one.changed, one.name))[:count], unreadable
+    return sorted(runs, key=lambda run: (-run.changed, run.name))[:count], unreadable
 
 
 def compared(run: RunData, compare: Sequence[str]) -> tuple[list[RunData], list[str]]:
@@ -188,12 +188,12 @@ def compared(run: RunData, compare: Sequence[str]) -> tuple[list[RunData], list[
     if len(compare) == 1 and compare[0].isdecimal():
         count = int(compare[0]) if len(compare[0]) < 10 else sys.maxsize
         return neighbours(run, count) if count else ([], [])
-    found = []
+    runs = []
     for folder in compare:
         try:
-            found.append(load(folder))
+            runs.append(load(folder))
         except (UserError, OSError) as error:
             reason = str(error).removeprefix(f"--run_dir={folder}: ")
             raise UserError(f"--compare={folder}: {reason}; expected a number of runs beside --run_dir, or run "
                             "folders separated by commas") from error
-    return found, []
+    return runs, []

@@ -130,15 +130,15 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
 
 def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData]) -> Html:
     """A row per run that was evaluated on the same split: this one first, with its difference to the next."""
-    rows = [(run, evaluation)] + [(other, one) for other in others for one in other.evaluations
-                                  if one.split == evaluation.split]
+    rows = [(run, evaluation)] + [(other, scored) for other in others for scored in other.evaluations
+                                  if scored.split == evaluation.split]
     target = run.manifest.target
-    names = [metric for metric in METRICS if any(one.metrics.get(metric[0]) is not None for _, one in rows)
+    names = [metric for metric in METRICS if any(scored.metrics.get(metric[0]) is not None for _, scored in rows)
              and _is_shown(metric[0], target)]
     head = [tag("th", label, title=definition(name, target)) for name, label, *_ in names]
     lines = []
-    for i, (one, scored) in enumerate(rows):
-        cells = [tag("td", one.name)]
+    for i, (scored_run, scored) in enumerate(rows):
+        cells = [tag("td", scored_run.name)]
         for name, _, form, more_is_better in names:
             value = scored.metrics.get(name)
             known = [s.metrics[name] for _, s in rows if s.metrics.get(name) is not None]
@@ -176,11 +176,11 @@ def _all_metrics(metrics: Mapping[str, Any]) -> Html:
 def _card(example: Example) -> Html:
     row = example.row
     label, form = RANKINGS[example.ranking]
-    right = {one for tags in row["reference_tags"] for one in tags}
+    right = {name for names in row["reference_tags"] for name in names}
     photo = tag("img", alt=row["image"], src=data_url(example.photo, "image/jpeg")) if example.photo else None
     return tag("div", photo, tag(
         "div", tag("p", row["caption"] or "(no words)", class_="said"),
-        tag("ul", [tag("li", one, class_="right" if one in right else None) for one in row["tags"]], class_="tags"),
+        tag("ul", [tag("li", name, class_="right" if name in right else None) for name in row["tags"]], class_="tags"),
         tag("ul", [tag("li", text) for text in row["references"]], class_="references"),
         tag("p", f"{row['image']} · {label} {form.format(row[example.ranking])}", class_="name")), class_="example")
 

@@ -21,7 +21,7 @@ def load_ensemble(run_dir: str, weights: str = "best", ensemble: Sequence[str] =
       weights: of the run in `run_dir`, as in `load_run`.
 
     Raises:
-      UserError: one cannot be loaded, or was trained to write something else, on other words or on other features.
+      UserError: a run cannot be loaded, or its target, words, tags or features are not those of the first.
     """
     first = load_run(run_dir, weights)
     runs = [first]
@@ -33,15 +33,15 @@ def load_ensemble(run_dir: str, weights: str = "best", ensemble: Sequence[str] =
 
 
 def calibrations(runs: Sequence[Run]) -> list[TagCalibration]:
-    """Those of all runs; [] where one has none."""
-    found = [run.calibration for run in runs if run.calibration]
-    return found if len(found) == len(runs) else []
+    """The calibration of each run; [] where a run has none."""
+    of_runs = [run.calibration for run in runs if run.calibration]
+    return of_runs if len(of_runs) == len(runs) else []
 
 
 def threshold(runs: Sequence[Run]) -> float | None:
-    """The score from which on tags are shown: the mean of what gave the runs their best F1; None where one has none."""
-    found = [calibration.best_f1 for calibration in calibrations(runs)]
-    return sum(found) / len(found) if found else None
+    """The lowest score of a tag that is shown: the mean of the runs' best thresholds; None where a run has none."""
+    thresholds = [calibration.best_f1 for calibration in calibrations(runs)]
+    return sum(thresholds) / len(thresholds) if thresholds else None
 
 
 def _check_same(run: Run, first: Run, where: str, expected_by: str) -> None:

@@ -22,38 +22,38 @@ def new() -> str:
 
 
 def of_config(path: epath.PathLike) -> str | None:
-    """That in a config.json; None where there is no such file, or none in it."""
+    """The run's name in a config.json; None where there is no such file, or no name in it."""
     try:
         values = typed_json.loads(regular_files.read_bytes(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    found = values.get(KEY) if isinstance(values, dict) else None
-    return found if isinstance(found, str) else None
+    run_id = values.get(KEY) if isinstance(values, dict) else None
+    return run_id if isinstance(run_id, str) else None
 
 
 def of_weights(data: bytes) -> str | None:
-    """That in the bytes of a weights file.
+    """The run's name in the bytes of a weights file; None where it has none.
 
     Raises:
-      OSError: they are no HDF5 file.
+      OSError: the bytes are no HDF5 file.
     """
     with h5py.File(io.BytesIO(data), "r") as file:
-        found = file.attrs.get(KEY)
-    return found if isinstance(found, str) else None
+        run_id = file.attrs.get(KEY)
+    return run_id if isinstance(run_id, str) else None
 
 
 def write_to_weights(path: str, run_id: str | None) -> None:
-    """Adds it to a weights file of this machine."""
+    """Adds the run's name to a weights file, which is a local one."""
     if run_id:
         with h5py.File(path, "r+") as file:
             file.attrs[KEY] = run_id
 
 
-def check_same(path: epath.PathLike, found: str | None, config: epath.PathLike) -> None:
-    """Raises UserError where the file at `path`, which names the run `found`, is of another run than config.json."""
+def check_same(path: epath.PathLike, run_id: str | None, config: epath.PathLike) -> None:
+    """Raises UserError where the file at `path`, which names the run `run_id`, is of another run than config.json."""
     expected = of_config(config)
-    if found != expected:
-        raise UserError(f"{path}: is of {_named(found)}, {config} is of {_named(expected)}: one of the two was put "
+    if run_id != expected:
+        raise UserError(f"{path}: is of {_named(run_id)}, {config} is of {_named(expected)}: one of the two was put "
                         "there from another run folder; restore it from a copy, or train again with --fresh")
 
 

@@ -31,9 +31,9 @@ def score(predictions: Predictions) -> Scores:
     values: dict[str, Any] = {}
     per_image: dict[str, np.ndarray] = {}
     for metric in METRICS:
-        found = metric(predictions)
-        if repeated := (values.keys() & found.values.keys()) | (per_image.keys() & found.per_image.keys()):
+        scores = metric(predictions)
+        if repeated := (values.keys() & scores.values.keys()) | (per_image.keys() & scores.per_image.keys()):
             raise ValueError(f"{metric.__name__} repeats the names {sorted(repeated)} of another metric")
-        values |= found.values
-        per_image |= found.per_image
+        values |= scores.values
+        per_image |= scores.per_image
     return Scores(values, per_image)

@@ -36,11 +36,11 @@ class Prediction:
 
     @property
     def shared_tags(self) -> frozenset[str]:
-        """The tags that at least two of the image's reference captions contain; of an only one, all."""
+        """The tags that at least two of the image's reference captions contain; all tags where there is one caption."""
         if len(self.reference_tags) == 1:
             return self.all_tags
         sets = [frozenset(tags) for tags in self.reference_tags]
-        return frozenset(tag for tag in self.all_tags if sum(tag in one for one in sets) >= 2)
+        return frozenset(tag for tag in self.all_tags if sum(tag in names for names in sets) >= 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """What one metric, or all of them, found.
+    """The values of one metric, or of all metrics together.
 
     Attributes:
       values: name -> value over the whole split; None where the split does not define the metric. A list of lists is a

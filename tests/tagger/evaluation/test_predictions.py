@@ -32,8 +32,8 @@ def test_the_tags_of_a_predicted_caption_are_those_of_the_tag_vocabulary():
 
 
 def test_for_target_tags_sequences_of_tags_are_compared_and_every_word_is_a_tag():
-    said = ("New York", "dog", "New York")
-    one = prediction("x.jpg", said, ("dog",), (0.5,), CAPTIONS, (("black", "New York"), ("dog",)), "tags", None)
+    answer = ("New York", "dog", "New York")
+    one = prediction("x.jpg", answer, ("dog",), (0.5,), CAPTIONS, (("black", "New York"), ("dog",)), "tags", None)
     assert one.references == (("black", "New_York"), ("dog",))
     assert one.words == ("New_York", "dog", "New_York")
     assert one.caption_tags == ("New York", "dog") and one.all_tags == {"black", "New York", "dog"}

@@ -11,7 +11,8 @@ IMAGE = Prediction("x", ("a", "dog"), (), ("dog",), ("dog",), (("dog", "ball"), 
 def test_all_tags_are_the_union_and_shared_ones_are_in_two_captions():
     assert IMAGE.all_tags == {"dog", "ball", "grass"}
     assert IMAGE.shared_tags == {"dog", "ball"}  # grass is in one; dog twice in one caption counts once
-    assert Prediction("x", (), (), (), (), (("dog", "dog"),)).shared_tags == frozenset()
+    # Of one caption, or one list of keywords, all tags are shared.
+    assert Prediction("x", (), (), (), (), (("dog", "dog"),)).shared_tags == {"dog"}
 
 
 def test_shapes_that_do_not_fit_are_refused():
