@@ -46,7 +46,7 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
                         "one device, or --xla=false")
     if config.xla and config.self_critical_epochs:
         raise UserError("--xla=true: XLA cannot compile sampled captions, whose number shrinks as they end; train the "
-                        "first phase with it, then start --self_critical_epochs with --init_from and --xla=false")
+                        "first stage with it, then start --self_critical_epochs with --init_from and --xla=false")
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     with _alone(config, devices):

@@ -21,12 +21,22 @@ _BEAM_WIDTH = 3
 
 
 class ValidationCaptions:
-    """The split's features and references, held in memory, and the search with the defaults of --mode=eval."""
+    """Scores the captions that a model writes for a split, decoded with the defaults of --mode=eval.
+
+    Features and reference captions are held in memory.
+    """
 
     def __init__(self, model: MergeModel, vocabulary: Vocabulary, split: caption_dataset.Split, max_length: int,
                  compute_features: Callable[[], np.ndarray] | None = None):
-        """model: its weights at the time of a call are scored. compute_features: gives the features of the split at
-        that time, float16 [n, F] in stored order; None takes those in the records.
+        """Reads the split.
+
+        Args:
+          model: a call scores the weights that it has then.
+          vocabulary: meaning of the model's output classes.
+          split: its photos get captions, which are compared with its reference captions.
+          max_length: words of the longest caption.
+          compute_features: called at each call; gives the split's features, float16 [n, F] in stored order. None takes
+            the features in the records.
 
         Raises:
           UserError: the split cannot be read, or has no reference at all.
@@ -40,14 +50,14 @@ class ValidationCaptions:
             references = [list(map(tag_words, reference_tags(example, tags))) for example in examples]
         else:
             references = [[tuple(words(text.decode())) for text in example["captions"]] for example in examples]
-        has_any = [i for i, several in enumerate(references) if any(several)]  # a photo may have no tag
-        if not has_any:
+        with_reference = [i for i, captions in enumerate(references) if any(captions)]  # a photo may have no tag
+        if not with_reference:
             raise UserError(f"--monitor=val_cider: no photo of the split {split.name!r} has a tag of the train split; "
                             "watch val_loss")
         stored = np.stack([example["feature"] for example in examples])
         compute = compute_features or (lambda: stored)
-        self._features = lambda: compute()[has_any]
-        self._references = [list(filter(None, references[i])) for i in has_any]
+        self._features = lambda: compute()[with_reference]
+        self._references = [list(filter(None, references[i])) for i in with_reference]
 
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, split.feature_size], tf.float16)])
         def decode(feature: tf.Tensor) -> tf.Tensor:

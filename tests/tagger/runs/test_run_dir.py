@@ -22,7 +22,7 @@ def run(tmp_path):
     records = folders.write(tmp_path / "records", {"train": folders.random_split(0, [3])}, vocabulary_size=6)
     config = Train(records_dir=records, run_dir=tmp_path / "run", dropout=0.25, callbacks=("a:B", "c:D"))
     manifest = manifests.load(records)
-    run_dir.save_description(config, manifest, WORDS)
+    run_dir.save_description(config, manifest, WORDS, None)
     model = run_dir.new_model(config, manifest, WORDS)
     run_dir.save_weights(model, 5, tmp_path / "run" / run_dir.WEIGHTS_FILE)
     return tmp_path / "run", config, model, manifest
@@ -63,7 +63,7 @@ def test_folders_that_are_no_runs(run, tmp_path):
 
 
 @pytest.mark.parametrize("edit, message", [
-    (lambda config: config | {"nosuch": 1}, "flag 'nosuch' is unknown to this version"),
+    (lambda config: config | {"nosuch": 1}, "it has 'nosuch', which is unknown"),
     (lambda config: config | {"format": 2}, "expected a JSON object of format 1"),
     (lambda config: [], "expected a JSON object"),
     (lambda config: config | {"epochs": 0}, "--epochs=0: expected at least 1")])
