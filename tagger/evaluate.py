@@ -46,8 +46,8 @@ def run(config: eval_flags.Eval) -> int:
     """
     start = time.monotonic()
     photos = caption_dataset.open_split(config.records_dir, config.split)
-    split = caption_dataset.open_split(trained_features.records_for(config.run_dir, config.records_dir), config.split)
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
+    split = caption_dataset.open_split(trained_features.records_for(config.run_dir, config.records_dir), config.split)
     check_match(split.manifest, runs[0].manifest, config.records_dir, config.run_dir)
     models, vocabulary, target = [run.model for run in runs], runs[0].vocabulary, split.manifest.target
     max_length = config.max_length or runs[0].max_length

@@ -25,7 +25,7 @@ from tagger.decoding.decoder import Decoder
 from tagger.runs.ensemble import calibrations, load_ensemble, threshold
 from tagger.runs.run_dir import Run
 from tagger.saved_model import backbone_info, warmup_requests
-from tagger.saved_model.model_card import readme
+from tagger.saved_model.model_card import Facts, readme
 from tagger.saved_model.signatures import ServingModel
 from tagger.saved_model.versions import next_version
 
@@ -176,13 +176,12 @@ def _warmup_requests(feature_size: int) -> list[bytes]:
 
 
 def _facts(config: Export, min_score: float, runs: list[Run], backbone: FrozenEncoder, decoder: Decoder, version: int
-           ) -> dict[str, Any]:
-    return {
-        "version": version, "created_with": f"TensorFlow {tf.__version__}", "target": runs[0].manifest.target,
-        "backbone": backbone.info.name, "preprocessing": backbone.info.preprocessing, "image_size": backbone.image_size,
-        "feature_size": backbone.feature_size, "vocabulary_size": runs[0].vocabulary.size,
-        "top_tags": config.top_tags, "min_score": min_score, "calibrated": bool(calibrations(runs)),
-        "beam_width": config.beam_width, "length_penalty": config.length_penalty,
-        "max_length": decoder.max_length, "block_repeats": config.block_repeats, "tag_samples": config.tag_samples,
-        "tag_prompt": all(one.model.tag_prompt for one in runs), "precision": config.export_precision,
-        "ensemble": len(runs)}
+           ) -> Facts:
+    return Facts(
+        version=version, created_with=f"TensorFlow {tf.__version__}", target=runs[0].manifest.target,
+        ensemble=len(runs), backbone=backbone.info.name, preprocessing=backbone.info.preprocessing,
+        image_size=backbone.image_size, feature_size=backbone.feature_size, vocabulary_size=runs[0].vocabulary.size,
+        top_tags=config.top_tags, min_score=min_score, calibrated=bool(calibrations(runs)),
+        tag_prompt=all(run.model.tag_prompt for run in runs), tag_samples=config.tag_samples,
+        beam_width=config.beam_width, length_penalty=config.length_penalty, max_length=decoder.max_length,
+        block_repeats=config.block_repeats, precision=config.export_precision)

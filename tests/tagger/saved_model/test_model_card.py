@@ -1,13 +1,14 @@
+import dataclasses
 import json
 
 import pytest
 
-from tagger.saved_model.model_card import readme
+from tagger.saved_model.model_card import Facts, readme
 
-FACTS = {"version": 3, "created_with": "tensorflow 2.21", "run": "r", "target": "captions", "backbone": "resnet50",
-         "preprocessing": "caffe", "image_size": 224, "feature_size": 2048, "vocabulary_size": 7654, "top_tags": 5,
-         "beam_width": 3, "length_penalty": 0.7, "max_length": 17, "block_repeats": 2, "tag_samples": 4,
-         "tag_prompt": False, "min_score": 0.25, "calibrated": False, "precision": "float16", "ensemble": 2}
+FACTS = Facts(version=3, created_with="TensorFlow 2.21", target="captions", backbone="resnet50", preprocessing="caffe",
+              image_size=224, feature_size=2048, vocabulary_size=7654, top_tags=5, beam_width=3, length_penalty=0.7,
+              max_length=17, block_repeats="adjacent", tag_samples=4, tag_prompt=False, min_score=0.25,
+              calibrated=False, precision="float16", ensemble=2)
 ANSWER = {"caption": "a “dog” runs", "tags": [["dog", 0.123456], ["run", 0.1]], "valid": True}
 
 
@@ -22,7 +23,7 @@ def test_facts_and_the_answer_are_in_it():
     assert "{facts" not in text and "{{" not in text
 
 
-@pytest.mark.parametrize(("tag_prompt", "said"), [(True, "which the model was trained to answer"),
-                                                  (False, "4 sampled ones")])
-def test_where_scores_come_from(tag_prompt, said):
-    assert said in readme({**FACTS, "tag_prompt": tag_prompt}, ANSWER)
+@pytest.mark.parametrize(("tag_prompt", "origin"), [(True, "which the model was trained to answer"),
+                                                    (False, "4 sampled ones")])
+def test_where_scores_come_from(tag_prompt, origin):
+    assert origin in readme(dataclasses.replace(FACTS, tag_prompt=tag_prompt), ANSWER)
