@@ -1,1 +1,1 @@
-"""The way out of a records folder: tf.data datasets of captions and of images."""
+"""Reading a records folder: tf.data datasets of captions and of images."""

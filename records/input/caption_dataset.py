@@ -6,14 +6,14 @@
         for batch in dataset.epoch(3, start_step=100): ...
 
 Batch k of epoch e is a pure function of (records, seed, e, k, global batch size): starting at k costs little and gives
-what an uninterrupted epoch would have given. Every caption comes exactly once per epoch. When the captions do not
-fill the last batch, rows without a key, word or target are added and have to be given no weight: 10 captions in
-batches of 4 are batches of 4, 4 and 2 + 2 empty rows. On several hosts every host takes its part of the same batches.
+what an uninterrupted epoch would have given. Every caption comes exactly once per epoch. A last batch that the
+captions do not fill is padded with empty rows (no key, word or target), which a loss must not count: 10 captions in
+batches of 4 give 4, 4, and 2 with 2 empty rows. Of several hosts, each reads its rows of the same batches.
 
 Whether a split is held in memory or streamed follows from the manifest and --ram_budget_mb only, never from timing,
-because the two orders differ. Streaming spreads empty rows over the epoch where the reader partitions (see
-`records.input.streaming`) have unequal numbers of captions: partitions of 13 and 10 captions, batch size 4, give
-7 steps of 2 + 1 or 2 captions.
+because the two orders differ. Where the reader partitions of a streamed split (see
+`records.input.streaming`) have unequal numbers of captions, its empty rows are spread over the epoch: partitions of 13
+and 10 captions, batch size 4, give 7 steps with 1 or 2 captions of each.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ from records.input.shard_reader import Split, images, open_split, reading_errors
 __all__ = ["CaptionDataset", "InputOptions", "Split", "images", "open_split", "reading_errors"]
 
 MIB = 1 << 20
-_LEAST_BUFFERS = 64 * MIB  # what tf.data's buffers may take however small --ram_budget_mb is
+_LEAST_BUFFERS = 64 * MIB  # tf.data's buffers may always take this much, even with a smaller --ram_budget_mb
 
 
 class CaptionDataset:
@@ -47,8 +47,8 @@ class CaptionDataset:
         Args:
           split: what to read.
           options: its batch size counts captions.
-          vocabulary_size: ids from here on become <unk>; None keeps the records' vocabulary.
-          bucket_batches: batches that are sorted by length together when held in memory; 1 turns it off.
+          vocabulary_size: ids from this number on become <unk>; None keeps the records' vocabulary.
+          bucket_batches: when held in memory, captions of this many batches are sorted by length together; 1: unsorted.
 
         Raises:
           UserError: records without features, or hosts that the shards cannot be divided among.
@@ -86,7 +86,7 @@ class CaptionDataset:
         return self.finish(self._partitions.batches(self._own, start_step, (self.options.seed, epoch), keys))
 
     def ordered(self, keys: bool = True) -> tf.data.Dataset:
-        """The same dicts in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
+        """Batches like those of `epoch` in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
         if self.in_memory:
             held = self.hold()
             plan = sampling.pad_plan(np.arange(self.captions), self.options.batch_size)
@@ -94,17 +94,17 @@ class CaptionDataset:
         return self.finish(self._partitions.batches(self._own, 0, None, keys))
 
     def hold(self) -> in_memory.Held:
-        """The split in memory; read when first asked for."""
+        """The split in memory; the first call reads it."""
         if self._held is None:
             self._held = in_memory.Held(self._split, self._vocabulary_size)
         return self._held
 
     def finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        """`dataset`, of this host's rows, with the options that every dataset of the split needs."""
+        """Adds prefetching and the tf.data options of the split to `dataset`, which gives this host's rows."""
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.ram_budget = max(self._ram_budget, _LEAST_BUFFERS)
-        # The rows are this host's already: nothing may be divided again when a strategy distributes them.
+        # These are this host's rows already: a strategy that distributes them must not divide them again.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         # Three small operations gain nothing from having their graph rewritten at the start of every epoch.
         options.experimental_optimization.apply_default_optimizations = not self.in_memory

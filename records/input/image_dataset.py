@@ -1,4 +1,4 @@
-"""Batches of images with all their captions, for objectives that look at whole captions.
+"""Batches of images with all their captions, for objectives that score whole captions (self-critical training).
 
     dataset = ImageDataset(open_split(records_dir, "train"), InputOptions(batch_size=64, seed=0, ram_budget_mb=1024))
     for batch in dataset.epoch(3, start_step=10): ...
@@ -26,7 +26,7 @@ class ImageDataset:
 
     Attributes:
       steps_per_epoch: batches in every epoch.
-      references: R, captions of the image that has most.
+      references: R, the largest number of captions of an image.
       options: as given.
     """
 
@@ -34,7 +34,7 @@ class ImageDataset:
         """Arguments as of CaptionDataset; the batch size counts images.
 
         Raises:
-          UserError: as CaptionDataset; or the split does not fit into the memory.
+          UserError: as CaptionDataset, or the split needs more memory than the RAM budget.
         """
         self._captions = CaptionDataset(split, options, vocabulary_size=vocabulary_size)
         if not self._captions.in_memory:
@@ -46,7 +46,7 @@ class ImageDataset:
 
     @functools.cached_property
     def held(self) -> in_memory.Held:
-        """The split; read when first asked for."""
+        """The split in memory; read on first use."""
         return self._captions.hold()
 
     @functools.cached_property
@@ -61,10 +61,10 @@ class ImageDataset:
         """The batches of an epoch in random order, from `start_step` on, without `key` where `keys` is False.
 
         Returns:
-          Dataset of dicts, b rows each, an image a row: `feature`, `key`, and `inputs` and `targets` of one of its
-          captions, another one in every epoch, as in CaptionDataset.epoch; `references` int32 [b, R, T+1], all its
-          captions in the form of `targets`. What fills the last batch, and the references of images that have fewer
-          than R, is 0 and "".
+          Dataset of dicts, b rows each, a row for each image. `feature`, `key`, `inputs` and `targets` are as in
+          CaptionDataset.epoch, of one of the image's captions, drawn anew in every epoch; `references` int32
+          [b, R, T+1] holds all its captions in the form of `targets`. Rows that pad the last batch, and references
+          beyond an image's captions, are 0 and "".
         """
         seed = self.options.seed
         plan = sampling.pad_plan(sampling.permutation(self._images, seed, epoch), self.options.batch_size)
@@ -74,8 +74,8 @@ class ImageDataset:
         return self._captions.finish(self._gather(plan, chosen.astype(np.int64), start_step, keys))
 
     def _gather(self, plan: np.ndarray, chosen: np.ndarray, start_step: int, keys: bool) -> tf.data.Dataset:
-        """Batches of the plan (int32 [steps, B], n for nothing) from `start_step` on, of each this host's rows."""
-        nothing = len(self.held.lengths) - 1  # the caption that memory.Held keeps for places that nothing fills
+        """This host's rows of each batch of the plan (int32 [steps, B], n for an empty row) from `start_step` on."""
+        nothing = len(self.held.lengths) - 1  # the empty caption at the end of Held
         caption = np.append(self._of_image.first[:-1] + chosen, nothing)
         width = self._of_image.width(plan[start_step:])
         rows = np.ascontiguousarray(plan[start_step:, self.options.rows])

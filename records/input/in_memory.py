@@ -1,8 +1,8 @@
-"""A split held in memory: features, captions and keys as tensors, batches as gathers from them.
+"""A split held in memory: features, captions and keys are tensors, and a batch is gathered from them.
 
 One image's feature is stored once, however many captions it has; captions are held padded, so that a batch takes few
-operations. The last image and the last caption are empty: places of a batch that no caption fills point at them and
-become all-zero rows.
+operations. The last image and the last caption are empty: the empty rows of a batch point at them and
+become all zeros.
 """
 
 import functools
@@ -17,7 +17,7 @@ _ALIGNMENT = 64  # bytes; TensorFlow takes a NumPy array as it is, without a cop
 
 
 def bytes_needed(split: Split, features: bool = True) -> int:
-    """Memory that `Held` takes, in bytes, from the manifest alone."""
+    """Bytes of memory that `Held` takes, computed from the manifest alone."""
     info = split.info
     per_image = (2 * split.feature_size if features else 0) + 64  # the feature and about that much for the key
     per_caption = 4 * info.max_tokens + 4 + 4 + 4  # targets, length, image, and its place in the epoch's plan
@@ -25,13 +25,13 @@ def bytes_needed(split: Split, features: bool = True) -> int:
 
 
 class Held:
-    """Reads a whole split, n images with c captions of at most m tokens.
+    """A whole split in memory: n images with c captions of at most m tokens.
 
     Attributes:
       feature: float16 [n+1, F]; F = 0 where features were left out.
       key: string [n+1].
       targets: int32 [c+1, m], the words and <end> of each caption, right-padded with 0.
-      image, lengths: NumPy int32 [c+1], the image that each caption is of, ascending, and its number of tokens.
+      image: NumPy int32 [c+1], number of each caption's image, ascending. lengths: NumPy int32 [c+1], its tokens.
     """
 
     def __init__(self, split: Split, vocabulary_size: int, features: bool = True):
@@ -65,9 +65,9 @@ class Held:
                         for keys in (False, True)}
 
     def batches(self, plan: np.ndarray, rows: slice, first_step: int, keys: bool) -> tf.data.Dataset:
-        """Batches of the plan (int32 [steps, B]) from `first_step` on, of each only the given rows.
+        """The given rows of each batch of the plan (int32 [steps, B] caption numbers) from `first_step` on.
 
-        Every batch is as wide as the longest caption of the whole plan row, so that hosts agree on shapes.
+        A batch is as wide as its longest caption on any host, so that the hosts' shapes agree.
         """
         plan = plan[first_step:]
         width = np.max(self.lengths[plan], axis=1, initial=1)
@@ -76,13 +76,13 @@ class Held:
             self._graphs[keys], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def rows(self, captions: tf.Tensor, images: tf.Tensor, width: tf.Tensor, keys: bool) -> dict[str, tf.Tensor]:
-        """The dict that training gets of captions int32 [b] of images int32 [b], `width` targets wide."""
+        """The batch of captions int32 [b] and their images int32 [b], both by number; `width` is T + 1."""
         rows = batch(tf.gather(self.feature, images), tf.gather(self.targets, captions)[:, :width])
         return rows | {"key": tf.gather(self.key, images)} if keys else rows
 
 
 def batch(feature: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The dict that training gets, from feature [b, F] and targets [b, T+1], right-padded with 0.
+    """The batch (a dict) made of feature [b, F] and targets int32 [b, T+1], right-padded with 0.
 
     `inputs` int32 [b, T] is targets without <end> and the last column: the words that the model has seen.
     """

@@ -1,4 +1,4 @@
-"""What every dataset of a training takes from its flags and its place among the hosts."""
+"""Options of every dataset: batch size, seed, memory and this process's place among the hosts."""
 
 import dataclasses
 
@@ -11,10 +11,10 @@ class InputOptions:
 
     Attributes:
       batch_size: rows (captions or images) of the global batch, of all hosts together.
-      seed: of every order.
+      seed: decides every random order.
       ram_budget_mb: MiB that features and captions may take; a split that needs more is streamed. Also the most that
         tf.data's own buffers grow to.
-      host, hosts: number of this process, and of all.
+      host: number of this process, from 0. hosts: how many processes there are.
       threads: size of the pipeline's own thread pool; 0 shares TensorFlow's.
 
     Raises:

@@ -24,9 +24,9 @@ def word(*key: int) -> int:
 def epoch_plan(lengths: np.ndarray, batch_size: int, bucket_batches: int, seed: int, epoch: int) -> np.ndarray:
     """The batches of one epoch over captions 0 … n-1, each caption exactly once.
 
-    The captions are permuted. What does not fill a batch is set aside for the last one; the rest is cut into windows
-    of `bucket_batches` batches, each window sorted by length and cut into batches, and all full batches permuted:
-    captions of a batch are then about equally long, so little of it is padding.
+    The captions are permuted. The remainder that fills no batch becomes the last batch. The others are cut into windows
+    of `bucket_batches` batches; each window is sorted by length and cut into batches, and all full batches are
+    permuted. The captions of a batch are then about equally long, so little of it is padding.
     Example: 10 captions, batch_size 4: two full batches in random order, then one of 2 captions.
 
     Args:
@@ -35,7 +35,7 @@ def epoch_plan(lengths: np.ndarray, batch_size: int, bucket_batches: int, seed: 
       bucket_batches: batches in a window; 1 keeps the plain permutation.
 
     Returns:
-      int32 [ceil(n / batch_size), batch_size]; places of the last row that no caption fills hold n.
+      int32 [ceil(n / batch_size), batch_size] caption numbers; n stands for an empty row.
     """
     count = len(lengths)
     order = permutation(count, seed, epoch)
@@ -51,7 +51,7 @@ def epoch_plan(lengths: np.ndarray, batch_size: int, bucket_batches: int, seed: 
 
 
 def pad_plan(order: np.ndarray, batch_size: int) -> np.ndarray:
-    """The captions `order` (all of 0 … n-1) cut into batches; int32 [steps, batch_size], unfilled places hold n."""
+    """Cuts `order`, the numbers 0 … n-1, into batches: int32 [steps, batch_size]; n stands for an empty row."""
     count = len(order)
     steps = math.ceil(count / batch_size)
     plan = np.full(steps * batch_size, count, np.int32)
@@ -60,7 +60,7 @@ def pad_plan(order: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def partition_count(captions: Sequence[int], batch_size: int, most: int = 16) -> int:
-    """Into how many reader partitions a streamed split is divided: a pure function of its shards and the batch size.
+    """The number of reader partitions of a streamed split: a pure function of its shards and the batch size.
 
     A partition is a fixed set of shards that fills a fixed range of the rows of every batch, so that any host that is
     given whole partitions reads its own shards only. The number must divide both the shards and the batch size; it is
@@ -95,14 +95,14 @@ def partition_shards(captions: Sequence[int], partitions: int) -> list[list[int]
 
 
 def partition_steps(totals: Sequence[int], batch_size: int) -> int:
-    """Steps until every partition has given all its captions, at most batch_size / partitions of them a step."""
+    """Steps of an epoch: until every partition has given all its captions, at most batch_size / partitions a step."""
     return math.ceil(max(totals) / (batch_size // len(totals)))
 
 
 def partition_rows(total: int, steps: int, first_step: int = 0) -> np.ndarray:
-    """How many captions a partition with `total` of them gives in each step from `first_step` on; int64 [steps-first].
+    """int64 [steps - first_step]: captions that a partition with `total` captions gives in each step.
 
-    They are spread evenly: a partition with 10 captions for 4 steps gives 2, 3, 2, 3. The missing rows are padding.
+    They are spread evenly: a partition with 10 captions for 4 steps gives 2, 3, 2, 3. The other rows are padding.
     """
     until = np.arange(first_step, steps + 1, dtype=np.int64) * total // steps
     return np.diff(until)

@@ -1,4 +1,4 @@
-"""Opening a split of a records folder, and reading its shards so that nothing can be missing unnoticed.
+"""Opens a split of a records folder and reads its shards; missing or damaged data is always noticed.
 
     split = open_split(records_dir, "train")
     for example in images(split): ...        # one dict per image, in stored order
@@ -103,7 +103,7 @@ def _check_hash(path: str, expected: str) -> None:
 
 @contextlib.contextmanager
 def reading_errors(records_dir: epath.PathLike) -> Iterator[None]:
-    """Iterate inside it: what damaged shards make tf.data raise leaves it as UserError.
+    """Context to iterate in: errors that tf.data raises because of damaged shards become UserError.
 
     Raises:
       UserError: a shard is cut, has a flipped byte, vanished, or disagrees with the manifest.
@@ -111,10 +111,10 @@ def reading_errors(records_dir: epath.PathLike) -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = re.search(f"{_MARK}(.*?){_STOP}", str(error), re.DOTALL)
-        if not found:
+        match = re.search(f"{_MARK}(.*?){_STOP}", str(error), re.DOTALL)
+        if not match:
             raise
-        raise UserError(found[1]) from error
+        raise UserError(match[1]) from error
     except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
         raise UserError(f"--records_dir={records_dir}: a shard cannot be read ({error.message}); --mode=verify_records "
                         "names it; restore it from a copy, or run make_records again with --overwrite") from error
@@ -130,17 +130,17 @@ _without_autograph = tf.autograph.experimental.do_not_convert
 
 
 def _require(condition: tf.Tensor, *parts: str | tf.Tensor) -> tf.Operation:
-    """An assertion whose message `reading_errors` can find again; strings and integer tensors are joined."""
+    """Asserts `condition` with a message that `reading_errors` shows: `parts`, strings and integer tensors, joined."""
     texts = [part if isinstance(part, str) else part if part.dtype == tf.string else tf.strings.as_string(part)
              for part in parts]
     return tf.debugging.Assert(condition, [tf.strings.join([_MARK, *texts, _STOP])])
 
 
 def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
-    """Tuples (serialized string [n], shard number, block number, blocks of the shard); n is `size` but for the end.
+    """Tuples (serialized string [n], shard number, block number, blocks of the shard).
 
-    After its last block a shard gives one empty block, number `blocks`; more or fewer records than in the manifest
-    raise InvalidArgumentError.
+    n is `size`, or fewer in a shard's last block. After its last block a shard gives one empty block, number `blocks`.
+    More or fewer records than in the manifest raise InvalidArgumentError.
     """
     paths = tf.constant([os.fsencode(split.path(shard)) for shard in split.info.shards], tf.string)
     examples_of = tf.constant([shard.examples for shard in split.info.shards], tf.int64)
@@ -152,10 +152,10 @@ def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
         blocks = (examples + size - 1) // size
 
         def counted(block: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            found = tf.size(serialized, tf.int64)
+            count = tf.size(serialized, tf.int64)
             expected = tf.clip_by_value(examples - block * size, 0, size)
             with tf.control_dependencies([_require(
-                    tf.equal(found, expected), path, ": has ", tf.where(found < expected, "fewer", "more"),
+                    tf.equal(count, expected), path, ": has ", tf.where(count < expected, "fewer", "more"),
                     " records than the ", examples, f" that {MANIFEST} says; restore it from a copy, or run "
                     "make_records again with --overwrite")]):
                 return tf.identity(serialized), shard, block, blocks
@@ -167,14 +167,14 @@ def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
 
 
 def _split_captions(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Starts and lengths of the captions in `tokens.values`, and the record that each belongs to; int32 [c] each."""
+    """Start, length and record number of each caption in `tokens.values`; int32 [c] each."""
     ends = tf.cast(tf.where(tokens.values == END)[:, 0], tf.int32)
     starts = tf.concat([[0], ends + 1], 0)[:-1]
     return starts, ends + 1 - starts, tf.cast(tf.gather(tokens.value_rowids(), ends), tf.int32)
 
 
 def _features(example: dict[str, tf.Tensor], size: int, path: tf.Tensor) -> tf.Tensor:
-    """float16 [n, size], the features of n parsed records; one that holds NaN or infinity raises, named by its key."""
+    """float16 [n, size], the features of n parsed records. A feature with NaN or infinity raises, with its key."""
     feature = tf.reshape(tf.io.decode_raw(example["feature"], tf.float16), [-1, size])
     # A row's sum in float32 is finite if and only if all of its float16 numbers are: the quickest way to look.
     finite = tf.math.is_finite(tf.linalg.matvec(tf.cast(feature, tf.float32), tf.ones([size])))
@@ -192,8 +192,8 @@ def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_r
 
     Args:
       split: an opened split.
-      shards: numbers of the shards in the order wanted, int64 [s].
-      vocabulary_size: ids from here on become <unk>.
+      shards: numbers of the shards in the order in which they are read, int64 [s].
+      vocabulary_size: ids from this number on become <unk>.
       block_records: records in a block; the last of a shard may have fewer.
       parallel_calls: blocks parsed at the same time; None: one after the other.
       features: False leaves them on disk; `feature` is then [n, 0].
@@ -269,7 +269,7 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
       read_image: False leaves the encoded images on disk, for callers that need features and texts only.
 
     Returns:
-      Dataset of dicts: key string, image string (encoded; b"" when not stored or not wanted), height and width int64,
+      Dataset of dicts: key string, image string (encoded; b"" when not stored, or not read), height and width int64,
       feature float16 [F] (F = 0 when the records have none), captions and tags string [c], tokens int64 [t]; where
       there is a tag vocabulary, tag_ids int64 [c, None], ragged, the ids of each caption's tags.
       Iteration raises InvalidArgumentError when a shard has more or fewer records than the manifest says, or a feature

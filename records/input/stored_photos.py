@@ -6,9 +6,9 @@ from records.input.shard_reader import Split, images, reading_errors
 
 
 def stored_photos(split: Split, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """The key and the encoded photo of each example in `keys`, in stored order; one stored without a photo is left out.
+    """Yields (key, encoded photo) of the examples in `keys`, in stored order; examples without a photo are left out.
 
-    Reading ends with the last of them.
+    Reads no further than the last of them.
 
     Raises:
       UserError: a shard is cut or changed.

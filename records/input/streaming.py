@@ -40,9 +40,9 @@ class _Start:
     """Where a partition begins to read.
 
     Attributes:
-      shards: numbers of the shards to read, in order; the first holds the partition's first wanted row.
-      seed: of the order within blocks.
-      skip: elements, of `sizes`, that the steps before took of that shard.
+      shards: numbers of the shards to read, in order; the first holds the first row that is given.
+      seed: decides the order of captions within blocks.
+      skip: how many elements of `sizes` come first that earlier steps have taken from that shard, and are dropped.
       sizes: rows of each element: those to skip, then one element for each chunk.
     """
 
@@ -166,7 +166,7 @@ class Partitions:
         return _Start(shards[skipped:], sampling.word(*key, partition) if key else 0, len(skip), skip + chunks)
 
     def _given(self, partitions: range, first_chunk: int) -> np.ndarray:
-        """Rows that each partition gives to each chunk from the first wanted one on; int64 [partitions, chunks]."""
+        """int64 [partitions, chunks]: rows that each partition gives to each chunk from `first_chunk` on."""
         steps = range(first_chunk * self._chunk, self.steps, self._chunk)
         given = [sampling.partition_rows(self._totals[partition], self.steps) for partition in partitions]
         return np.array([[rows[step:step + self._chunk].sum() for step in steps] for rows in given], np.int64)
@@ -191,7 +191,7 @@ class Partitions:
 
 
 def _choose(rows: dict[str, tf.Tensor], length: tf.Tensor, chosen: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The batch of the chosen rows, int32 [b], all zeros for -1."""
+    """The batch of the rows with the numbers `chosen`, int32 [b]; -1 stands for an empty row, all zeros."""
     real, at = chosen >= 0, tf.maximum(chosen, 0)
     width = tf.reduce_max(tf.where(real, tf.gather(length, at), 1))
     targets = tf.where(real[:, None], tf.gather(rows["tokens"], at)[:, :width], 0)

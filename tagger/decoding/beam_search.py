@@ -1,4 +1,4 @@
-"""Batched beam search inside the graph: every row of a batch is searched at once, and none affects another.
+"""Batched beam search inside the graph: all rows of a batch are searched at once, independently of each other.
 
     search = beam_search(prefill, decode_step, feature, constraint, beam_width=3, length_penalty=0.7, max_length=30)
     search.tokens[:, 0]       # best caption of every row, word ids, 0 after the last word

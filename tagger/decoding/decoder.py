@@ -26,14 +26,14 @@ from tagger.modeling.tag_outputs import TagOutputs
 
 
 class Decoded(NamedTuple):
-    """What the model says about a batch of B photos.
+    """Captions and ranked tags of a batch of B photos.
 
     Attributes:
       tokens: int32 [B, L] word ids of the best caption, right-padded with 0; <end> is not written.
       score: float32 [B], geometric mean of the probabilities of the caption's words and its <end>, in (0, 1].
       tags: string [B, n], most probable first; "" where the vocabulary has fewer than n tags.
       tag_scores: float32 [B, n] in [0, 1], estimated probability that the tag occurs in a caption of the photo.
-      all_tag_scores: float32 [B, T], the same of every tag, in the order of `Decoder.tag_outputs`.
+      all_tag_scores: float32 [B, T], the estimated probability of every tag, in the order of `Decoder.tag_outputs`.
     """
 
     tokens: tf.Tensor
@@ -53,14 +53,14 @@ class Decoder(tf.Module):
     Args:
       models: models over the same vocabulary and features.
       vocabulary: the words behind the ids.
-      max_length: words of the longest caption it can write; `decode` may ask for less.
+      max_length: words of the longest caption; a call of `decode` may lower it.
       tags: n, how many tags are answered for every photo.
       tag_samples: sampled captions that the tag scores average over, beside the beams. More is slower and
         steadier; 0 leaves the beams alone.
       block_repeats: one of `flags.choices.BLOCK_REPEATS`.
       tag_outputs: the tags, and which logits speak for them; by default every noun, verb and adjective is one.
       separator: what stands between the words of a caption, or between tags.
-      calibrations: of each model, what makes probabilities of its answers about tags; () for the answers as they are.
+      calibrations: for each model, the function that turns its tag scores into probabilities; () for none.
     """
 
     def __init__(self, models: Sequence[MergeModel], vocabulary: Vocabulary, max_length: int, tags: int = 10,
@@ -117,12 +117,12 @@ class Decoder(tf.Module):
         return tf.strings.regex_replace(joined, f"({re.escape(self._separator)})+$", "")  # between pads
 
     def tag_scores(self, feature: tf.Tensor, beam_width: tf.Tensor | int = 3) -> tf.Tensor:
-        """`Decoded.all_tag_scores` alone: without a search where the models were trained to rank tags."""
+        """`Decoded.all_tag_scores` alone. Models that were trained to rank tags need no beam search for it."""
         asked = all(model.tag_prompt for model in self.models)
         return self._tag_scores(feature, None if asked else self.search(feature, beam_width), self._limit(None))
 
     def _tag_scores(self, feature: tf.Tensor, beams: Beams | None, limit: tf.Tensor) -> tf.Tensor:
-        """float32 [B, T]. The beams are not needed where the models were trained to rank tags."""
+        """float32 [B, T]. `beams` may be None where the models were trained to rank tags."""
         if not all(model.tag_prompt for model in self.models):
             prefill = functools.partial(self._prefill, sharpened=False)
             decode_step = functools.partial(self._decode_step, sharpened=False)

@@ -1,10 +1,10 @@
-"""How probable each tag is to occur in a caption of the photo: marginals along sampled captions.
+"""The probability that each tag occurs in a caption of the photo, estimated along sampled captions.
 
 A path is one caption, word by word. With p_t(w) the model's probability of w after the first t words of a
 path, the path says that w occurs with probability 1 - prod_t (1 - p_t(w)), and a tag of several forms with
 1 - prod_w prod_t (1 - p_t(w)); the score of a tag is the mean over paths.
-Compared with counting in how many sampled captions w is, this ranks the words that no path happened to choose, and
-needs few paths. It is an approximation: paths that do contain w take part in the product too.
+Counting the sampled captions that contain w would need many more paths, and could not rank words that no path
+happened to choose. It is an approximation: paths that do contain w take part in the product too.
 """
 
 import numpy as np
@@ -43,7 +43,7 @@ def tag_marginals(prefill: Prefill, decode_step: DecodeStep, feature: tf.Tensor,
       prefill, decode_step: as of `beam_search`.
       feature: float [B, F].
       uniform: float32 [T, S] from `noise`, T at least `max_length`; S may be 0.
-      beams: the beam search's answer for the same photos.
+      beams: finished captions of the same photos, from the beam search.
       max_length: words of the longest path, int32 scalar.
       tags: which words count for which tag.
     """

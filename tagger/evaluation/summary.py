@@ -1,9 +1,9 @@
-"""The numbers of an evaluation in words and as a table."""
+"""Definitions of the metrics, and the table of an evaluation."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# What each metric is; those that are defined together stand together.
+# Definition of each metric; metrics with a common definition share an entry.
 _DEFINITIONS = {
     ("loss",): "mean cross-entropy in nats per real token (words and <end>), teacher-forced",
     ("perplexity",): "exp(loss)",
@@ -34,7 +34,7 @@ _DEFINITIONS = {
     ("seen_in_training",): "fraction of images whose caption is, word for word, a caption of the train split",
 }
 
-# What is said otherwise where photos have lists of tags, and no captions.
+# Definitions that differ where photos have lists of tags in place of captions.
 _OF_TAGS = {
     ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"):
         "points: pycocoevalcap's values times 100, of the sequence of tags that is written",
@@ -57,15 +57,15 @@ def _definitions(target: str) -> dict[tuple[str, ...], str]:
 
 
 def definitions(target: str) -> dict[str, str]:
-    """What the metrics are, by their names: those that are defined together in one key, separated by commas.
+    """The definition of each metric, by name; metrics with a common definition are one key, separated by commas.
 
-    Of --target=tags without a word about captions.
+    For target "tags", definitions that do not mention captions.
     """
     return {", ".join(names): text for names, text in _definitions(target).items()}
 
 
 def definition(metric: str, target: str) -> str:
-    """What a metric is; KeyError where it has no definition."""
+    """The definition of one metric; KeyError where it has none."""
     return {name: text for names, text in _definitions(target).items() for name in names}[metric]
 
 
@@ -115,7 +115,7 @@ def table(values: Mapping[str, Any]) -> str:
 
 
 def summary(values: Mapping[str, Any], run_dir: str) -> str:
-    """What was evaluated, and the table."""
+    """A heading that says what was evaluated, and the table."""
     runs = run_dir + (f" with {', '.join(values['ensemble'])}" if values["ensemble"] else "")
     return (f"\n{runs}: {values['images']:,} images of {values['split']}, {values['weights']} weights, beam "
             f"{values['beam_width']}, length penalty {values['length_penalty']:g}{_without(values)}\n\n"

@@ -1,4 +1,4 @@
-"""Does the model look at the photo, or say the same for all of them, or recite its training captions?"""
+"""Diversity: whether captions differ between photos, and are more than recited training captions."""
 
 from tagger.evaluation.metrics.predictions import Predictions, Scores
 
@@ -6,7 +6,7 @@ from tagger.evaluation.metrics.predictions import Predictions, Scores
 def diversity_scores(predictions: Predictions) -> Scores:
     """distinct_captions, distinct_share, distinct_words and seen_in_training.
 
-    distinct_captions counts the different captions predicted; distinct_share is that over the images, 0…1.
+    distinct_captions counts the different captions predicted; distinct_share is that number per image, 0…1.
     distinct_words counts the different words in them.
     seen_in_training is the share, 0…1, of images whose caption is, word for word, some caption of the train
     split; None when the train captions are unknown.

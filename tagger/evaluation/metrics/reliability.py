@@ -1,4 +1,4 @@
-"""Are the tags' scores probabilities, and how good is what a threshold leaves? Right is a tag of any reference."""
+"""Calibration of tag scores, and precision and recall above a threshold. A tag of any reference counts as right."""
 
 import numpy as np
 
@@ -31,8 +31,9 @@ def tag_reliability(predictions: Predictions) -> Scores:
 def threshold_scores(predictions: Predictions) -> Scores:
     """threshold, precision_at_threshold, recall_at_threshold, f1_at_threshold and tags_at_threshold.
 
-    Of the listed tags those that reach the score chosen on the validation split, against all tags, counts pooled over
-    the images; tags_at_threshold is how many a photo has. None without a chosen score.
+    The listed tags with at least the score chosen on the validation split are compared with all tags of the image;
+    counts are pooled over the images. tags_at_threshold is the mean number of such tags per photo. All are None without
+    a chosen score.
     """
     names = ("threshold", "precision_at_threshold", "recall_at_threshold", "f1_at_threshold", "tags_at_threshold")
     if predictions.threshold is None:

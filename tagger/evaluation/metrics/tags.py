@@ -1,4 +1,4 @@
-"""How well tags are found: in the caption, in the first five of the ranking, and tag by tag.
+"""Precision and recall of tags in the caption and among the first five ranked, and average precision of each tag.
 
 All values are fractions 0…1. Two reference sets are in use:
 
