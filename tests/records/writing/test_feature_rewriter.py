@@ -1,94 +1,59 @@
-"""make_records --records: other features for the same examples."""
-
-import json
+import dataclasses
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
+import tensorflow as tf
 
 from flags.errors import UserError
-from flags.make_records import MakeRecords
-from flags.verify_records import VerifyRecords
-from records import verify_records
 from records.backbones.registry import load_encoder
-from records.format import manifest as manifests
-from records.input.shard_reader import images, open_split
-from records.make_records import run
-from tests.records.inputs import contents, make, write_captions, write_photos
+from records.format import layout
+from records.format.tfrecord import walk
+from records.images.preprocessing import decode_batch
+from records.writing.feature_rewriter import RewriteJob, rewrite_shard
+from records.writing.shard_writer import BackboneJob, write_shard
+from tests.records.inputs import write_photos
+from tests.records.jobs import shard_jobs
 
-BACKBONE = "tests.records.backbones.networks:named"
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("records")
-    names = write_photos(folder / "images", 24, size=110)
-    return make(folder / "images", write_captions(folder / "captions.csv", names), folder / "records",
-                backbone=BACKBONE, backbone_weights="", shards="train=2", min_count=1,
-                split_fractions="train=0.8,validation=0.2")
+BACKBONE = "tests.records.backbones.networks:small"
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """The same network with other weights, as a run that trained it leaves them."""
-    folder = tmp_path_factory.mktemp("run")
-    model = load_encoder(BACKBONE).build(trainable=True)
-    for weight in model.trainable_weights:
-        weight.assign(weight.value * 1.5)
-    model.save_weights(folder / "backbone.weights.h5")
-    return folder
+@pytest.fixture
+def job(tmp_path):
+    """Three examples without features, to be written with those of a small network."""
+    write_photos(tmp_path / "images", 3)
+    (planned,) = shard_jobs(tmp_path / "images", tmp_path / "old", 1)
+    shard = write_shard(planned).shard
+    layout.staging_dir(str(tmp_path / "new")).mkdir(parents=True)
+    return RewriteJob(str(tmp_path / "old" / shard.file), shard.sha256, str(tmp_path / "new"), shard.file,
+                      shard.captions, shard.tokens, True, BackboneJob(BACKBONE, "", "float32"))
 
 
-def recompute(records, target, weights, **flags):
-    run(MakeRecords(records=str(records), records_dir=str(target), backbone_weights=str(weights), **flags))
-    return target
+def examples(path):
+    with open(path, "rb") as file:
+        return [dict(tf.train.Example.FromString(data).features.feature) for _, data in walk(file)]
 
 
-def examples(records):
-    return {split: list(images(open_split(records, split)).as_numpy_iterator()) for split in ("train", "validation")}
+def test_the_same_examples_with_features_of_their_photos(job, tmp_path):
+    counted = []
+    receipt = rewrite_shard(job, 4, counted.append)
+    old, new = examples(job.source), examples(tmp_path / "new" / job.file)
+    assert (receipt.shard.examples, receipt.plan_sha256, sum(counted)) == (3, job.source_sha256, 3)
+    features = [example.pop("feature") for example in new]
+    for example in old:
+        example.pop("feature", None)
+    assert old == new and job.receipt.exists()
+    pixels, _ = decode_batch(tf.constant([example["image"].bytes_list.value[0] for example in old]), 96)
+    expected = load_encoder(BACKBONE).for_inference()(pixels)
+    read = [np.frombuffer(feature.bytes_list.value[0], "<f2") for feature in features]
+    np.testing.assert_allclose(np.stack(read), expected, rtol=2e-3, atol=1e-3)
 
 
-def _plain(value):
-    """Lists of numbers and bytes; tag_ids are arrays of arrays of several lengths."""
-    return [_plain(item) for item in value] if np.ndim(value) or isinstance(value, list) else value
-
-
-def test_same_examples_other_features(records, weights, tmp_path):
-    new = recompute(records, tmp_path / "new", weights)
-    before, after = examples(records), examples(new)
-    for split, olds in before.items():
-        assert len(olds) == len(after[split])
-        for old, example in zip(olds, after[split], strict=True):
-            for name in old:
-                assert (_plain(old[name]) == _plain(example[name])) != (name == "feature"), name
-    manifest, source = manifests.load(new), manifests.load(records)
-    assert manifest.backbone.weights_sha256 != source.backbone.weights_sha256
-    assert manifest.backbone.name == BACKBONE and manifest.files["vocabulary.txt"] == source.files["vocabulary.txt"]
-    verify_records.run(VerifyRecords(records_dir=str(new)))
-    assert len(list(tfds.builder_from_directory(str(new)).as_dataset(split="train"))) == len(before["train"])
-
-
-def test_features_are_those_of_photos_made_anew(records, weights, tmp_path):
-    photos = records.parent
-    anew = make(photos / "images", photos / "captions.csv", tmp_path / "anew", backbone=BACKBONE, shards="train=2",
-                backbone_weights=str(weights / "backbone.weights.h5"), min_count=1,
-                split_fractions="train=0.8,validation=0.2")
-    recomputed = recompute(records, tmp_path / "recomputed", weights)
-    assert {name: digest for name, digest in contents(anew).items() if "tfrecord" in name} == {
-        name: digest for name, digest in contents(recomputed).items() if "tfrecord" in name}
-
-
-def test_without_photos_it_cannot_be_done_again(records, weights, tmp_path, capsys):
-    small = recompute(records, tmp_path / "small", weights, store_images=False)
-    assert "image" not in json.loads((small / "features.json").read_text())["featuresDict"]["features"]
-    recompute(records, tmp_path / "small", weights, store_images=False)
-    assert "nothing to do" in capsys.readouterr().out
-    with pytest.raises(UserError, match="store_images=false and holds no photos"):
-        recompute(small, tmp_path / "third", weights)
-
-
-def test_flags_without_a_meaning_are_refused(records, weights, tmp_path):
-    with pytest.raises(UserError, match="--captions=x.csv: has no meaning with --records"):
-        recompute(records, tmp_path / "new", weights, captions="x.csv")
-    with pytest.raises(UserError, match="is the folder of --records; give another one"):
-        recompute(records, records, weights)
+def test_photos_can_be_left_out_and_damage_is_named(job, tmp_path):
+    rewrite_shard(dataclasses.replace(job, store_images=False), 4, lambda count: None)
+    assert not any(example["image"].bytes_list.value[0] for example in examples(tmp_path / "new" / job.file)
+                   if "image" in example)
+    with open(job.source, "r+b") as file:
+        file.seek(100)
+        file.write(b"damage")
+    with pytest.raises(UserError, match=f"{job.source}: .*; restore it from a copy"):
+        rewrite_shard(job, 4, lambda count: None)

@@ -8,7 +8,10 @@ FEATURE_SIZE = 4
 
 
 def save(folder: Path) -> Path:
-    """A photo's caption is its bytes, a feature's its first number; photos that begin with ? are unreadable."""
+    """A photo's caption is its bytes, as far as they are text, a feature's its first number.
+
+    Photos that begin with ? are unreadable.
+    """
     def answer(caption: tf.Tensor) -> dict[str, tf.Tensor]:
         count = tf.shape(caption)[0]
         return {"caption": caption, "tags": tf.tile([["dog", "run", ""]], [count, 1]),
@@ -16,7 +19,8 @@ def save(folder: Path) -> Path:
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
     def serving_default(image_bytes):
-        return answer(image_bytes) | {"valid": tf.strings.substr(image_bytes, 0, 1) != "?"}
+        caption = tf.strings.unicode_transcode(image_bytes, "UTF-8", "UTF-8", errors="ignore")
+        return answer(caption) | {"valid": tf.strings.substr(image_bytes, 0, 1) != "?"}
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, FEATURE_SIZE], tf.float32, "features")])
     def features(features):
