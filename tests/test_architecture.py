@@ -1,4 +1,4 @@
-"""Which room may import which: the drawing of BUILD.md, held against the imports of every module.
+"""Which room may import which: the drawing of BUILD.md, held against the imports of every module; and where tests are.
 
 A room is a folder of records/ or tagger/, or an entry point beside those folders. A new arrow is a decision: draw it
 here and in BUILD.md, or move what is needed to where it belongs.
@@ -117,6 +117,25 @@ def test_rooms_import_what_is_drawn_and_no_more():
 
 def test_no_circle_between_rooms():
     graphlib.TopologicalSorter(ARROWS).prepare()  # raises CycleError, which names the circle
+
+
+# Modules without a test file of their name, and why.
+TESTED_ELSEWHERE = {
+    "records.ingest.database_tables": "the tables themselves; tests/records/ingest/test_database.py fills them",
+    "tagger.demo": "one process runs it for the whole suite, the fixture `demo`; tests/test_main.py reads what it said",
+    "tagger.reporting.metric_columns": "constants",
+    "tagger.reporting.style": "a style sheet",
+    "tagger.serving.server": "a real process, in tests/tagger/test_serve.py",
+    "tagger.tagging.job": "a dataclass without methods",
+}
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    """records/x/y.py is tested in tests/records/x/test_y.py, tagger/train.py in tests/tagger/test_train.py."""
+    untested = {name for name, path in MODULES.items()
+                if name.startswith(("records.", "tagger.")) and path.name != "__init__.py"
+                and not (ROOT / "tests" / path.relative_to(ROOT)).with_name(f"test_{path.name}").exists()}
+    assert untested == set(TESTED_ELSEWHERE), "write its tests there, or name it above with the reason"
 
 
 def test_the_picture_of_build_md_is_the_tree():
