@@ -47,7 +47,7 @@ def run(config: Export) -> int:
     folder = make_folder(config.export_dir, "export_dir")
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     backbone = backbone_of(config, runs[0])
-    decoder = Decoder([one.model for one in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
+    decoder = Decoder([run.model for run in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
                       tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
                       tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
     min_score = min_score_of(config, runs)
@@ -80,40 +80,40 @@ def min_score_of(config: Export, runs: list[Run]) -> float:
         return (threshold(runs) or 0.0) if config.min_score is None else config.min_score
     if config.min_score is not None:
         raise UserError("--tag_precision and --min_score: both say from which score on tags are answered; give one")
-    found = calibrations(runs)
-    if not found:
+    of_runs = calibrations(runs)
+    if not of_runs:
         raise UserError(f"--tag_precision={config.tag_precision:g}: --run_dir={config.run_dir} has no calibrated "
                         "scores of tags (records without tags.txt, no photo of the validation split with a tag, or "
                         "--weights); give --min_score")
-    least = [calibration.for_precision(config.tag_precision) for calibration in found]
+    least = [calibration.for_precision(config.tag_precision) for calibration in of_runs]
     scores = [score for score in least if score is not None]
     if len(scores) < len(least):
-        most = max(row[1] for calibration in found for row in calibration.thresholds if row[2])
+        most = max(row[1] for calibration in of_runs for row in calibration.thresholds if row[2])
         raise UserError(f"--tag_precision={config.tag_precision:g}: no score had that many right tags on the "
                         f"validation split, the most was {most:.2f}; give less")
     return sum(scores) / len(scores)
 
 
-def _backbone_info(one: Run) -> BackboneInfo:
-    info = one.manifest.backbone
+def _backbone_info(run: Run) -> BackboneInfo:
+    info = run.manifest.backbone
     if info is None:
         raise UserError("the run's manifest names no backbone, so there is nothing to turn photos into features; "
                         "train on records made with a backbone")
     return info
 
 
-def backbone_of(config: Export, one: Run) -> FrozenEncoder:
+def backbone_of(config: Export, run: Run) -> FrozenEncoder:
     """The network that made the features of the run's records, with the weights that it had then.
 
     Raises:
       UserError: the records have no features, or the weights are gone or others.
     """
-    info = _backbone_info(one)
+    info = _backbone_info(run)
     given = config.backbone_weights or info.weights
     if given not in ("", IMAGENET) and not epath.Path(given).exists():
         raise UserError(f"--backbone_weights={given}: no such file" + (
             "" if config.backbone_weights else ", though make_records read it there; name where it is now"))
-    backbone = load_backbone(info.name, given, info.precision, str(one.manifest.flags.get("feature_views", "one")))
+    backbone = load_backbone(info.name, given, info.precision, str(run.manifest.flags.get("feature_views", "one")))
     backbone_identity.check_same(backbone.info, info, f"--backbone_weights={given}", f"--run_dir={config.run_dir}",
                                  "give the file that make_records used, and its versions of Keras and of the network")
     return backbone
@@ -146,23 +146,23 @@ def check(config: Export, min_score: float, backbone: FrozenEncoder, decoder: De
         features = backbone(pixels)
         decoded = tf.function(decoder.decode, autograph=False)(
             features, config.beam_width, config.length_penalty, min_score=min_score)
-    for row, (photo, theirs) in enumerate(zip(photos, served, strict=True)):
-        ours: dict[str, Any] = {"caption": "", "tags": [], "valid": bool(valid[row])}
-        if ours["valid"]:
+    for row, (photo, answer) in enumerate(zip(photos, served, strict=True)):
+        expected: dict[str, Any] = {"caption": "", "tags": [], "valid": bool(valid[row])}
+        if expected["valid"]:
             caption = decoder.text(decoded.tokens[row:row + 1])[0].numpy().decode()
             scores = zip(decoded.tags[row].numpy(), decoded.tag_scores[row].numpy(), strict=True)
-            ours |= {"caption": caption, "tags": [[tag.decode(), float(score)] for tag, score in scores if tag]}
-        if not _same(ours, theirs, min_score):
-            raise RuntimeError(f"{saved_model}: answers {theirs} about {photo.name}, the model in memory {ours}")
+            expected |= {"caption": caption, "tags": [[tag.decode(), float(score)] for tag, score in scores if tag]}
+        if not _same(expected, answer, min_score):
+            raise RuntimeError(f"{saved_model}: answers {answer} about {photo.name}, the model in memory {expected}")
     return served
 
 
-def _same(ours: dict[str, Any], theirs: dict[str, Any], min_score: float) -> bool:
-    first, second = ([score for _, score in answer["tags"]] for answer in (ours, theirs))
+def _same(expected: dict[str, Any], answer: dict[str, Any], min_score: float) -> bool:
+    first, second = ([score for _, score in row["tags"]] for row in (expected, answer))
     # A score on the edge may round to either side of it.
     for shorter, longer in ((first, second), (second, first)):
         shorter += [min_score] * (len(longer) - len(shorter))
-    return (ours["caption"], ours["valid"]) == (theirs["caption"], theirs["valid"]) \
+    return (expected["caption"], expected["valid"]) == (answer["caption"], answer["valid"]) \
         and np.allclose(first, second, rtol=0, atol=_SCORE_TOLERANCE)
 
 

@@ -32,15 +32,16 @@ def run(config: report_flags.Report) -> int:
     Raises:
       UserError: --run_dir is no run folder, or a flag is out of range.
     """
-    found = report_data.load(config.run_dir)
-    others, unreadable = report_data.compared(found, config.compare)
-    examples = {one.split: worst_and_best(one, config.examples, config.records_dir) for one in found.evaluations}
+    run_data = report_data.load(config.run_dir)
+    others, unreadable = report_data.compared(run_data, config.compare)
+    examples = {evaluation.split: worst_and_best(evaluation, config.examples, config.records_dir)
+                for evaluation in run_data.evaluations}
     versions = {"Python": sys.version.split()[0]}
     versions |= {name: metadata.version(name) for name in _PACKAGES if _installed(name)}
     output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
-    write_atomic(output, report_page.page(found, others, unreadable, examples, versions))
-    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {_counted(len(found.history), 'epoch')}, "
-          f"{_counted(len(found.evaluations), 'evaluation')}, {_counted(len(others), 'other run')})")
+    write_atomic(output, report_page.page(run_data, others, unreadable, examples, versions))
+    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {_counted(len(run_data.history), 'epoch')}, "
+          f"{_counted(len(run_data.evaluations), 'evaluation')}, {_counted(len(others), 'other run')})")
     return 0
 
 
@@ -83,7 +84,7 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
 
 
 def photos(split: caption_dataset.Split, keys: Collection[str]) -> dict[str, bytes]:
-    """Small JPEGs of the images `keys`; those that the records do not store are missing."""
+    """Small JPEGs of the images `keys`; images that the records do not store are left out."""
     result = {}
     for key, encoded in stored_photos(split, keys):
         try:

@@ -90,7 +90,7 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
     """
     if not arguments:
         raise UserError("--mode=tag: found no IMAGE; name photos, folders or patterns after the flags")
-    found: dict[str, epath.Path] = {}
+    paths: dict[str, epath.Path] = {}
     for argument in arguments:
         path = epath.Path(argument)
         if path.is_dir():
@@ -104,8 +104,8 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
             raise UserError(f"{argument}: no such photo or folder; check the path")
         if not matches:
             raise UserError(f"{argument}: holds no photo ({', '.join(SUFFIXES)}); check the path")
-        found.update((str(match), match) for match in matches)
-    return list(found.values())
+        paths.update((str(match), match) for match in matches)
+    return list(paths.values())
 
 
 def _glob(pattern: str) -> list[epath.Path]:
@@ -113,10 +113,10 @@ def _glob(pattern: str) -> list[epath.Path]:
     scheme, separator, rest = pattern.partition("://")
     if separator:
         bucket, _, inner = rest.partition("/")
-        found = list(epath.Path(f"{scheme}://{bucket}").glob(inner))
+        matches = list(epath.Path(f"{scheme}://{bucket}").glob(inner))
     else:
-        found = [epath.Path(name) for name in glob.glob(pattern, recursive=True)]
-    return sorted(path for path in found if not path.is_dir())
+        matches = [epath.Path(name) for name in glob.glob(pattern, recursive=True)]
+    return sorted(path for path in matches if not path.is_dir())
 
 
 def _name(path: epath.Path) -> str:

@@ -22,12 +22,12 @@ class ImageCaptions:
 
     @functools.cached_property
     def most(self) -> int:
-        """R, captions of the image that has most."""
+        """R, the largest number of captions of an image."""
         return int(np.diff(self.first).max(initial=1))
 
     @functools.cached_property
     def numbers(self) -> np.ndarray:
-        """int64 [n+1, R], the captions of each image by number; the last row is of no image."""
+        """int64 [n+1, R], the captions of each image by number; the last row, which belongs to no image, is empty."""
         nothing = len(self.held.lengths) - 1
         of_image = self.first[:-1, None] + np.arange(self.most)
         of_image = np.where(of_image < self.first[1:, None], of_image, nothing)

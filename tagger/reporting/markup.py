@@ -1,4 +1,4 @@
-"""HTML that cannot be broken into: whatever is not `Html` already is text, and is escaped.
+"""HTML that is safe from injection: every string that is not `Html` is text, and is escaped.
 
     tag("td", "a < b", class_="best")        <td class="best">a &lt; b</td>
     tag("tr", cells)                         children may be lists
@@ -14,7 +14,7 @@ _VOID = frozenset({"br", "img", "link", "meta"})
 
 
 class Html(str):
-    """Markup that was made here."""
+    """Markup made by this module, which needs no escaping."""
 
 
 Child = object  # Html, a text, a number, None for nothing, or an iterable of these
@@ -31,7 +31,7 @@ def _rendered(child: Child) -> str:
 
 
 def tag(name: str, /, *children: Child, **attributes: object) -> Html:
-    """One element. Attributes are named as in Python, class_ and aria_label; one that is None is left out."""
+    """An element. Attributes are named as in Python (class_, aria_label); those that are None are left out."""
     written = "".join(f' {key.rstrip("_").replace("_", "-")}="{_rendered(str(value))}"'
                       for key, value in attributes.items() if value is not None)
     if name in _VOID:
@@ -40,7 +40,7 @@ def tag(name: str, /, *children: Child, **attributes: object) -> Html:
 
 
 def join(*children: Child) -> Html:
-    """Children behind one another, in no element."""
+    """The children one after the other, without an element around them."""
     return Html(_rendered(children))
 
 
@@ -57,5 +57,5 @@ def document(title: str, css: str, *body: Child) -> Html:
 
 
 def data_url(data: bytes, kind: str) -> str:
-    """Bytes as a URL that holds them."""
+    """A data: URL that holds the bytes."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,4 +1,4 @@
-"""Which metrics a report shows, and how they are written."""
+"""The metrics that a report shows, with their labels and formats."""
 
 # (metric, heading, format, whether more is better).
 METRICS = (

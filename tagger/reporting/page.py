@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing but itself: style, charts and pictures are inside."""
+"""A run as one self-contained HTML page, with style, charts and pictures inside."""
 
 import dataclasses
 import shlex
@@ -129,7 +129,7 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
 
 
 def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData]) -> Html:
-    """A row per run that was evaluated on the same split: this one first, with its difference to the next."""
+    """A table of the runs evaluated on this split: first `run`, with its differences to the next."""
     rows = [(run, evaluation)] + [(other, scored) for other in others for scored in other.evaluations
                                   if scored.split == evaluation.split]
     target = run.manifest.target

@@ -1,1 +1,1 @@
-"""Run folders: what train writes and the others read."""
+"""Run folders, which train writes and the other modes read."""

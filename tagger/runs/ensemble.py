@@ -1,4 +1,4 @@
-"""Several runs whose answers are averaged: loaded together, after a check that their numbers mean the same.
+"""Several runs whose answers are averaged: loaded together, with a check that words, tags and features agree.
 
     runs = load_ensemble("runs/first", ensemble=("runs/second", "runs/third"))
     Decoder([run.model for run in runs], runs[0].vocabulary, runs[0].max_length)

@@ -40,7 +40,7 @@ _FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A trained model and what is known about it.
+    """A trained model with the flags, vocabulary and manifest of its run.
 
     Attributes:
       config: the flags it was trained with.
@@ -71,12 +71,12 @@ class Run:
 
     @property
     def separator(self) -> str:
-        """What stands between the words of a caption; between tags of several words, a comma."""
+        """The separator of the words of a caption; of tags of several words, a comma."""
         return tag_separator(self.manifest.target, self.tags)
 
 
 def tag_separator(target: str, tags: TagVocabulary | None) -> str:
-    """What stands between the words that a model writes."""
+    """The separator of the words that a model writes."""
     return ", " if target == "tags" and tags is not None else " "
 
 
@@ -108,7 +108,7 @@ def new_model(config: Train, manifest: Manifest, vocabulary: Vocabulary, **kwarg
 def save_description(config: Train, manifest: Manifest, vocabulary: Vocabulary, tags: TagVocabulary | None) -> None:
     """Writes everything but the weights; config.json last, so that a folder that has one is complete.
 
-    A run that goes on keeps its name (tagger.runs.run_id); one that starts gets one.
+    A run that is continued keeps its name (tagger.runs.run_id); a new run gets a new name.
     """
     folder = make_folder(config.run_dir, "run_dir")
     vocabulary.save(folder)

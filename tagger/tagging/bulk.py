@@ -69,12 +69,12 @@ def _settings(config: Tag, saved_model: epath.Path) -> dict[str, Any]:
     return settings
 
 
-def _check_same(found: dict[str, Any], expected: dict[str, Any], output: str) -> None:
+def _check_same(actual: dict[str, Any], expected: dict[str, Any], output: str) -> None:
     for key, value in expected.items():
-        if found.get(key) != value:
+        if actual.get(key) != value:
             flag = {"model": "--export_dir", "records": "--images"}.get(key, f"--{key}")
             what = "another model or version" if key == "model" else "other records" if key == "records" \
-                else f"{flag}={found.get(key)}"
+                else f"{flag}={actual.get(key)}"
             raise UserError(f"--output={output}: holds tags made with {what}; give another folder, or remove this one")
 
 

@@ -62,8 +62,8 @@ def _matching(pattern: str) -> Iterator[str]:
     if not separator:
         return (name for name in glob.iglob(pattern, recursive=True) if not os.path.isdir(name))
     bucket, _, inner = rest.partition("/")
-    found = epath.Path(f"{scheme}://{bucket}").glob(inner)
-    return (os.fspath(path) for path in found if not path.is_dir())
+    matches = epath.Path(f"{scheme}://{bucket}").glob(inner)
+    return (os.fspath(path) for path in matches if not path.is_dir())
 
 
 def _in_list(path: str) -> Iterator[str]:

@@ -32,8 +32,8 @@ def answered(photos: Iterable[Photo], read: Callable[[Any], Any], compute: Calla
     computers = concurrent.futures.ThreadPoolExecutor(_BATCHES, "compute")
 
     def answers(batch: list[tuple[Photo, Any]]) -> list[tuple[Photo, Any, Any]]:
-        found = compute([content for _, content in batch])
-        return [(photo, content, answer) for (photo, content), answer in zip(batch, found, strict=True)]
+        answers = compute([content for _, content in batch])
+        return [(photo, content, answer) for (photo, content), answer in zip(batch, answers, strict=True)]
 
     try:
         contents = _ahead(readers, photos, lambda photo: (photo, read(photo[1])), 2 * batch_size)
@@ -46,7 +46,7 @@ def answered(photos: Iterable[Photo], read: Callable[[Any], Any], compute: Calla
 
 def _ahead(pool: concurrent.futures.Executor, items: Iterable[Item], function: Callable[[Item], Result],
            window: int) -> Iterator[Result]:
-    """function(item) of every item in order, `window` of them made while the caller is at an earlier one."""
+    """Yields function(item) of every item in order; computes up to `window` results ahead of the caller."""
     flying: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
     for item in items:
         flying.append(pool.submit(function, item))
