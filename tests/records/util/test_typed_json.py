@@ -23,6 +23,7 @@ def test_what_fits_is_read():
     ({"name": "a"}, "part lacks share"), ({"name": 1, "share": 0.5}, "part.name is 1, expected a text"),
     ({"name": "a", "share": 2}, "part.share is 2, expected 0 to 1"),
     ({"name": "a", "share": True}, "part.share is True, expected a number"),
+    ({"name": "a", "share": 0, "sizes": [True]}, "part.sizes[0] is True, expected an integer"),
     ({"name": "a", "share": 0, "sizes": [1, -1]}, "part.sizes[1] is -1, expected 0 to 9,223,372,036,854,775,807"),
     ({"name": "a", "share": 0, "extra": 1}, "part has 'extra', which is unknown"), ([], "part is [], expected a JSON")])
 def test_what_does_not_fit_is_said(value, fault):
