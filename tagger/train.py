@@ -15,6 +15,7 @@ from records.format import manifest as manifest_lib
 from records.format.layout import TAGS
 from records.input.shard_reader import open_split
 from records.util.folder_lock import locked
+from records.util.folders import make_folder
 from tagger.runs import trained_features
 from tagger.training.calibrate_tags import calibrate
 from tagger.training.caption_task import CaptionTask
@@ -86,6 +87,7 @@ def _alone(config: Train, devices: Devices) -> Iterator[None]:
     """
     with contextlib.ExitStack() as lock:
         if devices.is_chief:
+            make_folder(config.run_dir, "run_dir")
             try:
                 lock.enter_context(locked(config.run_dir))
             except BlockingIOError as error:

@@ -52,7 +52,7 @@ def test_a_flag_that_shapes_the_bytes_is_named(config, changes, named):
 def test_what_is_known_of_photos_outlives_other_splits_and_counts(config, tmp_path):
     """A restart with another --min_count keeps the photos that were checked; another table does not."""
     inputs = fingerprint.database_inputs(fingerprint.settings_of(config, "n", None), "images")
-    other = dataclasses.replace(config, min_count=5, seed=3, target="tags")
+    other = dataclasses.replace(config, min_count=5, seed=3)
     assert fingerprint.database_inputs(fingerprint.settings_of(other, "n", None), "images") == inputs
     (tmp_path / "captions.csv").write_text("image,caption\na.jpg,a cat\n")
     assert fingerprint.database_inputs(fingerprint.settings_of(config, "n", None), "images") != inputs

@@ -86,7 +86,8 @@ def test_same_weights_on_several_devices(records, one_device, tmp_path, spec, wo
         assert np.abs(expected[name] - several[name]).max() <= 1e-5, name
 
 
-@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [1, 3, 8])
 def test_killed_and_started_again_it_ends_the_same(records, tmp_path, step):
     flags = [f"--{name}={value}" for name, value in FLAGS.items()]
     flags += ["--deterministic", "--checkpoint_every_steps=1", "--devices=cpu",
