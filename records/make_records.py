@@ -30,7 +30,7 @@ from records.util.hashing import file_sha256
 from records.util.printable import printable
 from records.util.process_pool import WorkerDied, Workers
 from records.util.progress import Progress
-from records.writing import recompute_features, shard_writer
+from records.writing import shard_writer
 from records.writing.shard_writer import BackboneJob, Receipt, ShardJob
 
 
@@ -69,6 +69,8 @@ def run(config: MakeRecords) -> None:
 
 def _run_from_records(config: MakeRecords) -> None:
     """--records: new features for examples that are there already."""
+    from records.writing import recompute_features  # imported only here: it needs TensorFlow, other records may not
+
     recompute_features.check_apart(config)
     source, job = recompute_features.plan(config)
     info = shard_writer.load_extractor(job).backbone.info

@@ -22,6 +22,7 @@ from flags.errors import UserError
 from records.util import regular_files
 
 Arrays = list[np.ndarray]
+TRAINED_FILE = "backbone.weights.h5"  # of a run folder whose training changed the backbone
 
 
 def load_weights(model: keras.Model, path: epath.PathLike) -> None:

@@ -14,6 +14,7 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.make_records import MakeRecords
+from records.backbones.weights import TRAINED_FILE
 from records.format import layout
 from records.format import manifest as manifests
 from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
@@ -24,8 +25,6 @@ from records.util.progress import Progress
 from records.writing import shard_writer
 from records.writing.feature_rewriter import RewriteJob, rewrite_shard
 from records.writing.shard_writer import BackboneJob, Receipt
-
-TRAINED_WEIGHTS = "backbone.weights.h5"  # of a run folder
 
 
 def plan(config: MakeRecords) -> tuple[Manifest, BackboneJob]:
@@ -48,8 +47,8 @@ def plan(config: MakeRecords) -> tuple[Manifest, BackboneJob]:
     if name == "none":
         raise UserError("--backbone=none with --records leaves nothing to compute; name a backbone")
     weights = config.backbone_weights
-    if weights and (epath.Path(weights) / TRAINED_WEIGHTS).exists():
-        weights = str(epath.Path(weights) / TRAINED_WEIGHTS)
+    if weights and (epath.Path(weights) / TRAINED_FILE).exists():
+        weights = str(epath.Path(weights) / TRAINED_FILE)
     return source, BackboneJob(name, weights, config.backbone_precision, config.feature_views)
 
 

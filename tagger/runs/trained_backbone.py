@@ -14,11 +14,11 @@ import keras
 from etils import epath
 
 from flags.errors import UserError
-from records.backbones.weights import load_weights, weights_sha256
+from records.backbones.weights import TRAINED_FILE, load_weights, weights_sha256
 from records.format.manifest import BackboneInfo
 from records.util.atomic_files import write_atomic
 
-WEIGHTS_FILE, HASH_FILE = "backbone.weights.h5", "backbone.json"
+WEIGHTS_FILE, HASH_FILE = TRAINED_FILE, "backbone.json"
 
 
 def save(folder: epath.Path, model: keras.Model, plain: keras.Model) -> None:
