@@ -4,7 +4,6 @@ import collections
 import json
 import random
 import shutil
-import sqlite3
 
 import numpy as np
 import pytest
@@ -12,14 +11,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-import main
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from records.format import layout
 from records.format import manifest as manifests
 from records.images.validation import check_image
-from records.make_records import _refused, run
-from records.util.process_pool import WorkerDied
+from records.make_records import run
 from records.verify_records import problems
 from tests.records.inputs import DEMO, PHOTOS, contents, make, write_captions, write_photos, write_table
 
@@ -328,122 +325,3 @@ def test_records_can_be_made_from_records(records, tmp_path):
     images = [{f["image"].bytes_list.value[0] for f in examples_of(folder)} for folder in (records, again)]
     assert images[0] == images[1]
     assert problems(again) == [] and not (again / layout.STAGING_DIR).exists()
-
-
-# --- bad flags ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("flags", "message"), [
-    ({"images": "nowhere"}, "--images=nowhere: no such folder"), ({"images": ""}, "--images is required"),
-    ({"store_images": False}, "leaves nothing of the photos"), ({"shards": "train=91"}, "more than its"),
-    ({"shards": "other=1"}, "no such split"), ({"shards": "train=x"}, "expected a number"),
-    ({"shards": "train"}, "expected name=value"), ({"min_count": 0}, "--min_count=0: expected at least 1"),
-    ({"max_rejected": "lots"}, "expected a share such as 5%"), ({"name": "a-b"}, "--name=a-b"),
-    ({"split_fractions": "validation=1"}, "the train split is empty"), ({"captions": "nowhere.csv"}, "nowhere.csv")])
-def test_flags_that_cannot_work_are_explained_and_can_be_mended(photos, tmp_path, flags, message):
-    with pytest.raises(UserError, match=message):
-        make(**{"images": photos[0], "captions": photos[1], "records_dir": tmp_path / "r", **flags})
-    if "images" not in flags:
-        make(*photos, tmp_path / "r")  # what was found out until then is no obstacle
-
-
-def test_a_folder_that_cannot_be_written_is_explained(photos, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="--records_dir"):
-        make(*photos, tmp_path / "file")
-    with pytest.raises(UserError, match="--records_dir"):
-        make(*photos, tmp_path / "file" / "below")
-
-
-# --- what people have, from the table to the records --------------------------------------------------------------
-
-
-def test_lists_of_ids_are_completed_as_the_tables_names_are(photos, tmp_path):
-    table = tmp_path / "t.csv"
-    table.write_text("image_id,caption\nphoto_0000,a red box\nphoto_0001,a big box\n")
-    (tmp_path / "train.txt").write_text("photo_0000\n")
-    (tmp_path / "val.txt").write_text(f"{photos[0]}/photo_0001.jpg\n")
-    records = make(photos[0], table, tmp_path / "r",
-                   split_lists=f"train={tmp_path}/train.txt,validation={tmp_path}/val.txt", max_rejected="0")
-    assert (keys_of(records, "train"), keys_of(records, "validation")) == (["photo_0000.jpg"], ["photo_0001.jpg"])
-
-
-def test_several_tables_are_one_input_by_a_list_and_by_the_flag_given_twice(photos, tmp_path, capsys):
-    for name, photo in (("captions_train2017.csv", "photo_0000.jpg"), ("captions_val2017.csv", "photo_0001.jpg")):
-        write_table(tmp_path / name, [(photo, "a dog runs")])
-    train, val = tmp_path / "captions_train2017.csv", tmp_path / "captions_val2017.csv"
-    records = make(photos[0], f"{train},{val}", tmp_path / "r")
-    assert (keys_of(records, "train"), keys_of(records, "validation")) == (["photo_0000.jpg"], ["photo_0001.jpg"])
-    command = ["main.py", "--mode=make_records", f"--images={photos[0]}", f"--records_dir={records}", "--backbone=none",
-               "--name=photos", f"--captions={train}"]
-    capsys.readouterr()
-    assert main.main([*command, f"--captions={val}"]) == 0
-    assert "nothing to do" in capsys.readouterr().out
-    assert main.main(command) == 1
-    assert "another value of --captions" in capsys.readouterr().err
-
-
-def test_links_out_of_images_need_a_flag(photos, tmp_path, capsys):
-    images = tmp_path / "snapshot"
-    images.mkdir()
-    for name in ("photo_0000.jpg", "photo_0001.jpg"):
-        (images / name).symlink_to(photos[0] / name)
-    shutil.copy(photos[0] / "photo_0002.jpg", images)
-    table = write_table(tmp_path / "t.csv", [(f"photo_000{i}.jpg", f"dog number {i}") for i in range(3)])
-    make(images, table, tmp_path / "without", split_fractions="train=1")
-    said = capsys.readouterr().out
-    assert "more than half of the rows are left out, 2 of 3: 2 rows like t.csv:2: image is a link that leads " in said
-    assert "--follow_links takes photos that are links out of it" in said
-    assert keys_of(tmp_path / "without") == ["photo_0002.jpg"]
-    with_links = make(images, table, tmp_path / "with", split_fractions="train=1", follow_links=True)
-    assert len(keys_of(with_links)) == 3
-    plain = make(photos[0], table, tmp_path / "plain", split_fractions="train=1")
-    assert {k: v for k, v in contents(with_links).items() if "tfrecord" in k} == {
-        k: v for k, v in contents(plain).items() if "tfrecord" in k}
-
-
-def test_the_summary_shows_examples_as_they_were_understood(photos, tmp_path, capsys):
-    table = tmp_path / "t.jsonl"
-    table.write_text("\n".join(json.dumps(row) for row in (
-        {"image": "photo_0000.jpg", "captions": [f"a dog runs {i}" for i in range(5)], "split": "train"},
-        {"image": "photo_0001.jpg", "tags": ["traffic light", "bus"], "split": "train"},
-        {"image": "photo_0002.jpg", "caption": "a cat", "split": "val"})))
-    make(photos[0], table, tmp_path / "r")
-    assert sorted(line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")) == [
-        '  train  photo_0000.jpg: "a dog runs 0", "a dog runs 1", "a dog runs 2" (+2 more); tags: dog, run',
-        '  train  photo_0001.jpg: "traffic light, bus"; tags: traffic light, bus',
-        '  validation  photo_0002.jpg: "a cat"; tags: none']
-
-
-def test_nothing_usable_names_the_reasons(photos, tmp_path):
-    table = write_table(tmp_path / "t.csv", [("https://example.org/a.jpg", "a dog")] * 3 + [("photo_0000.jpg", "")])
-    for limit in (None, "100%"):
-        with pytest.raises(UserError, match='no usable caption: all 4 rows are left out: 3 rows like t.csv:2: image '
-                                            'name is a URL, .*download the photos first.*; 1 row like t.csv:5: caption '
-                                            'is empty'):
-            make(photos[0], table, tmp_path / "r", max_rejected=limit)
-
-
-def test_photos_that_are_all_in_other_splits_are_said_to_be(photos, tmp_path):
-    table = tmp_path / "t.csv"
-    table.write_text("image,caption,split\nphoto_0000.jpg,a dog,val\nphoto_0001.jpg,a cat,banana\n")
-    with pytest.raises(UserError, match='train split is empty: of the photos, validation has 1; the table.s own splits '
-                                        'name no train.*1 of 2 rows are left out: 1 row like t.csv:3: split "banana" '
-                                        'is unknown'):
-        make(photos[0], table, tmp_path / "r")
-    make(photos[0], table, tmp_path / "r", split_fractions="train=1")
-    assert len(keys_of(tmp_path / "r")) == 2
-
-
-@pytest.mark.parametrize(("error", "told"), [
-    (MemoryError(), "memory ran out: pass fewer --workers"),
-    (WorkerDied("a worker process died"), "a worker process died: pass fewer --workers"),
-    (OSError(28, "No space left on device", "r/x"), "--records_dir=r: cannot be written ([Errno 28] No space left on")])
-def test_what_the_machine_refuses_is_told_as_it_is(error, told):
-    assert str(_refused("r", error)).startswith(told)
-
-
-def test_sqlite_out_of_memory_is_not_interrupted():
-    error = sqlite3.OperationalError("interrupted")
-    error.sqlite_errorcode = sqlite3.SQLITE_INTERRUPT
-    assert str(_refused("r", error)).startswith("memory ran out: pass fewer --workers")
