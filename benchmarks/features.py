@@ -37,7 +37,7 @@ from records import make_records
 from records.backbones import keras_applications
 from records.backbones.feature_extractor import BATCH_SIZE, Extractor
 from records.backbones.registry import load_backbone, slow_precision
-from records.images.preprocessing import decode_batch
+from records.images.decoding import decode_batch
 
 _DEMO = pathlib.Path(__file__).parents[1] / "tagger" / "demo_data" / "images"
 

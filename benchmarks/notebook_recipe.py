@@ -28,7 +28,7 @@ import tensorflow as tf
 
 from benchmarks.quality_data import Images
 from records.backbones.registry import load_encoder
-from records.images.preprocessing import decode_and_resize
+from records.images.decoding import decode_and_resize
 from records.util.progress import Progress
 
 _END = "endseq"

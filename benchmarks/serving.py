@@ -51,7 +51,7 @@ def images(arguments: argparse.Namespace, photos: Sequence[bytes]) -> None:
     import tensorflow as tf
 
     from flags.export import Export
-    from records.images.preprocessing import decode_batch
+    from records.images.decoding import decode_batch
     from tagger.export import backbone_of
     from tagger.runs.run_dir import load_run
     from tagger.saved_model.loaded import SavedModel

@@ -18,7 +18,7 @@ from records.backbones.frozen_encoder import FrozenEncoder
 from records.backbones.registry import load_backbone
 from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
-from records.images.preprocessing import decode_batch
+from records.images.decoding import decode_batch
 from records.util.atomic_files import write_atomic
 from records.util.folders import make_folder
 from tagger.decoding.decoder import Decoder

@@ -75,7 +75,7 @@ def _imports(path: pathlib.Path) -> set[str]:
 
 
 def _room(module: str) -> str:
-    """records.input for records.input.sampling; an entry point is a room of its own."""
+    """records.input for records.input.shuffling; an entry point is a room of its own."""
     return module if MODULES[module].name == "__init__.py" or module.count(".") < 2 else module.rpartition(".")[0]
 
 

@@ -18,8 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from records.backbones.frozen_encoder import FrozenEncoder
-from records.images import jpeg
-from records.images.preprocessing import decode_and_resize, decode_upright_jpeg
+from records.images import jpeg_integrity
+from records.images.decoding import decode_and_resize, decode_upright_jpeg
 from records.util.process_pool import cpus
 
 BATCH_SIZE = 32
@@ -81,7 +81,7 @@ class Extractor:
 
     def _decode(self, data: bytes) -> np.ndarray | None:
         """float32 [image_size, image_size, 3], or None."""
-        frame = jpeg.read_frame(data) if data.startswith(b"\xff\xd8\xff") else None
+        frame = jpeg_integrity.read_frame(data) if data.startswith(b"\xff\xd8\xff") else None
         decode = self._decode_any if frame is None or frame.has_app1 else self._decode_upright_jpeg
         try:
             return decode(tf.constant(data)).numpy()

@@ -20,7 +20,7 @@ import math
 import tensorflow as tf
 
 from records.images import limits
-from records.images.preprocessing import decode_and_resize, decode_upright_jpeg
+from records.images.decoding import decode_and_resize, decode_upright_jpeg
 
 _RATIO = 4 / 3
 # Shrunk by less than this, pixels need no antialiasing, which takes four times as long as the resize without.
@@ -87,7 +87,7 @@ def augment(image: tf.Tensor, size: int, augmentation: Augmentation, numbers: tf
 def whole(image: tf.Tensor, size: int) -> tf.Tensor:
     """The photo itself, squashed to uint8 [size, size, 3]: what validation looks at, and features are computed of.
 
-    The pixels are those of records.images.preprocessing, rounded. Arguments as of `augment`.
+    The pixels are those of records.images.decoding, rounded. Arguments as of `augment`.
     """
     return _to_uint8(tf.cond(_is_jpeg(image), lambda: decode_upright_jpeg(image, size),
                              lambda: decode_and_resize(image, size)))

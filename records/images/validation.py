@@ -21,7 +21,7 @@ import google_crc32c
 import numpy as np
 from PIL import Image, TiffImagePlugin, features
 
-from records.images import jpeg, limits, png
+from records.images import jpeg_integrity, limits, png_integrity
 from records.images.files import BadImage
 
 _SCRATCH_BYTES = 8 << 20
@@ -137,10 +137,10 @@ def check_image(data: bytes, reencode: bool = False, hashed: PixelHash = PixelHa
 
 def _check_plain_jpeg(data: bytes, hashed: PixelHash) -> CheckedImage | None:
     """Most photos, without the time that Pillow takes to open them; None: look closer."""
-    frame = jpeg.read_frame(data) if data.startswith(b"\xff\xd8") else None
+    frame = jpeg_integrity.read_frame(data) if data.startswith(b"\xff\xd8") else None
     if (frame is None or frame.has_app1 or frame.bits != 8 or frame.components not in (1, 3)
             or not 0 < frame.height * frame.width or limits.is_too_large(frame.height, frame.width, 3)
-            or jpeg.has_too_many_scans(data)):
+            or jpeg_integrity.has_too_many_scans(data)):
         return None
     try:
         return _check_jpeg(data, frame, hashed)
@@ -148,11 +148,11 @@ def _check_plain_jpeg(data: bytes, hashed: PixelHash) -> CheckedImage | None:
         return None
 
 
-def _check_jpeg(data: bytes, frame: jpeg.Frame, hashed: PixelHash) -> CheckedImage | None:
+def _check_jpeg(data: bytes, frame: jpeg_integrity.Frame, hashed: PixelHash) -> CheckedImage | None:
     """A grey or RGB JPEG file that can be stored as it is; None where it cannot."""
     if not frame.is_huffman:
         return None
-    decode, scale = (jpeg.decode_eighth, 8) if hashed is PixelHash.EIGHTH else (jpeg.decode, 1)
+    decode, scale = (jpeg_integrity.decode_eighth, 8) if hashed is PixelHash.EIGHTH else (jpeg_integrity.decode, 1)
     height, width = -(-frame.height // scale), -(-frame.width // scale)
     rgb = decode(data, _scratch.of_size(3 * height * width))
     if rgb is None or rgb.shape != (height, width, 3):
@@ -164,8 +164,8 @@ def _check_jpeg(data: bytes, frame: jpeg.Frame, hashed: PixelHash) -> CheckedIma
 def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
     Image.init()  # registers every format, once; the first Image.open alone would look for the most common only
     original = data
-    if data.startswith(png.SIGNATURE):
-        data = png.without_long_texts(data)  # Pillow refuses what it would have to throw away
+    if data.startswith(png_integrity.SIGNATURE):
+        data = png_integrity.without_long_texts(data)  # Pillow refuses what it would have to throw away
     image = Image.open(io.BytesIO(data), formats=_formats(data))
     width, height = image.size
     _check_cost(image, original)
@@ -173,12 +173,12 @@ def _check(data: bytes, reencode: bool, hashed: PixelHash) -> CheckedImage:
     decoded = None
     if image.format in ("JPEG", "MPO"):
         if image.mode in ("L", "RGB"):
-            frame = jpeg.read_frame(data) if orientation == 1 and not reencode else None
+            frame = jpeg_integrity.read_frame(data) if orientation == 1 and not reencode else None
             if frame and (checked := _check_jpeg(data, frame, hashed)):
                 return checked
-            decoded = jpeg.decode(data)
+            decoded = jpeg_integrity.decode(data)
         else:
-            jpeg.check_cmyk(data)
+            jpeg_integrity.check_cmyk(data)
     is_plain = image.format == "PNG" and _is_plain_png(image, original) and orientation == 1 and not reencode
     pixels = _displayed(image) if decoded is None else Image.fromarray(decoded)
     if image.mode == "L" and decoded is not None:
@@ -214,11 +214,11 @@ def _check_cost(image: Image.Image, data: bytes) -> None:
     four = image.format == "WEBP" or image.mode == "CMYK" or image.has_transparency_data
     if image.format == "PNG":
         four |= b"tRNS" in data
-        png.check_texts(data)
+        png_integrity.check_texts(data)
     elif image.format == "BMP":
         four = data[28:29] == b" "  # 32 bits
-    elif image.format in ("JPEG", "MPO") and jpeg.has_too_many_scans(data):
-        raise BadImage(f"JPEG has too many scans: {data.count(jpeg.SCAN):,}, the limit is {limits.MAX_SCANS}")
+    elif image.format in ("JPEG", "MPO") and jpeg_integrity.has_too_many_scans(data):
+        raise BadImage(f"JPEG has too many scans: {data.count(jpeg_integrity.SCAN):,}, the limit is {limits.MAX_SCANS}")
     elif image.format == "TIFF":
         tags = cast(TiffImagePlugin.TiffImageFile, image).tag_v2
         tile = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
@@ -251,7 +251,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _is_plain_png(image: Image.Image, data: bytes) -> bool:
     """Whether a whole PNG is a still of 8-bit grey or RGB without transparency (its IHDR chunk comes first)."""
-    return (png.is_whole(data) and image.mode in ("L", "RGB") and data[24] == 8 and data[25] in (0, 2)
+    return (png_integrity.is_whole(data) and image.mode in ("L", "RGB") and data[24] == 8 and data[25] in (0, 2)
             and "transparency" not in image.info and getattr(image, "n_frames", 1) == 1)
 
 

@@ -19,7 +19,7 @@ and 10 captions, batch size 4, give 7 steps with 1 or 2 captions of each.
 import numpy as np
 import tensorflow as tf
 
-from records.input import in_memory, sampling, streaming
+from records.input import in_memory, shuffling, streaming
 from records.input.options import InputOptions
 from records.input.shard_reader import Split, images, open_split, reading_errors
 
@@ -81,7 +81,8 @@ class CaptionDataset:
         """
         if self.in_memory:
             held, options = self.hold(), self.options
-            plan = sampling.epoch_plan(held.lengths[:-1], options.batch_size, self._bucket_batches, options.seed, epoch)
+            plan = shuffling.epoch_plan(
+                held.lengths[:-1], options.batch_size, self._bucket_batches, options.seed, epoch)
             return self.finish(held.batches(plan, options.rows, start_step, keys))
         return self.finish(self._partitions.batches(self._own, start_step, (self.options.seed, epoch), keys))
 
@@ -89,7 +90,7 @@ class CaptionDataset:
         """Batches like those of `epoch` in a fixed order, for validation: every caption once; `keys` as in `epoch`."""
         if self.in_memory:
             held = self.hold()
-            plan = sampling.pad_plan(np.arange(self.captions), self.options.batch_size)
+            plan = shuffling.pad_plan(np.arange(self.captions), self.options.batch_size)
             return self.finish(held.batches(plan, self.options.rows, 0, keys))
         return self.finish(self._partitions.batches(self._own, 0, None, keys))
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from flags.errors import UserError
-from records.input import in_memory, sampling
+from records.input import in_memory, shuffling
 from records.input.caption_dataset import MIB, CaptionDataset
 from records.input.image_captions import ImageCaptions
 from records.input.options import InputOptions
@@ -67,7 +67,7 @@ class ImageDataset:
           beyond an image's captions, are 0 and "".
         """
         seed = self.options.seed
-        plan = sampling.pad_plan(sampling.permutation(self._images, seed, epoch), self.options.batch_size)
+        plan = shuffling.pad_plan(shuffling.permutation(self._images, seed, epoch), self.options.batch_size)
         captions = np.diff(self._of_image.first)
         chosen = np.random.Philox(np.random.SeedSequence((seed, epoch, 1))).random_raw(self._images)
         chosen %= np.maximum(captions, 1).astype(np.uint64)

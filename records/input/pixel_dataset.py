@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from records.images.augmentation import Augmentation, augment, view_numbers, whole
-from records.input import in_memory, sampling
+from records.input import in_memory, shuffling
 from records.input.image_captions import ImageCaptions
 from records.input.options import InputOptions
 from records.input.record_index import RecordIndex
@@ -91,15 +91,15 @@ class PixelDataset:
           words of all its captions, right-padded with 0; `targets` int32 [b, R, T+1], words and <end> likewise;
           `key` string [b]. What fills the last batch, and captions of photos that have fewer than R, is 0 and "".
         """
-        order = sampling.permutation(self._split.info.examples, self.options.seed, epoch)
-        return self._batches(order, start_step, sampling.word(self.options.seed, epoch, _VIEWS_KEY), keys)
+        order = shuffling.permutation(self._split.info.examples, self.options.seed, epoch)
+        return self._batches(order, start_step, shuffling.word(self.options.seed, epoch, _VIEWS_KEY), keys)
 
     def ordered(self, keys: bool = True) -> tf.data.Dataset:
         """The same dicts of whole photos in stored order, for validation."""
         return self._batches(np.arange(self._split.info.examples), 0, None, keys)
 
     def _batches(self, order: np.ndarray, start_step: int, views: int | None, keys: bool) -> tf.data.Dataset:
-        plan = sampling.pad_plan(order, self.options.batch_size)[start_step:]
+        plan = shuffling.pad_plan(order, self.options.batch_size)[start_step:]
         width = self._captions.width(plan)
         rows = np.ascontiguousarray(plan[:, self.options.rows])
         count, size = rows.shape[1], self._image_size

@@ -1,6 +1,6 @@
 """A split streamed from its shards: any size, flat memory, the same batches on any number of hosts.
 
-The shards are divided into reader partitions (`records.input.sampling.partition_count`). Every partition belongs to
+The shards are divided into reader partitions (`records.input.shuffling.partition_count`). Every partition belongs to
 one host and fills its own rows of every batch. Within a partition an epoch is
 
     its shards in random order -> blocks of records -> the captions of a block, one row each, in random order
@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from flags.errors import UserError
-from records.input import sampling
+from records.input import shuffling
 from records.input.in_memory import batch
 from records.input.shard_reader import Split, parsed_blocks
 
@@ -64,11 +64,11 @@ class Partitions:
     def __init__(self, split: Split, batch_size: int, vocabulary_size: int):
         self._split, self._vocabulary_size = split, vocabulary_size
         self._captions = [shard.captions for shard in split.info.shards]
-        self.count = sampling.partition_count(self._captions, batch_size)
+        self.count = shuffling.partition_count(self._captions, batch_size)
         self.rows = batch_size // self.count
-        self._shards = sampling.partition_shards(self._captions, self.count)
+        self._shards = shuffling.partition_shards(self._captions, self.count)
         self._totals = [sum(self._captions[i] for i in shards) for shards in self._shards]
-        self.steps = sampling.partition_steps(self._totals, batch_size)
+        self.steps = shuffling.partition_steps(self._totals, batch_size)
         self._chunk = max(_CHUNK_ROWS // batch_size, _CHUNK_STEPS)
         record_bytes = sum(shard.bytes for shard in split.info.shards) / split.info.examples
         self._graphs: dict[tuple[range, bool, bool], tuple[Callable, Callable]] = {}
@@ -109,7 +109,7 @@ class Partitions:
         read, cut = self._traced(partitions, key is not None, keys)
         # Each partition gives one element a chunk, so that a chunk is the next len(partitions) elements.
         chunks = numbers.interleave(read, len(partitions), 1, num_parallel_calls=len(partitions), deterministic=True)
-        seed = tf.constant(sampling.word(*key, self.count) if key else 0, tf.int64)
+        seed = tf.constant(shuffling.word(*key, self.count) if key else 0, tf.int64)
         steps = chunks.padded_batch(len(partitions)).enumerate(first_chunk).flat_map(
             lambda chunk, rows: cut(chunk, rows, seed))
         return steps.skip(first_step - first_chunk * self._chunk)
@@ -129,7 +129,7 @@ class Partitions:
         """The batches of one chunk, from its rows [partitions, most rows of a partition, …]."""
         step = tf.range(chunk * self._chunk, tf.minimum((chunk + 1) * self._chunk, self.steps))
         before, until = (tf.constant(totals, tf.int64)[:, None] * at // self.steps for at in (step, step + 1))
-        given = until - before  # [partitions, steps]: as sampling.partition_rows, for this chunk only
+        given = until - before  # [partitions, steps]: as shuffling.partition_rows, for this chunk only
         length = tf.math.count_nonzero(rows["tokens"], 2)
         order = tf.range(tf.size(length))
         if seed is not None:
@@ -154,8 +154,8 @@ class Partitions:
     def _start(self, partition: int, first_chunk: int, key: tuple[int, int] | None) -> _Start:
         shards = self._shards[partition]
         if key is not None:
-            shards = [shards[i] for i in sampling.permutation(len(shards), *key, partition)]
-        first_row = int(sampling.partition_rows(self._totals[partition], self.steps)[:first_chunk * self._chunk].sum())
+            shards = [shards[i] for i in shuffling.permutation(len(shards), *key, partition)]
+        first_row = int(shuffling.partition_rows(self._totals[partition], self.steps)[:first_chunk * self._chunk].sum())
         skipped = 0
         while first_row >= self._captions[shards[skipped]]:
             first_row -= self._captions[shards[skipped]]
@@ -163,12 +163,12 @@ class Partitions:
         # What is skipped of a shard is taken in pieces, each of them small in memory.
         skip = [_CHUNK_ROWS] * (first_row // _CHUNK_ROWS) + [first_row % _CHUNK_ROWS] * (first_row % _CHUNK_ROWS > 0)
         chunks = self._given(range(partition, partition + 1), first_chunk)[0].tolist()
-        return _Start(shards[skipped:], sampling.word(*key, partition) if key else 0, len(skip), skip + chunks)
+        return _Start(shards[skipped:], shuffling.word(*key, partition) if key else 0, len(skip), skip + chunks)
 
     def _given(self, partitions: range, first_chunk: int) -> np.ndarray:
         """int64 [partitions, chunks]: rows that each partition gives to each chunk from `first_chunk` on."""
         steps = range(first_chunk * self._chunk, self.steps, self._chunk)
-        given = [sampling.partition_rows(self._totals[partition], self.steps) for partition in partitions]
+        given = [shuffling.partition_rows(self._totals[partition], self.steps) for partition in partitions]
         return np.array([[rows[step:step + self._chunk].sum() for step in steps] for rows in given], np.int64)
 
     def _partition(self, start: dict[str, tf.Tensor], mix: bool, keys: bool) -> tf.data.Dataset:

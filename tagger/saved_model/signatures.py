@@ -21,7 +21,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from records.backbones.frozen_encoder import FrozenEncoder
-from records.images.preprocessing import decode_batch
+from records.images.decoding import decode_batch
 from tagger.decoding.decoder import Decoder
 from tagger.saved_model.weights import WeightsStore
 

@@ -6,7 +6,7 @@ wrong, but who sends the second should be the one who waits.
 
 import struct
 
-from records.images.jpeg import read_frame
+from records.images.jpeg_integrity import read_frame
 
 # Pixels that take about 0.1 s on one core of 2020. JPEG is decoded at a fraction of its size, the others are not.
 _QUICK_JPEG, _QUICK_OTHER = 16_000_000, 3_000_000

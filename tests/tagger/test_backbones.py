@@ -11,7 +11,7 @@ from flags.export import Export
 from flags.train import Train
 from records.backbones.registry import load_backbone, load_encoder
 from records.format import manifest as manifests
-from records.images.preprocessing import decode_batch
+from records.images.decoding import decode_batch
 from records.input.shard_reader import images, open_split
 from tagger import export, train
 from tests.records.inputs import PHOTOS, make, write_captions

@@ -151,7 +151,7 @@ def test_the_saved_model_is_all_it_needs(demo):
     assert result.returncode == 0, result.stderr
     loaded = result.stdout.splitlines()[-1]
     for module in ("tagger.modeling.merge_model", "tagger.decoding.decoder", "records.backbones.registry",
-                   "records.images.preprocessing", "records.format.manifest"):
+                   "records.images.decoding", "records.format.manifest"):
         assert f"'{module}'" not in loaded
     assert "'tagger.saved_model.loaded'" in loaded
 

@@ -9,7 +9,7 @@ import pytest
 
 from records.backbones.feature_extractor import Extractor
 from records.backbones.registry import load_backbone
-from records.images.preprocessing import decode_batch
+from records.images.decoding import decode_batch
 from tests.records.inputs import DEMO, PHOTOS
 
 WEIGHTS = str(DEMO / "mobilenet_v2_notop_float16.weights.h5")

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from records.images.augmentation import Augmentation, augment, view_numbers, whole
-from records.images.preprocessing import decode_and_resize
+from records.images.decoding import decode_and_resize
 from tests.records.inputs import PHOTOS
 
 SIZE = 96

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from records.images import limits
+from records.images.decoding import decode_batch
 from records.images.files import BadImage
-from records.images.preprocessing import decode_batch
 from records.images.validation import check_image
 from tests.records.images.hostile_images import hostile, largest, odd, pillow_only
 from tests.records.inputs import PHOTOS

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from records.images.augmentation import Augmentation, augment, view_numbers, whole
-from records.input import sampling
+from records.input import shuffling
 from records.input.caption_dataset import images, open_split, reading_errors
 from records.input.options import InputOptions
 from records.input.pixel_dataset import PixelDataset
@@ -60,7 +60,7 @@ def test_every_photo_once_with_all_its_captions(records):
 
 def test_a_view_is_a_function_of_seed_epoch_and_key(records):
     examples = stored(records)
-    word = sampling.word(0, 1, 2)
+    word = shuffling.word(0, 1, 2)
     for batch in batches(dataset(records), 1):
         for key, pixels in zip(batch["key"], batch["image"], strict=True):
             if key:

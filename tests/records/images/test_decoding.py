@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from records.images.decoding import decode_and_resize, decode_batch, decode_upright_jpeg
 from records.images.limits import MAX_PIXELS
-from records.images.preprocessing import decode_and_resize, decode_batch, decode_upright_jpeg
 from records.images.validation import check_image
 from tests.records.images.bad_images import broken, encoded, photo, png_header, usable
 from tests.records.inputs import PHOTOS
