@@ -1,9 +1,11 @@
 """A server on loopback, beset: slow, unfinished, oversized and compressed uploads, and images that cost much.
 
-    python -m tests.tagger.serving.attack 127.0.0.1:8501 60        for 60 s; one JSON line of what was answered
+    python -m tests.tagger.serving.attack 127.0.0.1:8501 60            for 60 s; one JSON line of what was answered
+    python -m tests.tagger.serving.attack 127.0.0.1:8501 600 200       200 such images alone, four at a time
 """
 
 import collections
+import concurrent.futures
 import gzip
 import http.client
 import itertools
@@ -36,11 +38,16 @@ class Attack:
         assert host in ("127.0.0.1", "localhost", "::1"), "loopback only"
         self._host, self._port, self._end = host, port, time.monotonic() + seconds
         self.answers: collections.Counter[str] = collections.Counter()
-        images = {name: json.dumps({"instances": [b64(make())]}).encode() for name, make in KINDS.items()}
-        self._images = itertools.cycle(images.values())
+        self._images = itertools.cycle(
+            [(name, json.dumps({"instances": [b64(make())]}).encode()) for name, make in KINDS.items()])
         self._filler = b"[" * 100 * MB
         self._line = threading.Lock()
         self._bomb = gzip.compress(bytes(1 << 30), 9)
+
+    def send_images(self, count: int) -> None:
+        """Sends that many images, one kind after the other, from four clients; ends once all are answered."""
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            self.answers.update(pool.map(lambda image: self._post(*image), itertools.islice(self._images, count)))
 
     def run(self) -> None:
         """Attacks until the time is over."""
@@ -63,7 +70,7 @@ class Attack:
             time.sleep(2 * _PAUSE_S * random.random())
 
     def _post(self, name: str, body: bytes, **headers: str) -> str:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=300)
         try:
             connection.request("POST", "/v1/models/tagger:predict", body, headers)
             return f"{name}: {connection.getresponse().status}"
@@ -77,7 +84,7 @@ class Attack:
         return self._post("gzip bomb", self._bomb, **{"Content-Encoding": "gzip"})
 
     def _image(self) -> str:
-        return self._post("image", next(self._images))
+        return self._post("image", next(self._images)[1])
 
     def _hold(self, head: bytes) -> str:
         """A connection that says nothing more, or one byte a second."""
@@ -112,5 +119,8 @@ class Attack:
 
 if __name__ == "__main__":
     attack = Attack(*sys.argv[1].rsplit(":", 1)[:1], int(sys.argv[1].rsplit(":", 1)[1]), float(sys.argv[2]))
-    attack.run()
+    if sys.argv[3:]:
+        attack.send_images(int(sys.argv[3]))
+    else:
+        attack.run()
     print(json.dumps(dict(sorted(attack.answers.items()))))

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from records.images.limits import MAX_MEMORY_BYTES
 from tests.conftest import ROOT
 from tests.records.inputs import PHOTOS
 from tests.tagger.serving.server import b64, process_and_address
@@ -20,6 +21,8 @@ from tests.tagger.serving.server import b64, process_and_address
 pytest.importorskip("aiohttp")
 SECONDS = float(os.environ.get("ATTACK_SECONDS", "300"))
 CLIENTS = 8
+IMAGES = 200
+MB = 1 << 20
 MOST_MB = 128 + 4 * 64 + 6 * 64 + 1500  # uploads, one large body being parsed, one large photo: beside the idle server
 
 
@@ -62,6 +65,10 @@ class Clients:
             thread.join()
         return self
 
+    def __str__(self) -> str:
+        return (f"{len(self.statuses)} requests, median {self.percentile(50):.3f} s, "
+                f"99th percentile {self.percentile(99):.3f} s")
+
     def percentile(self, percent: int) -> float:
         return statistics.quantiles(self.latencies, n=100)[percent - 1]
 
@@ -71,19 +78,49 @@ def resident_mb(pid: int, name: str = "VmRSS") -> float:
     return int(text.split(f"{name}:")[1].split()[0]) / 1024
 
 
+def memory_watched_until(process: subprocess.Popen, pid: int) -> list[float]:
+    """Resident MB of a process, once a second, until another one ends."""
+    memory = [resident_mb(pid)]
+    while True:
+        try:
+            process.wait(1)
+            return memory
+        except subprocess.TimeoutExpired:
+            memory.append(resident_mb(pid))
+
+
+def start_attack(address: str, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.tagger.serving.attack", address.partition("//")[2], *arguments], cwd=ROOT,
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
+
+
+@pytest.mark.slow
+def test_honest_clients_are_answered_beside_200_hostile_images_of_twelve_kinds(demo):
+    with process_and_address(demo[0] / "export") as (process, address):
+        clients = Clients(address)
+        time.sleep(30)
+        quiet, idle = clients.stop(), resident_mb(process.pid)
+        attack, clients = start_attack(address, "600", str(IMAGES)), Clients(address)
+        memory_watched_until(attack, process.pid)
+        beset, answers = clients.stop(), json.loads(attack.stdout.read())
+        peak = resident_mb(process.pid, "VmHWM")
+    print(f"\nquiet: {quiet}, {idle:.0f} MB\nbeside {IMAGES} hostile images: {beset}; peak {peak:.0f} MB"
+          f"\nthose images: {answers}")
+    assert set(quiet.statuses) == set(beset.statuses) == {200}
+    assert sum(answers.values()) == IMAGES and not any(name.endswith(": 500") for name in answers)
+    assert peak - idle < MAX_MEMORY_BYTES / MB
+    assert beset.percentile(99) < 2 * quiet.percentile(99)
+
+
 @pytest.mark.slow
 def test_honest_clients_are_answered_while_the_server_is_attacked_and_when_it_ends(demo):
     with process_and_address(demo[0] / "export") as (process, address):
         clients = Clients(address)
         time.sleep(min(SECONDS / 4, 30))
         quiet, idle = clients.stop(), resident_mb(process.pid)
-        attack = subprocess.Popen(
-            [sys.executable, "-m", "tests.tagger.serving.attack", address.partition("//")[2], str(SECONDS)], cwd=ROOT,
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
-        clients, memory = Clients(address), []
-        while attack.poll() is None:
-            memory.append(resident_mb(process.pid))
-            time.sleep(1)
+        attack, clients = start_attack(address, str(SECONDS)), Clients(address)
+        memory = memory_watched_until(attack, process.pid)
         beset, answers = clients.stop(), json.loads(attack.stdout.read())
         peak = resident_mb(process.pid, "VmHWM")
         last = Clients(address)
@@ -92,10 +129,7 @@ def test_honest_clients_are_answered_while_the_server_is_attacked_and_when_it_en
         last.join()
         assert process.wait(60) == 0
     half = len(memory) // 2
-    print(f"\nquiet: {len(quiet.statuses)} requests, median {quiet.percentile(50):.3f} s, "
-          f"99th percentile {quiet.percentile(99):.3f} s, {idle:.0f} MB"
-          f"\nattacked for {SECONDS:.0f} s: {len(beset.statuses)} requests, median {beset.percentile(50):.3f} s, "
-          f"99th percentile {beset.percentile(99):.3f} s; memory: medians of both halves "
+    print(f"\nquiet: {quiet}, {idle:.0f} MB\nattacked for {SECONDS:.0f} s: {beset}; memory: medians of both halves "
           f"{statistics.median(memory[:half]):.0f} and {statistics.median(memory[half:]):.0f} MB, peak {peak:.0f} MB"
           f"\nattackers: {answers}"
           f"\nended under load: {len(last.statuses)} requests, {last.statuses.count(200)} answered")
