@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from flags.choices import BACKBONE_PRECISIONS
 from flags.spec import Flags, flag
 
 
@@ -98,6 +99,14 @@ class Train(Flags):
     backbone_learning_rate: float = flag(5e-5, "Adam's step size for the backbone, which has much to lose.", at_least=0)
     backbone_weights: str = flag("", "Weights that the backbone starts from; needed where the file that the records "
                                      "were made with has moved since.", path=True)
+    backbone_precision: str = flag("auto", "Arithmetic of the backbone while it learns; its weights stay float32. auto "
+                                           "is that of --precision. bfloat16 pays on a CPU with AVX512-BF16 or AMX, "
+                                           "where the merge model may well stay in float32.",
+                                           choices=("auto", *BACKBONE_PRECISIONS))
+    view_size: int = flag(0, "Side in pixels of the views that are learnt from. Less than the backbone's own takes "
+                             "less time, by its square, and makes up for crops, which show things larger than whole "
+                             "photos do; validation and features keep the backbone's size. 0 is that size.",
+                             at_least=0)
     smallest_crop: float = flag(0.5, "Views of a photo, another in every epoch, show at least this share of its area; "
                                      "1 always shows all of it.", above=0, at_most=1)
     mirror: bool = flag(True, "Mirror half of the views, but for photos whose captions say left or right.")

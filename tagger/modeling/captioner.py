@@ -9,13 +9,11 @@ small, and too much alike on one replica, to estimate them anew (as im2txt does;
 learned from the 2015 MSCOCO Image Captioning Challenge", 2016).
 """
 
-import contextlib
-from collections.abc import Iterator
-
 import keras
 import tensorflow as tf
 
 from flags.errors import UserError
+from records.backbones.batch_norm_folding import FoldedNetwork
 from records.backbones.encoder import Encoder
 from tagger.modeling.merge_model import MergeModel
 
@@ -43,8 +41,7 @@ class Captioner(tf.Module):
         """
         super().__init__(name="captioner")
         self.merge, self._encoder = merge, encoder
-        with _dtype_policy("float32" if compute_dtype == "float32" else f"mixed_{compute_dtype}"):
-            self.backbone = encoder.build(trainable=True)
+        self.backbone = encoder.build(trainable=True)
         layers = _leaves(self.backbone)
         for layer in layers[:_first(layers, first_layer, encoder.name)]:
             layer.trainable = False
@@ -55,6 +52,7 @@ class Captioner(tf.Module):
         for number, weight in enumerate(self._learning):
             # Checkpoints know weights by their paths, and Keras numbers unnamed layers on from those made before.
             weight._path = f"backbone/{number:03}_{weight.name}"
+        self._network = FoldedNetwork(self.backbone, compute_dtype)
 
     @property
     def weights(self) -> list[keras.Variable]:
@@ -62,9 +60,20 @@ class Captioner(tf.Module):
         return [*self.merge.weights, *self._learning]
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 [B, S, S, 3], RGB, to float32 [B, F]: what the merge model is given."""
+        """uint8 [B, S, S, 3], RGB, to float32 [B, F]: what the merge model is given.
+
+        S is the encoder's image size, or another that `takes` allows.
+        """
         pixels = self._encoder.preprocess(tf.cast(images, tf.float32))
-        return tf.cast(self.backbone(pixels, training=False), tf.float32)
+        return tf.cast(self._network(pixels), tf.float32)
+
+    def takes(self, size: int) -> bool:
+        """Whether the backbone takes images of so many pixels a side."""
+        try:
+            tf.function(self.features).get_concrete_function(tf.TensorSpec([None, size, size, 3], tf.uint8))
+        except ValueError:
+            return False
+        return True
 
 
 def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
@@ -83,13 +92,3 @@ def _first(layers: list[keras.layers.Layer], name: str, backbone: str) -> int:
     shown = [*weighty[:3], "…", *weighty[-3:]] if len(weighty) > 6 else weighty
     raise UserError(f"--train_backbone={name}: {backbone} has no layer whose name begins so; its layers with weights "
                     f"are {', '.join(shown)}; give one of them, or all")
-
-
-@contextlib.contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

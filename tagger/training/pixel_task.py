@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 from etils import epath
 
 from flags.errors import UserError
-from records.backbones.registry import load_encoder
+from records.backbones.registry import load_encoder, slow_precision
 from records.images.augmentation import Augmentation
 from records.input.pixel_dataset import SIDED_WORDS, PixelDataset
 from tagger.evaluation.validation_cider import ValidationCaptions
@@ -47,22 +48,30 @@ class PixelTask(Task):
     def _sided_ids(self) -> frozenset[int]:
         return frozenset(number for number, word in enumerate(self.vocabulary.words) if word in SIDED_WORDS)
 
-    def _dataset(self, split: Any, augmentation: Augmentation | None) -> PixelDataset:
+    def _dataset(self, split: Any, image_size: int, augmentation: Augmentation | None) -> PixelDataset:
         options = dataclasses.replace(self.options, batch_size=self.config.pixel_batch_size)
         return PixelDataset(split, options, vocabulary_size=self.vocabulary.size,
-                            image_size=self._encoder.image_size, augmentation=augmentation, sided_ids=self._sided_ids)
+                            image_size=image_size, augmentation=augmentation, sided_ids=self._sided_ids)
 
     def make_train_dataset(self) -> PixelDataset:
         config = self.config
-        return self._dataset(self.train_split, Augmentation(
+        return self._dataset(self.train_split, config.view_size or self._encoder.image_size, Augmentation(
             config.smallest_crop, config.mirror, config.brightness, config.saturation))
 
     def make_validation_dataset(self) -> PixelDataset:
-        return self._dataset(self.validation_split, None)
+        return self._dataset(self.validation_split, self._encoder.image_size, None)
 
     def make_model(self) -> Captioner:
-        return Captioner(merge=self.make_merge_model(), encoder=self._encoder, first_layer=self.config.train_backbone,
-                         compute_dtype=self.compute_dtype)
+        config = self.config
+        dtype = self.compute_dtype if config.backbone_precision == "auto" else config.backbone_precision
+        if not self.devices.on_gpu and (warning := slow_precision(dtype)):
+            print(warning, file=sys.stderr)
+        model = Captioner(merge=self.make_merge_model(), encoder=self._encoder, first_layer=config.train_backbone,
+                          compute_dtype=dtype)
+        if config.view_size not in (0, self._encoder.image_size) and not model.takes(config.view_size):
+            raise UserError(f"--view_size={config.view_size}: {self._encoder.name} takes only images of "
+                            f"{self._encoder.image_size} pixels; leave the flag out")
+        return model
 
     def make_optimizer(self, model: Captioner, updates: int) -> FusedAdam:
         """Adam with a learning rate of its own for the backbone."""

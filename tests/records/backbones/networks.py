@@ -79,6 +79,17 @@ def nested() -> Encoder:
     return Encoder(network=network, image_size=96, preprocess=lambda images: images / 255.0, preprocessing="0..1")
 
 
+def flattened() -> Encoder:
+    """A network whose last layer has a weight for every place of the image."""
+    def network() -> keras.Model:
+        keras.utils.set_random_seed(9)
+        return keras.Sequential([
+            keras.Input((96, 96, 3)), keras.layers.Conv2D(4, 7, strides=16, name="block_conv"), keras.layers.Flatten(),
+            keras.layers.Dense(5)])
+
+    return Encoder(network=network, image_size=96, preprocess=lambda images: images / 255.0, preprocessing="0..1")
+
+
 def _breaking(network) -> Encoder:
     return Encoder(network=network, image_size=64, preprocess=lambda images: images, preprocessing="none")
 

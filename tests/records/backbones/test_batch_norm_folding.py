@@ -1,9 +1,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from flags.errors import UserError
-from records.backbones.batch_norm_folding import fold_batch_norm
+from records.backbones.batch_norm_folding import FoldedNetwork, fold_batch_norm
 from tests.records.backbones.networks import Subclassed
 
 LAYERS = keras.layers
@@ -48,3 +49,31 @@ def test_a_model_that_cannot_be_copied():
     assert fold_batch_norm(model) is model
     with pytest.raises(UserError, match="--backbone_precision=bfloat16: the network has layers that Keras cannot copy"):
         fold_batch_norm(model, "bfloat16")
+
+
+def test_a_folded_network_follows_the_weights_and_passes_their_gradients_on():
+    model = network()
+    folded = FoldedNetwork(model)
+    model.set_weights([weight * 1.5 for weight in model.get_weights()])
+    weights = [weight.value for layer in model.layers if not isinstance(layer, LAYERS.BatchNormalization)
+               for weight in layer.weights]
+
+    def answer(network):
+        with tf.GradientTape() as tape:
+            features = network(IMAGES)
+            loss = tf.reduce_sum(features ** 2)
+        return features, tape.gradient(loss, weights)
+
+    (features, gradients), (expected, expected_gradients) = (
+        answer(one) for one in (folded, lambda images: model(images, training=False)))
+    np.testing.assert_allclose(features, expected, rtol=1e-4)
+    for gradient, like in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(gradient, like, rtol=1e-3, atol=1e-3 * np.abs(like).max())
+
+
+def test_a_folded_network_of_a_model_that_cannot_be_copied():
+    model = Subclassed()
+    model(IMAGES)
+    np.testing.assert_allclose(FoldedNetwork(model)(IMAGES), model(IMAGES))
+    with pytest.raises(UserError, match="--backbone_precision=bfloat16: the network has layers that Keras cannot copy"):
+        FoldedNetwork(model, "bfloat16")

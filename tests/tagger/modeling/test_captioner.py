@@ -10,8 +10,8 @@ from tagger.modeling.merge_model import MergeModel
 NETWORK = "tests.records.backbones.networks:named"
 
 
-def captioner(first_layer, **arguments):
-    return Captioner(merge=MergeModel(9, 16, units=8, hidden_size=8), encoder=load_encoder(NETWORK),
+def captioner(first_layer, network=NETWORK, **arguments):
+    return Captioner(merge=MergeModel(9, 16, units=8, hidden_size=8), encoder=load_encoder(network),
                      first_layer=first_layer, **arguments)
 
 
@@ -35,3 +35,8 @@ def test_features_are_those_of_the_frozen_network():
     half = captioner("block", compute_dtype="bfloat16")
     assert half.features(images).dtype == tf.float32 and {w.dtype for w in half.weights} == {"float32"}
     np.testing.assert_allclose(half.features(images), expected, rtol=0.1, atol=0.05)
+
+
+def test_views_of_another_size():
+    assert captioner("block").takes(64)
+    assert not captioner("block", network="tests.records.backbones.networks:flattened").takes(64)
