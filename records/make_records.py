@@ -57,7 +57,7 @@ def run(config: MakeRecords) -> None:
             plan = plan_lib.read_plan(state) or plan_lib.make_plan(
                 config, settings, splitter, images_dir, records_dir, state, info, workers)
             jobs = {split: [ShardJob(records_dir, file, sha256, images_dir, config.store_images, backbone,
-                                     config.follow_links)
+                                     config.follow_links, config.store_size)
                             for file, sha256 in files.items()] for split, files in plan.shards.items()}
             receipts = _write_shards(config, jobs, plan, workers)
             _finish(config, settings, records_dir, info, plan, receipts)
@@ -111,6 +111,9 @@ def _check_flags(config: MakeRecords) -> None:
         raise UserError(f"--images={config.images}: no such folder; give the folder with the photos")
     if config.backbone == "none" and not config.store_images:
         raise UserError("--backbone=none with --store_images=false leaves nothing of the photos; drop one of them")
+    if config.store_size and not config.store_images:
+        raise UserError(f"--store_size={config.store_size} with --store_images=false: there is nothing to shrink; drop "
+                        "one of them")
     rejections.limit(config.max_rejected, 0)
     plan_lib.shard_counts(config)
 

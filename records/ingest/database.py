@@ -197,10 +197,16 @@ class IngestDatabase:
             for _, group in itertools.groupby(rows, key=group_of):
                 yield list(group)
 
-    def split_counts(self) -> dict[str, tuple[int, int]]:
-        """Examples and bytes of stored images of every split, the training split first."""
-        rows = self._db.execute("SELECT split, count(*), sum(stored_bytes) FROM images WHERE split IS NOT NULL "
-                                "GROUP BY split").fetchall()
+    def split_counts(self, store_size: int = 0) -> dict[str, tuple[int, int]]:
+        """Examples and bytes of stored images of every split, the training split first.
+
+        Args:
+          store_size: short side that images are shrunk to, if any; their bytes are taken to go by their pixels.
+        """
+        rows = self._db.execute(
+            "SELECT split, count(*), sum(CASE WHEN ?1 BETWEEN 1 AND min(height, width) "
+            "THEN stored_bytes * ?1 / min(height, width) * ?1 / min(height, width) ELSE stored_bytes END) "
+            "FROM images WHERE split IS NOT NULL GROUP BY split", (store_size,)).fetchall()
         return {split: (count, size) for split, count, size in
                 sorted(rows, key=lambda row: held_out_first(row[0]), reverse=True)}
 

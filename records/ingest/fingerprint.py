@@ -69,8 +69,10 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
     }
     if content is not None:
         settings["dataset_sha256"] = content
-    if config.follow_links:  # older records have no such setting
+    if config.follow_links:  # older records have no such setting, nor the next
         settings["follow_links"] = True
+    if config.store_size:
+        settings["store_size"] = config.store_size
     if weights_sha256 is not None:
         settings |= {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
                      "feature_views": config.feature_views,

@@ -106,7 +106,7 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         database.resolve(splitter, config.seed)
         rows, left_out, notes = _write_rejected(database, config, records_dir, state)
         targets = make_targets(database, config.target, config.tag_forms, config.min_count, config.max_words)
-        counts = database.split_counts()
+        counts = database.split_counts(config.store_size)
         number = _shards_per_split(config, counts, info)
         plans = _write_plans(database, targets, records_dir, settings["name"], number, workers)
         targets.vocabulary.save(records_dir)

@@ -33,7 +33,7 @@ def plan(config: MakeRecords) -> tuple[Manifest, BackboneJob]:
     Raises:
       UserError: no records, or records without photos; flags that ask for other captions or splits.
     """
-    for name in ("images", "captions", "split_lists", "split_fractions", "shards"):
+    for name in ("images", "captions", "split_lists", "split_fractions", "shards", "store_size"):
         if getattr(config, name):
             raise UserError(f"--{name}={getattr(config, name)}: has no meaning with --records, which keeps photos, "
                             "captions, splits and shards as they are; leave it out")

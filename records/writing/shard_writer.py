@@ -23,6 +23,7 @@ from records.format.layout import failure_path, plan_path, receipt_path, staging
 from records.format.manifest import ShardInfo
 from records.format.tfrecord import frame
 from records.images.files import read_unchanged
+from records.images.shrinking import shrink
 from records.images.validation import check_image
 from records.util.atomic_files import AtomicOutput, write_atomic
 from records.util.malloc import keep_freed_memory
@@ -54,6 +55,7 @@ class ShardJob:
       store_images: whether examples hold them.
       backbone: None for examples without features.
       follow_links: whether photos may be links out of images_dir.
+      store_size: short side in pixels that photos are shrunk to; 0 leaves them as they are.
     """
 
     records_dir: str
@@ -63,6 +65,7 @@ class ShardJob:
     store_images: bool
     backbone: BackboneJob | None
     follow_links: bool = False
+    store_size: int = 0
 
     @property
     def plan(self) -> epath.Path:
@@ -164,19 +167,20 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
     rows = _rows(job)
     if job.backbone is None:
         for row in rows:
-            yield _example(row, _stored(job, row) if job.store_images else None, None)
+            yield _example(row, *_stored(job, row), None) if job.store_images else _example(
+                row, None, row["height"], row["width"], None)
         return
     extractor = load_extractor(job.backbone)
-    waiting: collections.deque[tuple[dict[str, Any], bytes]] = collections.deque()
+    waiting: collections.deque[tuple[dict[str, Any], bytes, int, int]] = collections.deque()
 
     def images() -> Iterator[bytes]:
         for row in rows:
-            image = _stored(job, row)
-            waiting.append((row, image))
+            image, height, width = _stored(job, row)
+            waiting.append((row, image, height, width))
             yield image
 
     for feature in extractor.features(images()):
-        row, image = waiting.popleft()
+        row, image, height, width = waiting.popleft()
         if feature is None:  # Pillow reads some damaged files that TensorFlow does not: store the pixels it found
             image = check_image(image, reencode=True).storable
             (feature,) = extractor.features([image])
@@ -185,7 +189,8 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
                                 "--captions")
         if not np.isfinite(feature).all():
             raise UserError(not_finite(row["key"], feature, job.backbone))
-        yield _example(row, image if job.store_images else None, feature.astype("<f2", copy=False).tobytes())
+        yield _example(row, image if job.store_images else None, height, width,
+                       feature.astype("<f2", copy=False).tobytes())
     if waiting:
         raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} images")
 
@@ -201,13 +206,18 @@ def not_finite(key: str, feature: np.ndarray, backbone: BackboneJob) -> str:
             "which features are stored; give weights whose features are smaller, or normalise them in the network")
 
 
-def _stored(job: ShardJob, row: dict[str, Any]) -> bytes:
+def _stored(job: ShardJob, row: dict[str, Any]) -> tuple[bytes, int, int]:
+    """The photo as it is stored and seen by the backbone, its height and its width."""
     data = read_unchanged(job.images_dir, row["key"], row["file_crc32c"], job.follow_links)
-    return check_image(data).storable if row["reencode"] else data
+    data = check_image(data).storable if row["reencode"] else data
+    if job.store_size and min(row["height"], row["width"]) > job.store_size:
+        return shrink(data, job.store_size)
+    return data, row["height"], row["width"]
 
 
-def _example(row: dict[str, Any], image: bytes | None, feature: bytes | None) -> tuple[Example, list[int]]:
-    example = Example(row["key"], image, row["height"], row["width"], feature, row["captions"], row["tags"],
+def _example(row: dict[str, Any], image: bytes | None, height: int, width: int, feature: bytes | None
+             ) -> tuple[Example, list[int]]:
+    example = Example(row["key"], image, height, width, feature, row["captions"], row["tags"],
                       [token for caption in row["tokens"] for token in caption], row.get("tag_ids"))
     return example, [len(caption) for caption in row["tokens"]]
 

@@ -16,7 +16,9 @@ from tests.records.test_make_records import keys_of
 
 @pytest.mark.parametrize(("flags", "message"), [
     ({"images": "nowhere"}, "--images=nowhere: no such folder"), ({"images": ""}, "--images is required"),
-    ({"store_images": False}, "leaves nothing of the photos"), ({"shards": "train=91"}, "more than its"),
+    ({"store_images": False}, "leaves nothing of the photos"),
+    ({"store_images": False, "store_size": 9, "backbone": "resnet50"}, "--store_size=9 with --store_images=false"),
+    ({"shards": "train=91"}, "more than its"),
     ({"shards": "other=1"}, "no such split"), ({"shards": "train=x"}, "expected a number"),
     ({"shards": "train"}, "expected name=value"), ({"min_count": 0}, "--min_count=0: expected at least 1"),
     ({"max_rejected": "lots"}, "expected a share such as 5%"), ({"name": "a-b"}, "--name=a-b"),

@@ -57,3 +57,17 @@ def test_what_changed_since_it_was_planned_is_refused(images, tmp_path):
         shard_writer.write_shard(job)
     assert not (tmp_path / "r" / job.file).exists() and not job.receipt.exists()
     assert not list((tmp_path / "r").rglob("*.tmp-*"))
+
+
+def test_photos_are_stored_shrunk(images, tmp_path):
+    (job,) = shard_jobs(images, tmp_path / "r", 1)
+    shard_writer.write_shard(dataclasses.replace(job, store_size=45))  # the photos are 48 wide and 44 to 48 high
+    data = (tmp_path / "r" / job.file).read_bytes()
+    for _, record in walk(io.BytesIO(data)):
+        feature = tf.train.Example.FromString(record).features.feature
+        original = (images / feature["key"].bytes_list.value[0].decode()).read_bytes()
+        stored = feature["image"].bytes_list.value[0]
+        size = feature["height"].int64_list.value[0], feature["width"].int64_list.value[0]
+        assert tf.io.decode_jpeg(stored).shape[:2] == size
+        height, width = tf.io.decode_jpeg(original).shape[:2]
+        assert (stored == original) == (min(height, width) <= 45) and min(size) == min(height, width, 45)
