@@ -35,7 +35,8 @@ def shrink(data: bytes, short_side: int) -> tuple[bytes, int, int]:
         width, height = image.size
         if min(width, height) <= short_side:
             return data, height, width
-        size = tuple(max(1, round(side * short_side / min(width, height))) for side in (width, height))
+        scale = short_side / min(width, height)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
         try:
             # Twice the size, where libjpeg can leave out the rest, keeps the filter the step that decides.
             image.draft(image.mode, (2 * size[0], 2 * size[1]))
