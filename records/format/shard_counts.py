@@ -54,7 +54,9 @@ def count(file: BinaryIO) -> ShardCounts:
     keys, tokens, block = list[bytes](), list[bytes](), b""
     with ThreadPoolExecutor(1) as thread:  # hashing lets another thread run
         while part := file.read(_BLOCK_BYTES):
-            hashed = thread.submit(digest.update, part)
+            hashing = thread.submit(digest.update, part) if len(part) == _BLOCK_BYTES else None
+            if not hashing:  # beside less, starting the thread takes longer than it saves
+                digest.update(part)
             size += len(part)
             if not problem:
                 block = block + part if block else part
@@ -62,7 +64,8 @@ def count(file: BinaryIO) -> ShardCounts:
                     block = block[_examples(block, keys, tokens):]
                 except (ValueError, IndexError):
                     problem = f"record {len(keys)} is no example as make_records writes them"
-            hashed.result()
+            if hashing:
+                hashing.result()
     if block and not problem:
         problem = f"the file ends within record {len(keys)}"
     ids = b"".join(tokens)

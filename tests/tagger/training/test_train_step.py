@@ -25,9 +25,9 @@ RUNS = {"plain": PLAIN, "everything": EVERYTHING, "dropout": DROPOUT, "streamed"
         "dropout again": DROPOUT}
 DEVICES = {"one": ("cpu", 1), "two": ("cpu:2", 1), "three": ("cpu:3", 1), "workers": ("cpu", 2)}
 TRAINED = {"one": ["plain", "everything", "dropout", "streamed", "rewards"],
-           "two": ["plain", "dropout", "dropout again"],
+           "two": ["dropout", "dropout again"],
            "three": ["everything", "dropout", "streamed"],
-           "workers": ["plain", "everything", "dropout", "streamed", "rewards"]}
+           "workers": ["everything", "dropout", "streamed", "rewards"]}
 
 
 UPDATES = {"everything": 20, "rewards": 6, "streamed": 22}
