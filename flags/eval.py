@@ -41,5 +41,6 @@ class Eval(Flags):
     sheet_images: int = flag(24, "Photos on contact_sheet.png, evenly spaced through the split; 0 draws no sheet.",
                              at_least=0)
     worst_and_best: int = flag(8, "Photos with the highest and with the lowest CIDEr (tag F1 for --target=tags) that "
-                                  "worst_and_best.png shows, so many of each; 0 draws none. To learn what to mend.",
+                                  "worst_and_best.png shows, so many of each; 0 draws none, as where all score the "
+                                  "same. To learn what to mend.",
                                   at_least=0)

@@ -21,8 +21,10 @@ class Train(Flags):
                                                "learning rate.")
     epochs: int = flag(25, "Passes over the train split at the most; a finished run continues when this is raised.",
                        at_least=1)
-    batch_size: int = flag(64, "Captions in a step, over all devices and hosts together. More captions make a step "
-                               "more efficient, but a run of as many epochs has fewer steps.", at_least=1)
+    batch_size: int = flag(0, "Captions in a step, over all devices and hosts together. More captions make a step more "
+                              "efficient, but a run of as many epochs has fewer steps. 0: a 32nd of the captions that "
+                              "are learnt, rounded to a power of two, from 8 to 64; config.json says what it was.",
+                           at_least=0)
     accumulate_steps: int = flag(1, "Steps whose gradients are averaged (over tokens) before one update, for batches "
                                     "larger than the memory of the device.", at_least=1)
     seed: int = flag(0, "Decides initial weights, shuffling and dropout; compare several to know the spread.",

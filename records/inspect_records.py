@@ -28,6 +28,7 @@ from records.input.shard_reader import Split, open_split
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import END, UNK
 from records.util import example_lines, regular_files
+from records.util.counted import counted
 from records.util.printable import printable
 from records.util.progress import Progress
 
@@ -83,7 +84,8 @@ def run(config: InspectRecords) -> None:
     print("\n".join(_description(manifest, config.records_dir, seen, config.top_tags)))
     if draws:
         path = config.sheet or layout.contact_sheet_path(config.records_dir)
-        _draw(seen, path, f"{len(seen.chosen)} random photos of {manifest.name} ({', '.join(names)})")
+        _draw(seen, path, f"{manifest.name}: {len(seen.chosen)} of {counted(seen.examples, 'photo')}, drawn at random "
+                          f"({', '.join(names)})")
         print(f"\ncontact sheet: {path}")
     elif not stored:
         print("\nno contact sheet: the photos are not in these records (--store_images=false)")
@@ -157,11 +159,11 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
     yield f"{records_dir}: {manifest.name}, target {manifest.target}, seed {manifest.seed}"
     yield f"made with {', '.join(f'{name} {version}' for name, version in sorted(manifest.created_with.items()))}"
     backbone = manifest.backbone
-    yield (f"{backbone.feature_size:,} features per photo from {backbone.name}, {backbone.precision}, weights "
+    yield (f"{counted(backbone.feature_size, 'feature')} per photo from {backbone.name}, {backbone.precision}, weights "
            f"{printable(os.path.basename(backbone.weights))} (sha256 {backbone.weights_sha256[:12]}…)" if backbone
            else "no features (--backbone=none)")
     words = sum(length * count for length, count in seen.lengths.items())
-    yield (f"{manifest.vocabulary_size:,} words (--min_count={manifest.min_count}); "
+    yield (f"{counted(manifest.vocabulary_size, 'word')} (--min_count={manifest.min_count}); "
            f"{_percent(seen.unknown, words)} of the target words are <unk>"
            + (f", {_MANY_UNKNOWN}" if seen.unknown > 0.1 * words and manifest.min_count > 1 else ""))
     yield ""
@@ -181,9 +183,10 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
         yield from _columns(f"{printable(tag)} {_percent(count, seen.captions)}" for tag, count in
                             sorted(seen.tags.items(), key=lambda item: (-item[1], item[0]))[:top_tags])
     if manifest.duplicates_merged:
-        yield f"\n{manifest.duplicates_merged:,} photos had the pixels of another and were merged with it"
+        merged = counted(manifest.duplicates_merged, "photo")
+        yield f"\n{merged} with the pixels of another, merged with it"
     left_out = manifest.rejected
-    yield f"\n{left_out.total:,} rows were left out" + (f", see {layout.REJECTED}:" if left_out.total else "")
+    yield f"\n{counted(left_out.total, 'row')} left out" + (f", see {layout.REJECTED}:" if left_out.total else "")
     for reason, count in sorted(left_out.by_reason.items(), key=lambda item: (-item[1], item[0])):
         yield f"  {count:8,}  {printable(reason)}"
 
@@ -227,7 +230,7 @@ def _draw(seen: _Seen, path: str, title: str) -> None:
     for split, example in seen.chosen:
         tags = Counter(tag for tags in example.tags for tag in tags)
         hidden = len(example.captions) - _CAPTIONS_SHOWN
-        more = f" (+{hidden} captions)" if hidden > 0 else ""
+        more = f" (+{counted(hidden, 'caption')})" if hidden > 0 else ""
         cells.append(contact_sheet.Cell(example.image, [
             *[(caption, contact_sheet.INK) for caption in example.captions[:_CAPTIONS_SHOWN]],
             (", ".join(tag for tag, _ in tags.most_common(_TAGS_SHOWN)), contact_sheet.GREEN),

@@ -26,12 +26,15 @@ from records.ingest.splits import Splitter
 from records.runners import local
 from records.sources import is_spooled
 from records.util.atomic_files import write_atomic
+from records.util.counted import counted
 from records.util.hashing import file_sha256
 from records.util.printable import printable
 from records.util.process_pool import WorkerDied, Workers
 from records.util.progress import Progress
 from records.writing import shard_writer
 from records.writing.shard_writer import BackboneJob, Receipt, ShardJob
+
+_FEW_PHOTOS = 20  # of a split that others than train have
 
 
 def run(config: MakeRecords) -> None:
@@ -161,7 +164,7 @@ def _write_shards(config: MakeRecords, jobs: Mapping[str, list[ShardJob]], plan:
     waiting = [job for job in everything if job.file not in found]
     kept = sum(receipt.shard.examples for receipt in found.values())
     if found:
-        print(f"kept {len(found)} of {len(everything)} shards that an earlier run finished")
+        print(f"kept {len(found)} of {counted(len(everything), 'shard')} that an earlier run finished")
     total = sum(plan.examples.values())
     with Progress("writing shards", total=total, unit="examples", initial=kept) as progress:
         for receipt in _written(config, waiting, total - kept, workers, progress):
@@ -216,16 +219,20 @@ def _summary(records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]
     for split, done in receipts.items():
         examples, captions, _ = shard_writer.total(done)
         size = sum(receipt.shard.bytes for receipt in done)
-        print(f"{split}: {examples:,} examples, {captions:,} captions, {len(done)} shards, {size / 1e6:,.1f} MB")
+        print(f"{split}: {counted(examples, 'example')}, {counted(captions, 'caption')}, "
+              f"{counted(len(done), 'shard')}, {size / 1e6:,.1f} MB")
+    if few := [split for split in receipts if split != "train" and plan.examples[split] < _FEW_PHOTOS]:
+        print(f"few photos in {' and '.join(few)}: scores on them say little; --overwrite with "
+              "--split_fractions=train=0.6,validation=0.2,test=0.2 holds out more")
     if plan.target == "captions":
-        print(f"vocabulary: {plan.vocabulary_size:,} words")
+        print(f"vocabulary: {counted(plan.vocabulary_size, 'word')}")
     for note in plan.notes:
         print(note)
     if plan.duplicates_merged:
-        print(f"{plan.duplicates_merged:,} photos have the same pixels as another and were merged with it, in the most "
+        print(f"{counted(plan.duplicates_merged, 'photo')} with the same pixels as another, merged with it in the most "
               f"held-out of their splits; see {layout.DUPLICATES}")
     if plan.rejected.total:
-        print(f"{plan.rejected.total:,} of {plan.rows:,} rows left out; see {layout.REJECTED}:")
+        print(f"{plan.rejected.total:,} of {counted(plan.rows, 'row')} left out; see {layout.REJECTED}:")
         for reason, count in sorted(plan.rejected.by_reason.items(), key=lambda item: (-item[1], item[0])):
             print(f"  {count:8,}  {printable(reason)}")
     print(f"wrote {records_dir}")

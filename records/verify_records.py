@@ -23,6 +23,7 @@ from records.format.manifest import Manifest, ShardInfo
 from records.format.shard_counts import ShardCounts, count, key_hash, keys_of
 from records.format.tfds_metadata import dataset_info_json, features_json
 from records.util import regular_files
+from records.util.counted import counted
 from records.util.hashing import file_sha256
 from records.util.printable import printable
 from records.util.process_pool import cpus, ordered_map
@@ -66,12 +67,15 @@ def run(config: VerifyRecords) -> None:
     for problem in problems:
         print(printable(problem))
     if problems:
-        raise UserError(f"--records_dir={config.records_dir}: {len(problems)} problem{'s' * (len(problems) > 1)}, "
+        raise UserError(f"--records_dir={config.records_dir}: {counted(len(problems), 'problem')}, "
                         f"the first: {problems[0]}; "
                         "restore the files from a copy, or run make_records again with --overwrite")
     examples = sum(split.examples for split in manifest.splits.values())
-    print(f"{printable(config.records_dir)}: {len(sizes)} files, {sum(sizes.values()):,} bytes and {examples:,} "
-          "examples are what make_records wrote")
+    folder = epath.Path(config.records_dir)
+    size = sum(sizes.values()) + (folder / layout.MANIFEST).stat().length
+    others = [printable(name) for name in _extra(folder, _expected(manifest))]
+    print(f"{printable(config.records_dir)}: {len(sizes) + 1} files, {size:,} bytes and {counted(examples, 'example')} "
+          "are what make_records wrote" + (f"; not looked at: {', '.join(others)}" if others else ""))
 
 
 def problems(records_dir: epath.PathLike, manifest: Manifest | None = None) -> list[str]:

@@ -27,6 +27,7 @@ from records.text.tag_vocabulary import TagVocabulary
 from records.text.tokenizer import words
 from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic
+from records.util.counted import counted
 from records.util.progress import duration
 from tagger.decoding.decoder import Decoder
 from tagger.evaluation import contact_sheets, files, metrics
@@ -94,7 +95,7 @@ def run(config: eval_flags.Eval) -> int:
     print(eval_summary.summary(values, config.run_dir))
     for path in (*written, folder / files.PREDICTIONS, folder / files.METRICS):
         print(f"  {path}")
-    print(f"  ({values['images']:,} images in {duration(time.monotonic() - start)})", flush=True)
+    print(f"  ({counted(values['images'], 'image')} in {duration(time.monotonic() - start)})", flush=True)
     return 0
 
 

@@ -20,6 +20,7 @@ from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
 from records.images.decoding import decode_batch
 from records.util.atomic_files import write_atomic
+from records.util.counted import counted
 from records.util.folders import make_folder
 from tagger.decoding.decoder import Decoder
 from tagger.runs.ensemble import calibrations, load_ensemble, threshold
@@ -65,8 +66,8 @@ def run(config: Export) -> int:
     facts = _facts(config, min_score, runs, backbone, decoder, version)
     write_atomic(folder / "README.md", readme(facts, answers[0]))
     valid = sum(answer["valid"] for answer in answers)
-    print(f"Checked: the same captions and scores for {valid} photos, one broken image answered as not valid.\n"
-          f"Wrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
+    print(f"Checked: the same captions and scores for {counted(valid, 'photo')}, one broken image answered as not "
+          f"valid.\nWrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
     return 0
 
 

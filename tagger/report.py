@@ -18,7 +18,9 @@ from flags.errors import UserError
 from records.input import caption_dataset
 from records.input.stored_photos import stored_photos
 from records.util.atomic_files import write_atomic
+from records.util.counted import counted
 from records.util.printable import printable
+from tagger.evaluation import extremes
 from tagger.reporting import data as report_data
 from tagger.reporting import page as report_page
 
@@ -40,13 +42,9 @@ def run(config: report_flags.Report) -> int:
     versions |= {name: metadata.version(name) for name in _PACKAGES if _installed(name)}
     output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
     write_atomic(output, report_page.page(run_data, others, unreadable, examples, versions))
-    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {_counted(len(run_data.history), 'epoch')}, "
-          f"{_counted(len(run_data.evaluations), 'evaluation')}, {_counted(len(others), 'other run')})")
+    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {counted(len(run_data.history), 'epoch')}, "
+          f"{counted(len(run_data.evaluations), 'evaluation')}, {counted(len(others), 'other run')})")
     return 0
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _installed(package: str) -> bool:
@@ -67,8 +65,8 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
     ranking = evaluation.metrics["ranking"]
     defined = [row for row in evaluation.predictions() if row[ranking] is not None]
     ordered = sorted(defined, key=lambda row: (row[ranking], row["image"]))
-    count = min(count, len(ordered) // 2)
-    chosen = (ordered[:count], ordered[::-1][:count])
+    ends = extremes.worst_and_best([row[ranking] for row in ordered], count)
+    chosen = [[ordered[i] for i in positions] for positions in ends]
     keys = {row["image"] for rows in chosen for row in rows}
     folder = records_dir or evaluation.metrics["records_dir"]
     try:

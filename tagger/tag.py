@@ -13,6 +13,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.tag import Tag
 from records.images.contact_sheet import BLUE, INK, Cell, draw
+from records.util.counted import counted
 from records.util.printable import printable
 from records.util.progress import Progress
 from tagger.saved_model.loaded import SavedModel
@@ -44,7 +45,7 @@ def _print(config: Tag) -> int:
     if config.sheet:
         _check_sheet(config.sheet)
     model = SavedModel(newest(config.export_dir))
-    read, failed, cells = 0, [], list[Cell]()
+    read, empty, failed, cells = 0, 0, list[str](), list[Cell]()
     photos = ((0, path) for path in paths)
     with Progress("tag", len(paths), "photos") as progress:
         for (_, path), content, answer in answered(photos, read_photo, functools.partial(
@@ -52,7 +53,7 @@ def _print(config: Tag) -> int:
             if "error" in answer:
                 failed.append(f"{printable(path)}: {answer['error']}")
             else:
-                read += 1
+                read, empty = read + 1, empty + (not answer["caption"])
                 if config.write_xmp:
                     xmp.write(xmp.sidecar_path(os.fspath(path)), answer["tags"])
                 tags = list(zip(answer.pop("tags"), answer.pop("scores"), strict=True))
@@ -64,9 +65,12 @@ def _print(config: Tag) -> int:
             elif "error" not in answer:
                 print(_table(path, answer), flush=True)
             progress.add(1)
+    if empty:
+        print(f"{empty} of {counted(read, 'photo')} got no words: the model has learnt too little; train it for more "
+              "steps (a smaller --batch_size, more --epochs and --patience), or on more photos", file=sys.stderr)
     if cells:
         draw(cells, _SHEET_COLUMNS, config.sheet)
-        print(f"{len(cells)} photos drawn into {printable(config.sheet)}", file=sys.stderr)
+        print(f"{counted(len(cells), 'photo')} drawn into {printable(config.sheet)}", file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {len(paths)} could not be read:\n  " + "\n  ".join(failed), file=sys.stderr)
     return 0 if read else 1

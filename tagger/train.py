@@ -17,6 +17,7 @@ from records.input.shard_reader import open_split
 from records.util.folder_lock import locked
 from records.util.folders import make_folder
 from tagger.runs import trained_features
+from tagger.training.batch_size import with_batch_size
 from tagger.training.calibrate_tags import calibrate
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
@@ -41,6 +42,7 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
       UserError: bad flags or input, another run in the folder, a loss that is not finite, a lost worker.
     """
     _check(config)
+    config = with_batch_size(config, TEACHER_FOLDER.format(1), CROSS_ENTROPY_FOLDER)
     devices = open_devices(config.devices)
     if config.xla and devices.replicas > 1:
         raise UserError(f"--xla=true: TensorFlow cannot compile a step over {devices.replicas} devices with XLA; use "

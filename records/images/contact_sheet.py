@@ -26,6 +26,7 @@ _PHOTO = (300, 225)
 _MARGIN, _GAP, _PADDING = 24, 16, 12
 _TEXT, _TITLE, _LEADING, _PARAGRAPH = 16, 26, 21, 5
 _PUNCTUATION = "\u2018\u2019\u201c\u201d\u2026"  # quotes and the ellipsis: what Pillow's font has beyond ASCII
+_MAX_TITLES = 4  # lines of the title
 _MAX_LINES = 6  # of one wrapped text; longer ones end in an ellipsis
 _MAX_TEXT = 2_000  # characters, more than fit
 
@@ -52,7 +53,7 @@ def draw(cells: Sequence[Cell], columns: int, path: epath.PathLike, title: str =
       cells: in reading order.
       columns: cells in a row, at least 1; fewer are used when there are fewer cells.
       path: of the PNG, on any file system that etils knows.
-      title: one line above the photos.
+      title: above the photos, wrapped where they are few.
     """
     columns = max(1, min(columns, len(cells)))
     texts = [[(part, colour) for text, colour in cell.lines for part in _paragraph(text)] for cell in cells]
@@ -61,13 +62,14 @@ def draw(cells: Sequence[Cell], columns: int, path: epath.PathLike, title: str =
     for start in range(0, len(cells), columns):
         text_height = max(_text_height(text) for text in texts[start:start + columns])
         heights.append(_PHOTO[1] + 3 * _PADDING + text_height)
-    head = _TITLE + _GAP if title else 0
     width = 2 * _MARGIN + columns * card_width + (columns - 1) * _GAP
+    titles = list(itertools.islice(_wrapped(_drawable(title), _TITLE, width - 2 * _MARGIN), _MAX_TITLES))
+    head = len(titles) * (_TITLE + _PARAGRAPH) - _PARAGRAPH + _GAP if titles else 0
     height = 2 * _MARGIN + head + sum(heights) + _GAP * max(len(heights) - 1, 0)
     sheet = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(sheet)
-    if title:
-        pen.text((_MARGIN, _MARGIN), _fitted(title, _TITLE, width - 2 * _MARGIN), INK, _font(title, _TITLE))
+    for row, line in enumerate(titles):
+        pen.text((_MARGIN, _MARGIN + row * (_TITLE + _PARAGRAPH)), line, INK, _font(line, _TITLE))
     tops = itertools.accumulate(heights, lambda top, card: top + card + _GAP, initial=_MARGIN + head)
     corners = [(_MARGIN + column * (card_width + _GAP), top, card_height)
                for top, card_height in zip(tops, heights, strict=False) for column in range(columns)]
@@ -118,25 +120,26 @@ def _note(box: Image.Image, text: str) -> Image.Image:
 
 def _paragraph(text: str) -> Iterator[str | None]:
     """The lines of a wrapped text, then None for the gap after it."""
-    lines = list(itertools.islice(_wrapped(_drawable(text)), _MAX_LINES + 1))
+    lines = list(itertools.islice(_wrapped(_drawable(text), _TEXT, _PHOTO[0]), _MAX_LINES + 1))
     if len(lines) > _MAX_LINES:
         lines = [*lines[:_MAX_LINES - 1], _fitted(lines[_MAX_LINES - 1] + " …", _TEXT, _PHOTO[0])]
     yield from lines
     yield None
 
 
-def _wrapped(text: str) -> Iterator[str]:
-    font, line = _font(text, _TEXT), ""
+def _wrapped(text: str, size: int, width: int) -> Iterator[str]:
+    """The lines of `text` in a column of `width` pixels."""
+    font, line = _font(text, size), ""
     for word in text.split():
         joined = f"{line} {word}" if line else word
-        if font.getlength(joined) <= _PHOTO[0]:
+        if font.getlength(joined) <= width:
             line = joined
             continue
         if line:
             yield line
         line = word
-        while font.getlength(line) > _PHOTO[0]:  # one word wider than the photo: a URL, or a script without spaces
-            cut = max(1, _prefix(line, font, _PHOTO[0]))
+        while font.getlength(line) > width:  # one word wider than the column: a URL, or a script without spaces
+            cut = max(1, _prefix(line, font, width))
             yield line[:cut]
             line = line[cut:]
     if line:

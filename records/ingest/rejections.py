@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from flags.errors import UserError
 from records.images.files import MISSING
+from records.util.counted import counted
 
 NO_SPLIT = "image is in no split list"
 UNUSED_NAME = "name in a split list has no caption"
@@ -88,7 +89,8 @@ def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], exampl
     left_out = sum(by_kind.values()) - by_kind[UNUSED_NAME]
     why = most_frequent(by_kind, first)
     if not examples:
-        raise UserError(f"no usable caption: all {rows:,} rows are left out: {why}")
+        every = "the only row is" if rows == 1 else f"all {rows:,} rows are"
+        raise UserError(f"no usable caption: {every} left out: {why}")
     if "train" not in examples:
         found = ", ".join(f"{split} has {count:,}" for split, count in examples.items())
         source = {"": "the table's own splits name no train; rename one of them or give --split_fractions",
@@ -104,7 +106,9 @@ def notes(rows: int, by_kind: Counter[str], first: dict[str, str]) -> list[str]:
     if left_out * 2 > rows:
         return [f"more than half of the rows are left out, {left_out:,} of {rows:,}: {most_frequent(by_kind, first)}"]
     if by_kind[OUTSIDE_LINK]:
-        return [f"{by_kind[OUTSIDE_LINK]:,} rows are left out like {first[OUTSIDE_LINK]}: {remedy(OUTSIDE_LINK)}"]
+        number = by_kind[OUTSIDE_LINK]
+        return [f"{counted(number, 'row')} {'is' if number == 1 else 'are'} left out like {first[OUTSIDE_LINK]}: "
+                f"{remedy(OUTSIDE_LINK)}"]
     return []
 
 
@@ -143,14 +147,14 @@ def check_limit(max_rejected: str | None, rows: int, by_kind: Counter[str], firs
     most = limit(max_rejected, rows)
     if most is None:
         if by_kind[MISSING]:
-            others = f" (and so for {by_kind[MISSING] - 1:,} more rows)" if by_kind[MISSING] > 1 else ""
+            others = f" (and so for {counted(by_kind[MISSING] - 1, 'more row')})" if by_kind[MISSING] > 1 else ""
             count = sum(number for name, number in by_kind.items() if name not in _HARMLESS)
             raise UserError(f"{first[MISSING]}{others}; check --images, or pass --max_rejected={count} or a share such "
                             "as 5% to leave out up to so many rows")
         return
-    counted = {name: count for name, count in by_kind.items() if name not in _HARMLESS}
-    if sum(counted.values()) > most:
-        worst = max(counted, key=lambda name: (counted[name], name))
+    counts = {name: count for name, count in by_kind.items() if name not in _HARMLESS}
+    if sum(counts.values()) > most:
+        worst = max(counts, key=lambda name: (counts[name], name))
         raise UserError(
-            f"--max_rejected={max_rejected}: {sum(counted.values()):,} of {rows:,} rows cannot be used, mostly "
-            f"{counted[worst]:,} with: {worst} (first: {first[worst]}); mend the input or raise the limit")
+            f"--max_rejected={max_rejected}: {sum(counts.values()):,} of {rows:,} rows cannot be used, mostly "
+            f"{counts[worst]:,} with: {worst} (first: {first[worst]}); mend the input or raise the limit")

@@ -71,7 +71,8 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         elapsed = time.monotonic() - self._start
         rate = (self.done - self._initial) / max(elapsed, 1e-9)
-        line = (f"{self._label}: {self._amount(self.done)} {self._unit} in {duration(elapsed)} "
+        unit = self._unit.removesuffix("s") if self.done == 1 else self._unit
+        line = (f"{self._label}: {self._amount(self.done)} {unit} in {duration(elapsed)} "
                 f"({self._amount(rate)}/s)")
         self._stream.write(f"\r{line}\x1b[K\n" if self._terminal else f"{line}\n")
         self._stream.flush()

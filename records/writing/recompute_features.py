@@ -20,6 +20,7 @@ from records.format import manifest as manifests
 from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
 from records.format.tfds_metadata import dataset_info_json, features_json
 from records.util.atomic_files import write_atomic
+from records.util.counted import counted
 from records.util.hashing import file_sha256
 from records.util.progress import Progress
 from records.writing import shard_writer
@@ -87,7 +88,7 @@ def write(config: MakeRecords, source: Manifest, job: BackboneJob, info: Backbon
         source.min_count, source.max_words, source.max_caption_words, splits, files, source.duplicates_merged,
         source.rejected))
     for name, split in splits.items():
-        print(f"{name}: {split.examples:,} examples with new features, {len(split.shards)} shards, "
+        print(f"{name}: {counted(split.examples, 'example')} with new features, {counted(len(split.shards), 'shard')}, "
               f"{sum(shard.bytes for shard in split.shards) / 1e6:,.1f} MB")
     print(f"wrote {os.fspath(records_dir)}")
 

@@ -9,7 +9,8 @@ from records.images.contact_sheet import BLUE, GREEN, GREY, INK, RED, Cell
 from records.images.contact_sheet import draw as draw_cells
 from records.input import caption_dataset
 from records.input.stored_photos import stored_photos
-from tagger.evaluation import files
+from records.util.counted import counted
+from tagger.evaluation import extremes, files
 from tagger.evaluation.predictions import Predicted
 
 # Metrics by which images are ranked: how they are called and written.
@@ -30,21 +31,21 @@ def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[P
       ranking: name of the metric that says which are worst and best.
       ranks: float [images], the value of that metric for each image; NaN where it has none.
       sheet_images: photos on contact_sheet.png, evenly spaced through the split; 0 for no sheet.
-      worst_and_best: photos of either kind on worst_and_best.png; 0 for no sheet.
+      worst_and_best: photos of either kind on worst_and_best.png; 0 for no sheet. There is none either where all ranks
+        are equal.
 
     Returns:
       The files written.
     """
     places = np.linspace(0, len(predicted) - 1, min(sheet_images, len(predicted)))
     spaced = np.unique(places.round().astype(int)).tolist()
-    order = [i for i in np.argsort(ranks, kind="stable").tolist() if not np.isnan(ranks[i])]
-    count = min(worst_and_best, len(order) // 2)
-    ends = [*order[:count], *order[len(order) - count:][::-1]]
+    worst, best = extremes.worst_and_best(ranks.tolist(), worst_and_best)
+    ends = [*worst, *best]
     photos = dict(stored_photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}}))
     label, form = RANKINGS[ranking]
     sheets: list[tuple[str, list[int], bool, str]] = [
-        (files.CONTACT_SHEET, spaced, False, f"{len(spaced)} of {len(predicted):,} images of {split.name}"),
-        (files.WORST_AND_BEST, ends, True, f"{count} lowest, then {count} highest by {label}, {split.name}")]
+        (files.CONTACT_SHEET, spaced, False, f"{len(spaced)} of {counted(len(predicted), 'image')} of {split.name}"),
+        (files.WORST_AND_BEST, ends, True, f"{len(worst)} lowest, then {len(best)} highest by {label}, {split.name}")]
     written = []
     for file, chosen, ranked, title in sheets:
         if not chosen:

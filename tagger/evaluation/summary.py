@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from records.util.counted import counted
+from tagger.evaluation.notes import notes
+
 # Definition of each metric; metrics with a common definition share an entry.
 _DEFINITIONS = {
     ("loss",): "mean cross-entropy in nats per real token (words and <end>), teacher-forced",
@@ -31,6 +34,7 @@ _DEFINITIONS = {
         "reference, counts pooled over images; how many an image has",
     ("distinct_captions", "distinct_share", "distinct_words"):
         "different captions predicted, that over images, and different words in them",
+    ("captions_without_words",): "images whose caption has no words: the model ended it at once",
     ("seen_in_training",): "fraction of images whose caption is, word for word, a caption of the train split",
 }
 
@@ -48,6 +52,7 @@ _OF_TAGS = {
         "by the tag's score",
     ("distinct_captions", "distinct_share", "distinct_words"):
         "different sequences of tags written, that over images, and different tags in them",
+    ("captions_without_words",): "images for which no tag was written: the model ended the list at once",
     ("seen_in_training",): "fraction of images whose sequence of tags is one of the train split",
 }
 
@@ -115,11 +120,11 @@ def table(values: Mapping[str, Any]) -> str:
 
 
 def summary(values: Mapping[str, Any], run_dir: str) -> str:
-    """A heading that says what was evaluated, and the table."""
+    """A heading that says what was evaluated, the table, and what to know of its numbers."""
     runs = run_dir + (f" with {', '.join(values['ensemble'])}" if values["ensemble"] else "")
-    return (f"\n{runs}: {values['images']:,} images of {values['split']}, {values['weights']} weights, beam "
+    return (f"\n{runs}: {counted(values['images'], 'image')} of {values['split']}, {values['weights']} weights, beam "
             f"{values['beam_width']}, length penalty {values['length_penalty']:g}{_without(values)}\n\n"
-            f"{table(values)}\n")
+            f"{table(values)}\n" + "".join(f"\n{line}\n" for line in notes(values)))
 
 
 def _without(values: Mapping[str, Any]) -> str:

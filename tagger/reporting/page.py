@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from records.util.counted import counted
 from records.util.progress import duration
 from tagger.evaluation import files
 from tagger.evaluation.contact_sheets import RANKINGS
+from tagger.evaluation.notes import notes
 from tagger.evaluation.summary import definition, definitions
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
@@ -69,7 +71,8 @@ def _header(run: RunData) -> Html:
         tiles.append((duration(sum(row.seconds for row in run.throughput)), "training"))
     if run.evaluations:
         chosen = run.evaluations[-1]
-        tiles += [(form.format(chosen.metrics[name]), f"{label}, {chosen.split}") for name, label, form in TILES
+        of = f", {chosen.split} of {counted(chosen.metrics['images'], 'image')}"
+        tiles += [(form.format(chosen.metrics[name]), label + of) for name, label, form in TILES
                   if chosen.metrics.get(name) is not None and _is_shown(name, manifest.target)]
     boxes = [tag("div", tag("b", value), tag("span", label), class_="tile") for value, label in tiles]
     return join(tag("h1", run.name), tag("p", line, class_="quiet"), tag("div", boxes, class_="tiles"))
@@ -105,11 +108,11 @@ def _training(run: RunData) -> Html:
 def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
                 examples: tuple[list[Example], list[Example]]) -> Html:
     metrics = evaluation.metrics
-    limited = f', only the first {metrics["limit"]:,} images' if metrics["limit"] else ""
-    parts = [tag("h2", f"On {evaluation.split}: {metrics['images']:,} images"),
+    limited = f', only the first {counted(metrics["limit"], "image")}' if metrics["limit"] else ""
+    parts = [tag("h2", f"On {evaluation.split}: {counted(metrics['images'], 'image')}"),
              tag("p", f"{metrics['weights'].capitalize()} weights, beam {metrics['beam_width']}, length penalty "
                       f"{metrics['length_penalty']:g}{limited}.", class_="quiet"),
-             _comparison(run, evaluation, others), _all_metrics(metrics)]
+             *(tag("p", line) for line in notes(metrics)), _comparison(run, evaluation, others), _all_metrics(metrics)]
     sheet = evaluation.picture(files.CONTACT_SHEET)
     if sheet:
         parts += [tag("h3", "Contact sheet"),
@@ -211,14 +214,16 @@ def _records(run: RunData) -> Html:
     manifest = run.manifest
     facts = {"name": manifest.name, "target": manifest.target}
     for name, split in manifest.splits.items():
-        facts[name] = (f"{split.examples:,} images, {split.captions:,} captions, {split.tokens:,} tokens, "
-                       f"{len(split.shards)} shards")
+        facts[name] = ", ".join(counted(number, noun) for number, noun in (
+            (split.examples, "image"), (split.captions, "caption"), (split.tokens, "token"),
+            (len(split.shards), "shard")))
     facts["vocabulary"] = f"{manifest.vocabulary_size:,} entries, min_count {manifest.min_count}"
     if manifest.backbone:
         facts["backbone"] = (f"{manifest.backbone.name}, {manifest.backbone.feature_size:,} features, "
                              f"{manifest.backbone.preprocessing}, {manifest.backbone.precision}")
         facts["backbone weights"] = f"sha256 {manifest.backbone.weights_sha256[:16]}…"
-    facts["left out"] = f"{manifest.rejected.total:,} rows rejected, {manifest.duplicates_merged:,} duplicates merged"
+    facts["left out"] = (f"{counted(manifest.rejected.total, 'row')} rejected, "
+                         f"{counted(manifest.duplicates_merged, 'duplicate')} merged")
     facts["made with"] = ", ".join(f"{name} {version}" for name, version in manifest.created_with.items())
     return _facts("Records", facts)
 

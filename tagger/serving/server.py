@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from flags.serve import Serve
+from records.util.counted import counted
 from tagger.serving import tf_serving_json
 from tagger.serving.page import content_security_policy, page
 
@@ -99,7 +100,7 @@ class Server:
             await runner.cleanup()
         status = 128 + signal.SIGINT if self._signal == signal.SIGINT else 0
         if unanswered:
-            print(f"{unanswered} requests were not answered within {_PATIENCE_S:.0f} s", file=sys.stderr)
+            print(f"{counted(unanswered, 'request')} not answered within {_PATIENCE_S:.0f} s", file=sys.stderr)
             status = 1
         if self._model.is_computing:  # for a client that left; Python would wait for it, however long it takes
             sys.stdout.flush()

@@ -20,6 +20,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.tag import Tag
 from records.format import layout
+from records.util.counted import counted
 from records.util.hashing import file_sha256
 from records.util.printable import printable
 from records.util.progress import Progress
@@ -55,8 +56,9 @@ def run(config: Tag) -> int:
         else:
             _remove_temporary(config.output)
             summary = _complete(config, settings, saved_model, output)
-    print(f"{summary['photos']} photos in {len(summary['files'])} files of {printable(config.output)}"
-          + (f"; {summary['errors']} could not be read, their rows say why" if summary["errors"] else ""))
+    unread = f"; {summary['errors']} could not be read, their rows say why" if summary["errors"] else ""
+    print(f"{counted(summary['photos'], 'photo')} in {counted(len(summary['files']), 'file')} of "
+          f"{printable(config.output)}{unread}")
     return 0 if summary["photos"] > summary["errors"] else 1
 
 

@@ -5,6 +5,7 @@ import json
 from etils import epath
 
 from records.util.atomic_files import write_atomic
+from records.util.counted import counted
 
 FILE = "bad_batch.json"
 
@@ -20,4 +21,5 @@ def describe(run_dir: epath.PathLike, epoch: int, step: int, keys: list[str], wr
     path = epath.Path(run_dir) / FILE
     if write:
         write_atomic(path, json.dumps({"epoch": epoch + 1, "step": step + 1, "images": keys}, indent=1) + "\n")
-    return f"{', '.join(keys[:5])}{' …' if len(keys) > 5 else ''} (all {len(keys)} images of the batch: {path})"
+    more = " …" if len(keys) > 5 else ""
+    return f"{', '.join(keys[:5])}{more} (all {counted(len(keys), 'image')} of the batch: {path})"

@@ -9,6 +9,7 @@ from tagger.losses.distillation import Teachers
 from tagger.modeling.merge_model import MergeModel
 from tagger.runs import run_dir
 from tagger.training.distribution import Devices
+from tagger.training.hints import hints
 from tagger.training.task import Task
 
 
@@ -23,6 +24,11 @@ class CaptionTask(Task):
     def make_train_dataset(self) -> CaptionDataset:
         return CaptionDataset(self.train_split, self.options, vocabulary_size=self.vocabulary.size,
                               bucket_batches=self.config.bucket_batches)
+
+    def hints(self) -> list[str]:
+        return hints(captions=self.train_split.info.captions, batch_size=self.config.batch_size,
+                     steps=self.train.steps_per_epoch, validation_split=self.config.validation_split,
+                     validation_photos=self.validation_split.info.examples)
 
     def make_objective(self, model: MergeModel) -> Objective:
         models = [run_dir.load_run(folder, compute_dtype=model.compute_dtype, recurrence=model.recurrence).model

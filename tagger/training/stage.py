@@ -62,18 +62,18 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
         save=(lambda: task.save_weights(model)) if devices.is_chief else None,
         load=(lambda: task.load_weights(model)) if devices.is_chief else None)
     progress = RunProgress()
-    reporters = _reporters(config, progress, validation.steps) if devices.is_chief else []
+    reporters = _reporters(task, progress, validation.steps) if devices.is_chief else []
     trainer = Trainer(task=task, state=state, train_step=train_step, train=train, validation=validation,
                       callbacks=[*published, *callbacks], reporters=reporters, progress=progress)
     with reading_errors(config.records_dir):
         return trainer.run()
 
 
-def _reporters(config: Train, progress: RunProgress, validation_steps: int) -> list[keras.callbacks.Callback]:
-    return [HistoryFiles(run_dir=config.run_dir, progress=progress),
-            LossPlot(run_dir=config.run_dir, progress=progress),
-            TensorBoard(run_dir=config.run_dir, progress=progress),
-            Terminal(run_dir=config.run_dir, progress=progress, validation_steps=validation_steps)]
+def _reporters(task: Task, progress: RunProgress, validation_steps: int) -> list[keras.callbacks.Callback]:
+    folder = task.config.run_dir
+    return [HistoryFiles(run_dir=folder, progress=progress), LossPlot(run_dir=folder, progress=progress),
+            TensorBoard(run_dir=folder, progress=progress),
+            Terminal(run_dir=folder, progress=progress, validation_steps=validation_steps, hints=task.hints())]
 
 
 def _prepare(task: Task) -> None:

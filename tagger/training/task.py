@@ -101,6 +101,10 @@ class Task(abc.ABC):
     def make_train_dataset(self) -> ShuffledDataset:
         """The batches that are learnt; with `feature`, `inputs` and `targets` as of CaptionDataset at least."""
 
+    def hints(self) -> list[str]:
+        """What to read before the first epoch, where the set is very small."""
+        return []
+
     def make_validation_dataset(self) -> OrderedDataset:
         """The batches that `validation_loss` is computed on."""
         return CaptionDataset(self.validation_split, self.options, vocabulary_size=self.vocabulary.size,

@@ -1,10 +1,12 @@
 """What a training writes to stderr: progress, a line for each epoch, and how it began and ended."""
 
 import sys
+from collections.abc import Sequence
 
 import keras
 from etils import epath
 
+from records.util.counted import counted
 from records.util.progress import Progress
 from tagger.runs.run_dir import WEIGHTS_FILE
 from tagger.training import history
@@ -14,14 +16,19 @@ from tagger.training.run_progress import RunProgress
 class Terminal(keras.callbacks.Callback):
     """Reports to stderr."""
 
-    def __init__(self, *, run_dir: epath.PathLike, progress: RunProgress, validation_steps: int):
+    def __init__(self, *, run_dir: epath.PathLike, progress: RunProgress, validation_steps: int,
+                 hints: Sequence[str] = ()):
+        """hints: lines to show before the first epoch of a new run."""
         super().__init__()
+        self._hints = hints
         self._run_dir, self._progress, self._validation_steps = run_dir, progress, validation_steps
         self._bar: Progress | None = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         progress = self._progress
         if not progress.resumed:
+            for line in self._hints:
+                _say(line)
             return
         if self.model.stop_training:
             _say(f"{self._run_dir}: training has stopped early already; start over with --fresh")
@@ -60,7 +67,7 @@ class Terminal(keras.callbacks.Callback):
             return
         best = history.best(rows)
         early = "stopped early after " if self.model.stop_training else ""
-        _say(f"{early}{len(rows)} epochs; best {_validated(best)} in epoch {best.epoch}: "
+        _say(f"{early}{counted(len(rows), 'epoch')}; best {_validated(best)} in epoch {best.epoch}: "
              f"{epath.Path(self._run_dir) / WEIGHTS_FILE}")
 
 

@@ -48,7 +48,7 @@ def test_counts_lengths_and_tags(records, tmp_path, capsys):
     (shown,) = re.findall(r"examples, as they were understood\n((?:  .*\n)+)", out)
     assert [line.split()[0] for line in shown.splitlines()] == ["train", "validation", "test"]
     assert all(re.search(r"  \S+\.jpg: \".+\" \(\+2 more\); tags: \w+", line) for line in shown.splitlines())
-    assert "0 rows were left out" in out
+    assert "0 rows left out" in out
 
 
 def test_what_was_left_out_is_listed_by_reason(tmp_path, capsys):
@@ -57,7 +57,7 @@ def test_what_was_left_out_is_listed_by_reason(tmp_path, capsys):
     table.write_text(f"image,caption\n{name},a dog\n{name},\n{name},...\n{name},!\n../x.jpg,a cat\n")
     make(tmp_path / "few", f"--captions={table}", "--split_fractions=train=1", "--max_rejected=100%")
     _, out, _ = inspect(capsys, tmp_path / "few")
-    assert "4 rows were left out, see rejected.jsonl:\n         2  caption has no words\n" in out
+    assert "4 rows left out, see rejected.jsonl:\n         2  caption has no words\n" in out
     assert "         1  image name leads outside --images" in out
 
 

@@ -40,8 +40,9 @@ def test_the_run_folder_is_all_that_is_needed_later(first, records):
 
 
 def test_more_epochs_go_on(first, capsys):
-    more = dataclasses.replace(first, epochs=3)
+    more = dataclasses.replace(first, epochs=3, batch_size=0)  # that of the run, not one for its 601 captions
     assert run(more) == 0
+    assert load_run(first.run_dir).config == dataclasses.replace(first, epochs=3)
     error = capsys.readouterr().err
     assert "continuing in epoch 3, after step 0" in error
     assert "epoch 3/3: loss" in error

@@ -30,7 +30,7 @@ def test_a_slow_rate_shows_a_decimal(clock):
 
 
 def test_a_very_slow_rate_is_not_nothing(clock):
-    assert _piped(clock, 43.0, 1) == ["work: 1/1 photos, 0.023/s", "work: 1 photos in 43 s (0.023/s)"]
+    assert _piped(clock, 43.0, 1) == ["work: 1/1 photos, 0.023/s", "work: 1 photo in 43 s (0.023/s)"]
 
 
 def test_a_fast_rate_shows_none(clock):

@@ -21,7 +21,8 @@ def test_what_a_run_shows(run):
     examples = {"test": ([Example(rows[1], None, "cider")], [Example(rows[0], b"jpeg", "cider")])}
     html = page(run, [], ["broken"], examples, {"tensorflow": "2.21"})
     text = text_of(html)
-    for expected in ("2.750 validation loss", "1 of 2 best epoch", "18.9 BLEU-4, test", "a dog", "One cat.",
+    for expected in ("2.750 validation loss", "1 of 2 best epoch", "18.9 BLEU-4, test of 2 images", "a dog", "One cat.",
+                     "Only 2 photos: below a hundred",
                      "dog.jpg · CIDEr-D 61.5", "--dropout=0.25", "tensorflow 2.21",
                      "not readable as runs: broken", "resnet50"):
         assert expected in text, expected

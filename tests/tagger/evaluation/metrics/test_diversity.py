@@ -16,7 +16,8 @@ def predictions(train_captions):
 
 def test_counts_and_shares():
     values = diversity_scores(predictions(frozenset({("a", "dog"), ("a", "horse")}))).values
-    assert values == {"distinct_captions": 3, "distinct_share": 0.75, "distinct_words": 5, "seen_in_training": 0.5}
+    assert values == {"distinct_captions": 3, "distinct_share": 0.75, "distinct_words": 5,
+                      "captions_without_words": 0, "seen_in_training": 0.5}
 
 
 def test_unknown_train_captions_are_no_zero():

@@ -1,0 +1,24 @@
+"""What to change where a set is so small that a training can hardly work, a line each."""
+
+from records.util.counted import counted
+from tagger.training import batch_size as batch_sizes
+
+_FEW_STEPS, _FEW_PHOTOS = 10, 20
+
+
+def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, validation_photos: int) -> list[str]:
+    """Lines to read before the first epoch; none for a set that is large enough.
+
+    Args:
+      captions, steps: of an epoch.
+      validation_photos: photos of the validation split.
+    """
+    lines = []
+    if steps < _FEW_STEPS:
+        remedy = "a smaller --batch_size" if batch_size > batch_sizes.SMALLEST else "more --epochs and --patience"
+        lines.append(f"{counted(steps, 'step')} an epoch ({counted(captions, 'caption')}, --batch_size={batch_size}) "
+                     f"teach little: give {remedy}, or more photos")
+    if validation_photos < _FEW_PHOTOS:
+        lines.append(f"{counted(validation_photos, 'photo')} in {validation_split} hardly tell a better epoch from a "
+                     "lucky one: make records that hold out more, --split_fractions=train=0.6,validation=0.2,test=0.2")
+    return lines

@@ -1,0 +1,27 @@
+from tagger.evaluation.notes import notes
+
+GOOD = {"images": 100, "target": "captions", "limit": 0, "images_without_shared_tags": 3, "captions_without_words": 0}
+
+
+def test_numbers_of_many_photos_need_no_note():
+    assert notes(GOOD) == []
+    assert notes({"images": 100, "target": "captions"}) == []  # as written before there were notes
+
+
+def test_few_photos_are_said_with_what_gives_more():
+    (line,) = notes({**GOOD, "images": 1})
+    assert line.startswith("Only 1 photo: below a hundred, scores mean little") and "--split_fractions" in line
+    (line,) = notes({**GOOD, "images": 99, "limit": 99})
+    assert "score more of them (--limit)" in line
+
+
+def test_an_f1_that_can_only_be_zero_and_captions_without_words():
+    lines = notes({**GOOD, "images_without_shared_tags": 100, "captions_without_words": 20})
+    assert lines[0].startswith("Precision, recall and F1 at 5 can only be 0 here: no photo has a tag that two of its")
+    assert lines[1].startswith("20 of 100 captions have no words") and "--batch_size" in lines[1]
+
+
+def test_where_there_are_no_captions_nothing_speaks_of_them():
+    text = " ".join(notes({**GOOD, "images": 2, "target": "tags", "images_without_shared_tags": 2,
+                           "captions_without_words": 1}))
+    assert "caption" not in text and "1 of 2 answers have no tag" in text

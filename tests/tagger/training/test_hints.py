@@ -1,0 +1,18 @@
+from tagger.training.hints import hints
+
+
+def lines(captions, batch_size, photos):
+    return hints(captions=captions, batch_size=batch_size, steps=-(-captions // batch_size),
+                 validation_split="validation", validation_photos=photos)
+
+
+def test_a_set_that_is_large_enough_needs_no_word():
+    assert lines(600, 16, 20) == []
+
+
+def test_few_steps_and_few_photos_are_said_with_what_to_change():
+    assert lines(180, 64, 1) == [
+        "3 steps an epoch (180 captions, --batch_size=64) teach little: give a smaller --batch_size, or more photos",
+        "1 photo in validation hardly tell a better epoch from a lucky one: make records that hold out more, "
+        "--split_fractions=train=0.6,validation=0.2,test=0.2"]
+    assert "give more --epochs and --patience, or more photos" in lines(40, 8, 20)[0]
