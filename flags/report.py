@@ -9,8 +9,9 @@ from flags.spec import Flags, flag
 class Report(Flags):
     """Writes one self-contained HTML page about a run."""
 
-    run_dir: str = flag(help="Folder that train wrote. Other runs beside it, in the same parent folder, are what its "
-                             "metrics are compared with.", path=True)
+    run_dir: str = flag(help="Folder that train wrote; other runs beside it, in the same parent folder, are what its "
+                             "metrics are compared with. Or that parent folder: then a page that compares all runs in "
+                             "it, with a table and their curves.", path=True)
     output: str = flag("", "File to write, to keep pages of several days or to write where a web server looks; "
                            "RUN_DIR/report.html when empty.", path=True)
     records_dir: str = flag("", "Folder of the records, for the photos of the worst and best examples. Needed only "

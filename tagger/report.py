@@ -2,7 +2,8 @@
 
     run_dir/report.html     one file: no network, no other file
 
-It shows what is there: before the first eval the training alone, before the first epoch the configuration.
+It shows what is there: before the first eval the training alone, before the first epoch the configuration. Of a folder
+that is no run but has some in it, it compares all of these.
 """
 
 import io
@@ -23,6 +24,8 @@ from records.util.printable import printable
 from tagger.evaluation import extremes
 from tagger.reporting import data as report_data
 from tagger.reporting import page as report_page
+from tagger.reporting.overview import overview
+from tagger.runs.run_dir import CONFIG_FILE
 
 _PHOTO_WIDTH = 620  # twice the width of a card, for dense screens
 _PACKAGES = ("tensorflow", "keras", "numpy", "pycocoevalcap", "textblob", "tensorflow-datasets")
@@ -34,16 +37,38 @@ def run(config: report_flags.Report) -> int:
     Raises:
       UserError: --run_dir is no run folder, or a flag is out of range.
     """
+    output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
+    if _has_runs(config.run_dir):
+        return _overview(config.run_dir, output)
     run_data = report_data.load(config.run_dir)
     others, unreadable = report_data.compared(run_data, config.compare)
     examples = {evaluation.split: worst_and_best(evaluation, config.examples, config.records_dir)
                 for evaluation in run_data.evaluations}
     versions = {"Python": sys.version.split()[0]}
     versions |= {name: metadata.version(name) for name in _PACKAGES if _installed(name)}
-    output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
     write_atomic(output, report_page.page(run_data, others, unreadable, examples, versions))
     print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {counted(len(run_data.history), 'epoch')}, "
           f"{counted(len(run_data.evaluations), 'evaluation')}, {counted(len(others), 'other run')})")
+    return 0
+
+
+def _has_runs(folder: str) -> bool:
+    """Whether a folder is no run itself but has some in it."""
+    path = epath.Path(folder)
+    return path.is_dir() and not (path / CONFIG_FILE).exists() and any(
+        (below / CONFIG_FILE).exists() for below in path.iterdir())
+
+
+def _overview(folder: str, output: epath.Path) -> int:
+    """Writes the page about all runs of a folder."""
+    runs, unreadable = report_data.runs_in(folder)
+    if not runs:
+        raise UserError(f"--run_dir={folder}: none of its folders can be read as a run ({', '.join(unreadable)}); "
+                        "--mode=report of one of them says why")
+    write_atomic(output, overview(epath.Path(folder).resolve().name, runs, unreadable))
+    evaluations = sum(len(run.evaluations) for run in runs)
+    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {counted(len(runs), 'run')}, "
+          f"{counted(evaluations, 'evaluation')})")
     return 0
 
 

@@ -49,6 +49,11 @@ def _number(value: float) -> str:
     return f"{value:,.4f}".rstrip("0").rstrip(".")
 
 
+def _style(number: int) -> str:
+    """Classes of a line: eight colours, then the same ones dashed, then dotted."""
+    return f"c{number % 8} d{number // 8 % 3}"
+
+
 def line_chart(series: Sequence[Series], x_label: str, y_label: str, mark: float | None = None,
                log: bool = False, from_zero: bool = False, width: int = 500) -> Html:
     """An SVG element of the given lines; points that are not finite are left out.
@@ -90,10 +95,10 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, mark: float
                       y=_TOP + 10, text_anchor=anchor)]
     for i, (curve, line) in enumerate(zip(series, points, strict=True)):
         path = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in line)
-        parts.append(tag("polyline", class_=f"line c{i}", points=path))
+        parts.append(tag("polyline", class_=f"line {_style(i)}", points=path))
         if len(line) <= 100:
             parts += [tag("circle", tag("title", f"{curve.name}, {x_label} {_number(x)}: {_number(y)}"),
-                          class_=f"dot c{i}", cx=f"{at_x(x):.1f}", cy=f"{at_y(y):.1f}", r=3) for x, y in line]
-    legend = [tag("span", tag("i", class_=f"c{i}"), curve.name, class_="key") for i, curve in enumerate(series)]
+                          class_=f"dot {_style(i)}", cx=f"{at_x(x):.1f}", cy=f"{at_y(y):.1f}", r=3) for x, y in line]
+    legend = [tag("span", tag("i", class_=_style(i)), curve.name, class_="key") for i, curve in enumerate(series)]
     return tag("figure", tag("figcaption", y_label, legend if len(series) > 1 else None),
                tag("svg", parts, viewBox=f"0 0 {width} {_HEIGHT}", role="img", aria_label=f"{y_label} by {x_label}"))

@@ -167,16 +167,30 @@ def load(folder: epath.PathLike) -> RunData:
                    float(changed))
 
 
-def neighbours(run: RunData, count: int) -> tuple[list[RunData], list[str]]:
-    """The runs beside `run`, most recent first, at most `count`; and the names of folders that could not be read."""
+def runs_in(folder: epath.PathLike, but: str = "") -> tuple[list[RunData], list[str]]:
+    """The runs that are folders of `folder`, most recent first; and the names of those that could not be read.
+
+    Args:
+      but: name of a folder to pass over.
+
+    Raises:
+      OSError: there is no such folder.
+    """
     runs, unreadable = [], []
-    for path in sorted(epath.Path(run.folder).resolve().parent.iterdir()):
+    for path in sorted(epath.Path(folder).iterdir()):
         try:
-            if path.name != run.folder.resolve().name and (path / run_dir_lib.CONFIG_FILE).exists():
+            if path.name != but and (path / run_dir_lib.CONFIG_FILE).exists():
                 runs.append(load(path))
         except (UserError, OSError):
             unreadable.append(path.name)
-    return sorted(runs, key=lambda run: (-run.changed, run.name))[:count], unreadable
+    return sorted(runs, key=lambda run: (-run.changed, run.name)), unreadable
+
+
+def neighbours(run: RunData, count: int) -> tuple[list[RunData], list[str]]:
+    """The runs beside `run`, most recent first, at most `count`; and the names of folders that could not be read."""
+    folder = epath.Path(run.folder).resolve()
+    runs, unreadable = runs_in(folder.parent, folder.name)
+    return runs[:count], unreadable
 
 
 def compared(run: RunData, compare: Sequence[str]) -> tuple[list[RunData], list[str]]:

@@ -11,11 +11,12 @@ from records.util.progress import duration
 from tagger.evaluation import files
 from tagger.evaluation.contact_sheets import RANKINGS
 from tagger.evaluation.notes import notes
-from tagger.evaluation.summary import definition, definitions
+from tagger.evaluation.summary import definitions
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
 from tagger.reporting.markup import Html, data_url, document, join, tag
-from tagger.reporting.metric_columns import METRICS, OF_CAPTIONS, TILES
+from tagger.reporting.metric_columns import TILES
+from tagger.reporting.metric_table import is_shown, metric_table
 from tagger.reporting.style import CSS
 
 
@@ -73,7 +74,7 @@ def _header(run: RunData) -> Html:
         chosen = run.evaluations[-1]
         of = f", {chosen.split} of {counted(chosen.metrics['images'], 'image')}"
         tiles += [(form.format(chosen.metrics[name]), label + of) for name, label, form in TILES
-                  if chosen.metrics.get(name) is not None and _is_shown(name, manifest.target)]
+                  if chosen.metrics.get(name) is not None and is_shown(name, manifest.target)]
     boxes = [tag("div", tag("b", value), tag("span", label), class_="tile") for value, label in tiles]
     return join(tag("h1", run.name), tag("p", line, class_="quiet"), tag("div", boxes, class_="tiles"))
 
@@ -133,39 +134,11 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
 
 def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData]) -> Html:
     """A table of the runs evaluated on this split: first `run`, with its differences to the next."""
-    rows = [(run, evaluation)] + [(other, scored) for other in others for scored in other.evaluations
-                                  if scored.split == evaluation.split]
-    target = run.manifest.target
-    names = [metric for metric in METRICS if any(scored.metrics.get(metric[0]) is not None for _, scored in rows)
-             and _is_shown(metric[0], target)]
-    head = [tag("th", label, title=definition(name, target)) for name, label, *_ in names]
-    lines = []
-    for i, (scored_run, scored) in enumerate(rows):
-        cells = [tag("td", scored_run.name)]
-        for name, _, form, more_is_better in names:
-            value = scored.metrics.get(name)
-            known = [s.metrics[name] for _, s in rows if s.metrics.get(name) is not None]
-            best = len(set(known)) > 1 and value == (max if more_is_better else min)(known)
-            delta = _delta(value, rows[1][1].metrics.get(name), form) if i == 0 and len(rows) > 1 else None
-            cells.append(tag("td", "–" if value is None else form.format(value), delta,
-                             class_="best" if best else None))
-        lines.append(tag("tr", cells, class_="this" if i == 0 and len(rows) > 1 else None))
-    table = tag("table", tag("tr", tag("th", "run"), head), lines)
+    rows = [(run.name, evaluation.metrics), *((other.name, scored.metrics) for other in others
+                                              for scored in other.evaluations if scored.split == evaluation.split)]
     note = tag("p", "Differences are to the next row, the most recent other run. Green: best of the column.",
                class_="quiet") if len(rows) > 1 else None
-    return join(tag("div", table, class_="scroll"), note)
-
-
-def _delta(value: float | None, other: float | None, form: str) -> Html | None:
-    if value is None or other is None:
-        return None
-    text = form.format(abs(value - other))
-    sign = "±" if text.strip("0.,") == "" else "+" if value > other else "−"
-    return tag("span", sign, text, class_="delta")
-
-
-def _is_shown(metric: str, target: str) -> bool:
-    return target == "captions" or metric not in OF_CAPTIONS
+    return join(metric_table(rows, run.manifest.target, differences=True), note)
 
 
 def _all_metrics(metrics: Mapping[str, Any]) -> Html:

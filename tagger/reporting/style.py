@@ -2,10 +2,12 @@
 
 CSS = """
 :root { color-scheme: light dark; --bg: #fbfaf8; --card: #ffffff; --ink: #22211f; --quiet: #6f6b64; --line: #e6e2db;
-  --accent: #1f6f6b; --c0: #3b6fb6; --c1: #c8642b; --c2: #1f6f6b; --good: #1d6b3a; --good-bg: #e3f1e6;
+  --accent: #1f6f6b; --c0: #3b6fb6; --c1: #c8642b; --c2: #1f8a70; --c3: #a23e8c; --c4: #8a6d1d; --c5: #5b5bd0;
+  --c6: #b03a3a; --c7: #5f6b73; --good: #1d6b3a; --good-bg: #e3f1e6;
   --bad: #8a5a12; --bad-bg: #f4ecdd; }
 @media (prefers-color-scheme: dark) { :root { --bg: #171614; --card: #1f1e1b; --ink: #e9e6df; --quiet: #9b968c;
-  --line: #35332e; --accent: #6cc3bd; --c0: #7eaae6; --c1: #e8955f; --c2: #6cc3bd; --good: #93d6a6;
+  --line: #35332e; --accent: #6cc3bd; --c0: #7eaae6; --c1: #e8955f; --c2: #6cc3bd; --c3: #dc8cc9;
+  --c4: #d3b65f; --c5: #a5a5f2; --c6: #e88a8a; --c7: #a9b4bb; --good: #93d6a6;
   --good-bg: #1d3424; --bad: #dcb36a; --bad-bg: #362c1a; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.55 system-ui, -apple-system, "Segoe UI",
@@ -32,15 +34,19 @@ figcaption { font-weight: 600; font-size: 13.5px; display: flex; gap: 16px; alig
 .key { font-weight: 400; color: var(--quiet); }
 .key i { display: inline-block; width: 14px; height: 3px; border-radius: 2px; margin-right: 6px;
   vertical-align: middle; }
-i.c0 { background: var(--c0); } i.c1 { background: var(--c1); }
+.c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); }
+.c4 { --c: var(--c4); } .c5 { --c: var(--c5); } .c6 { --c: var(--c6); } .c7 { --c: var(--c7); }
+.key i { background: var(--c); }
+.key i.d1 { background: repeating-linear-gradient(90deg, var(--c) 0 5px, #0000 5px 7px); }
+.key i.d2 { background: repeating-linear-gradient(90deg, var(--c) 0 2px, #0000 2px 4px); }
 svg { width: 100%; height: auto; display: block; margin-top: 6px; max-height: 380px; }
 svg text { fill: var(--quiet); font-size: 12px; font-variant-numeric: tabular-nums; }
 svg text.strong { fill: var(--ink); }
 .grid { stroke: var(--line); stroke-width: 1; }
 .mark { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 3 4; }
-.line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-.line.c0 { stroke: var(--c0); } .line.c1 { stroke: var(--c1); }
-.dot { stroke: var(--card); stroke-width: 1.5; } .dot.c0 { fill: var(--c0); } .dot.c1 { fill: var(--c1); }
+.line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+.line.d1 { stroke-dasharray: 8 4; } .line.d2 { stroke-dasharray: 2 4; }
+.dot { fill: var(--c); stroke: var(--card); stroke-width: 1.5; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { text-align: right; padding: 6px 12px; border-bottom: 1px solid var(--line); white-space: nowrap; }

@@ -104,6 +104,7 @@ output more, `caption_score`:
 | `min_score` | float32 | {facts.min_score:.2f} | score that a tag must reach to be answered |
 | `top_tags` | int32 | {n} | tags at the most, 1 to {n} |
 
+A `beam_width`, `max_length` or `top_tags` outside its range is no error: the nearest value inside it is taken.
 gRPC clients and `saved_model_cli` may leave options out. TensorFlow Serving's REST interface wants every input of the
 signature that it is asked for (in the columnar `inputs` form), which is why the plain signatures have none.
 
@@ -140,8 +141,8 @@ answers
 (a photo of the training framework's demo set). With options, which are scalars, the columnar form:
 
     {{"signature_name": "serving_default_with_options",
-     "inputs": {{"image_bytes": [{{"b64": "…"}}], "beam_width": 5, "length_penalty": 0.7, "max_length": 12,
-                "min_score": 0.5, "top_tags": 5}}}}
+     "inputs": {{"image_bytes": [{{"b64": "…"}}], "beam_width": 5, "length_penalty": 0.7,
+                "max_length": {min(12, facts.max_length)}, "min_score": 0.5, "top_tags": {min(5, n)}}}}}
 
 `saved_model_cli`, which comes with TensorFlow:
 

@@ -14,6 +14,7 @@ from records.format import manifest
 from tagger import evaluate
 from tagger.reporting import data as report_data
 from tagger.reporting import page as report_page
+from tests.tagger.reporting import runs as written_runs
 
 
 class Page(html.parser.HTMLParser):
@@ -209,6 +210,18 @@ def test_a_run_without_epochs_or_evaluations_has_a_page(demo, tmp_path):
     for name in ("config.json", "manifest.json", "vocabulary.txt", "word_counts.tsv"):
         shutil.copy(demo[0] / "run" / name, run)
     assert "No epoch has finished yet" in Page(write(run)).text
+
+
+def test_the_folder_above_several_runs_is_compared_as_a_whole(tmp_path, capsys):
+    for name in ("one", "<b>"):
+        written_runs.write(tmp_path / "runs" / name)
+    page = Page(write(tmp_path / "runs"))
+    assert "2 runs, 2 evaluations)" in capsys.readouterr().out
+    assert "<b> 2.750" in page.text and "svg" in page.tags
+    (tmp_path / "runs" / "one" / "config.json").write_text("{")
+    (tmp_path / "runs" / "<b>" / "manifest.json").unlink()
+    assert main.main(["main.py", "--mode=report", f"--run_dir={tmp_path / 'runs'}"]) == 1
+    assert "none of its folders can be read as a run (<b>, one)" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):

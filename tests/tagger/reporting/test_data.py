@@ -4,7 +4,7 @@ import pytest
 
 from flags.errors import UserError
 from tagger.evaluation import files
-from tagger.reporting.data import compared, load, neighbours
+from tagger.reporting.data import compared, load, neighbours, runs_in
 from tests.tagger.reporting.runs import METRICS, ROWS, write
 
 
@@ -55,3 +55,13 @@ def test_runs_beside_it_the_latest_first_and_those_that_cannot_be_read(tmp_path)
     assert [run.name for run in compared(load(tmp_path / "a"), (str(tmp_path / "b"),))[0]] == ["b"]
     with pytest.raises(UserError, match="--compare=.*nowhere: has no config.json.*; expected a number of runs"):
         compared(load(tmp_path / "a"), (str(tmp_path / "nowhere"),))
+
+
+def test_the_runs_of_a_folder(tmp_path):
+    write(tmp_path / "one")
+    write(tmp_path / "two")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{")
+    runs, unreadable = runs_in(tmp_path)
+    assert {run.name for run in runs} == {"one", "two"} and unreadable == ["broken"]
+    assert [run.name for run in runs_in(tmp_path, but="one")[0]] == ["two"]

@@ -20,7 +20,13 @@ def test_facts_and_the_answer_are_in_it():
     for expected in ("7,654 words", "resnet50, 2,048 numbers; caffe", "224 x 224", "| float16 |", "[batch, 5]",
                      "[batch, 2048]", 'load("3")', "1 to 17"):
         assert expected in text, expected
+    assert '"max_length": 12, "min_score": 0.5, "top_tags": 5}}' in text
     assert "{facts" not in text and "{{" not in text
+
+
+def test_the_request_keeps_to_the_ranges_of_the_table():
+    text = readme(dataclasses.replace(FACTS, max_length=11, top_tags=3), ANSWER)
+    assert "1 to 11 |" in text and '"max_length": 11, "min_score": 0.5, "top_tags": 3}}' in text
 
 
 @pytest.mark.parametrize(("tag_prompt", "origin"), [(True, "which the model was trained to answer"),

@@ -43,3 +43,5 @@ def test_options_have_defaults_and_change_the_answer(signatures):
     assert same["caption_score"].shape == [3]
     short = signatures["features_with_options"](features(3), max_length=tf.constant(1))
     assert all(len(caption.split()) <= 1 for caption in short["caption"].numpy())
+    beyond = signatures["features_with_options"](features(3), max_length=tf.constant(99))  # as the longest, which is 4
+    np.testing.assert_array_equal(plain["caption"], beyond["caption"])

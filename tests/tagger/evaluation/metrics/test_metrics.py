@@ -27,7 +27,8 @@ def test_diversity_counts_captions_and_recitals():
     images = [image("a dog"), image("a dog"), image("a man"), image("a cat")]
     predictions = Predictions(images, (), np.zeros((4, 0)), None, frozenset({("a", "dog"), ("a", "tree")}))
     assert diversity_scores(predictions).values == {
-        "distinct_captions": 3, "distinct_share": 0.75, "distinct_words": 4, "seen_in_training": 0.5}
+        "distinct_captions": 3, "distinct_share": 0.75, "distinct_words": 4,
+            "captions_without_words": 0, "seen_in_training": 0.5}
     unknown = Predictions(images, (), np.zeros((4, 0)))
     assert diversity_scores(unknown).values["seen_in_training"] is None
 

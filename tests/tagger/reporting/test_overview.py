@@ -1,0 +1,29 @@
+import dataclasses
+import re
+
+from tagger.reporting.data import load
+from tagger.reporting.overview import overview
+from tagger.training import history
+from tests.tagger.reporting.runs import write
+from tests.tagger.reporting.test_page import text_of
+
+
+def test_every_run_has_its_row_and_its_curve_with_the_flags_that_differ(tmp_path):
+    good, other = load(write(tmp_path / "good")), load(write(tmp_path / "other", bleu_4=17.0))
+    other = dataclasses.replace(other, config=dataclasses.replace(other.config, dropout=0.125), evaluations=[],
+                                history=[history.Epoch(1, 3.0, 2.25, 0.001)])
+    new = dataclasses.replace(other, history=[], throughput=[], folder=tmp_path / "new")
+    html = overview("runs", [good, other, new], ["broken"])
+    text = text_of(html)
+    for expected in ("3 runs, the latest first", "--dropout", "good 2.750 1 of 2 1 min 01 s", "0.125",
+                     "new – no epoch yet", "On test: 2 images", "18.9", "not readable as runs: broken"):
+        assert expected in text, expected
+    assert "--seed" not in text  # which is the same in all
+    assert re.search(r'class="best"[^>]*>2\.250', html)  # the best validation loss, of a run without eval
+    curves = re.findall(r'<polyline class="line (c\d) d0"', html)
+    assert curves == ["c0", "c1"]  # the run without an epoch has none
+
+
+def test_runs_of_captions_and_of_tags_are_not_in_one_table(tmp_path):
+    runs = [load(write(tmp_path / "captions")), load(write(tmp_path / "tags", target="tags"))]
+    assert overview("runs", runs, []).count("On test: 2 images") == 2
