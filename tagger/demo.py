@@ -31,7 +31,7 @@ def _step(name: str, config: object) -> None:
     words = [f"--{key}={value}" for key, value in given.items() if value != defaults[key]]
     words += list(getattr(config, "photos", ()))
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    print(f"\n{bold}$ python main.py --mode={name} {shlex.join(words)}{plain}", flush=True)
+    print(f"\n{bold}$ tagger --mode={name} {shlex.join(words)}{plain}", flush=True)
     start = time.monotonic()
     status = MODES[name].load_code()(config)
     if status:

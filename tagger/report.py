@@ -21,11 +21,9 @@ from records.input.stored_photos import stored_photos
 from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.printable import printable
-from tagger.evaluation import extremes
 from tagger.reporting import data as report_data
 from tagger.reporting import page as report_page
 from tagger.reporting.overview import overview
-from tagger.runs.run_dir import CONFIG_FILE
 
 _PHOTO_WIDTH = 620  # twice the width of a card, for dense screens
 _PACKAGES = ("tensorflow", "keras", "numpy", "pycocoevalcap", "textblob", "tensorflow-datasets")
@@ -38,7 +36,7 @@ def run(config: report_flags.Report) -> int:
       UserError: --run_dir is no run folder, or a flag is out of range.
     """
     output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
-    if _has_runs(config.run_dir):
+    if report_data.has_runs(config.run_dir):
         return _overview(config.run_dir, output)
     run_data = report_data.load(config.run_dir)
     others, unreadable = report_data.compared(run_data, config.compare)
@@ -50,13 +48,6 @@ def run(config: report_flags.Report) -> int:
     print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {counted(len(run_data.history), 'epoch')}, "
           f"{counted(len(run_data.evaluations), 'evaluation')}, {counted(len(others), 'other run')})")
     return 0
-
-
-def _has_runs(folder: str) -> bool:
-    """Whether a folder is no run itself but has some in it."""
-    path = epath.Path(folder)
-    return path.is_dir() and not (path / CONFIG_FILE).exists() and any(
-        (below / CONFIG_FILE).exists() for below in path.iterdir())
 
 
 def _overview(folder: str, output: epath.Path) -> int:
@@ -87,11 +78,7 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
     Args:
       records_dir: where the records are now; empty for where eval read them.
     """
-    ranking = evaluation.metrics["ranking"]
-    defined = [row for row in evaluation.predictions() if row[ranking] is not None]
-    ordered = sorted(defined, key=lambda row: (row[ranking], row["image"]))
-    ends = extremes.worst_and_best([row[ranking] for row in ordered], count)
-    chosen = [[ordered[i] for i in positions] for positions in ends]
+    ranking, chosen = evaluation.metrics["ranking"], evaluation.worst_and_best(count)
     keys = {row["image"] for rows in chosen for row in rows}
     folder = records_dir or evaluation.metrics["records_dir"]
     try:

@@ -1,9 +1,11 @@
 """The documentation names files that exist."""
 
 import re
+import shlex
 
 import pytest
 
+import main
 from tests.conftest import ROOT
 
 PAGES = ["README.md", "BUILD.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -43,3 +45,17 @@ def test_make_lowest_installs_the_lower_end_of_every_range():
     assert lowest.keys() == required.keys()
     for name, version in required.items():
         assert re.fullmatch(re.escape(version) + r"(\.0)*", lowest[name]), name
+
+
+def _commands(page):
+    """The `tagger` commands of a page, without the variables before them and the comments behind them."""
+    lines = re.findall(r"^    (?:\w+=\S+ )*tagger (--mode=.*)$", (ROOT / page).read_text(), re.M)
+    return [shlex.split(line.removesuffix("&"), comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("page", PAGES[2:])  # README's are run (tests/test_readme.py)
+def test_commands_have_flags_that_there_are(page, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    for arguments in _commands(page):
+        assert main.main(["tagger", *arguments, "--help"]) == 0, (arguments, capsys.readouterr().err)
+    assert page not in ("docs/clusters.md", "docs/coco.md", "docs/scaling.md") or _commands(page)

@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
+from multiprocessing.queues import SimpleQueue
 from typing import TypeVar, cast
 
 Task = TypeVar("Task")
@@ -27,7 +28,8 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _start_worker(parent: Connection) -> None:
+def _start_worker(parent: Connection, environments: "SimpleQueue[Mapping[str, str]]") -> None:
+    os.environ.update(environments.get())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
     def end_with_parent() -> None:
@@ -81,12 +83,15 @@ class Workers:
             self._workers_end.close()
         self._pool, self.running = None, 0
 
-    def _start(self, count: int) -> ProcessPoolExecutor:
+    def _start(self, count: int, environments: Sequence[Mapping[str, str]] = ()) -> ProcessPoolExecutor:
         self.close()
         context = multiprocessing.get_context("spawn")
+        waiting: SimpleQueue[Mapping[str, str]] = context.SimpleQueue()
+        for number in range(count):
+            waiting.put(environments[number] if environments else {})
         self._workers_end, self._own_end = context.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker,
-                                         initargs=(self._workers_end,))
+                                         initargs=(self._workers_end, waiting))
         self.running = count
         return self._pool
 
@@ -107,7 +112,8 @@ class Workers:
         except BrokenProcessPool:  # one was killed while it waited: a map starts others
             self.close()
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Iterator[Result]:
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int,
+            environments: Sequence[Mapping[str, str]] = ()) -> Iterator[Result]:
         """Yields function(task) for every task, in order.
 
         At most 4 tasks per worker are in flight, so that neither tasks nor results pile up in memory. An iterator that
@@ -116,6 +122,8 @@ class Workers:
         Args:
           function: a function of a module's top level; its tasks and results can be pickled.
           count: processes; 0: this one. Those of an earlier map are used again when they are as many.
+          environments: of each process that is started here, variables that it has from its start beside those of this
+            one; by default none.
 
         Raises:
           WorkerDied: a worker was killed. Results of tasks before the one it died in may not all have been yielded.
@@ -127,7 +135,7 @@ class Workers:
         first = list(itertools.islice(remaining, _TASKS_PER_WORKER * count))
         if not first:
             return
-        pool = self._pool if self._pool and self.running == count else self._start(count)
+        pool = self._pool if self._pool and self.running == count else self._start(count, environments)
         try:
             flying: collections.deque[Future[Result]] = collections.deque(pool.submit(function, task) for task in first)
             while flying:

@@ -225,6 +225,10 @@ def _example(row: dict[str, Any], image: bytes | None, height: int, width: int, 
 @functools.cache
 def load_extractor(backbone: BackboneJob) -> "Extractor":
     """Loaded once per process, however many shards it writes."""
+    # cuDNN's kernels by their shapes alone: where they are timed first, the choice may differ from process to process,
+    # and with it the last bits of a feature. Memory as it is needed: workers of this process may share its GPU.
+    os.environ.setdefault("TF_CUDNN_USE_AUTOTUNE", "0")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with tensorflow_starts():
         from records.backbones.feature_extractor import Extractor
         from records.backbones.registry import load_backbone

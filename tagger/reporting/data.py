@@ -12,7 +12,7 @@ from flags.train import Train
 from records.format import manifest as manifest_lib
 from records.util import regular_files, typed_json
 from records.util.typed_json import Check, Count, between
-from tagger.evaluation import files
+from tagger.evaluation import extremes, files
 from tagger.evaluation.contact_sheets import RANKINGS
 from tagger.reporting.metric_columns import METRICS, TILES
 from tagger.runs import run_dir as run_dir_lib
@@ -56,6 +56,14 @@ class Evaluation:
             raise UserError(f"{path}: has {len(rows)} lines, {files.METRICS} is of {self.metrics['images']} images; "
                             "they are of different evaluations, run eval again")
         return rows
+
+    def worst_and_best(self, count: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The `count` rows of lowest rank, lowest first, and those of highest; as tagger.evaluation.extremes has it."""
+        ranking = self.metrics["ranking"]
+        ranked = sorted((row for row in self.predictions() if row[ranking] is not None),
+                        key=lambda row: (row[ranking], row["image"]))
+        worst, best = extremes.worst_and_best([row[ranking] for row in ranked], count)
+        return [ranked[i] for i in worst], [ranked[i] for i in best]
 
     def picture(self, name: str) -> bytes | None:
         """A PNG of the folder, if it is there."""
@@ -165,6 +173,13 @@ def load(folder: epath.PathLike) -> RunData:
                                                  *(e.folder / files.METRICS for e in evaluations)) if file.exists())
     return RunData(path, config, manifest, history_lib.read(path), history_lib.read_throughput(path), evaluations,
                    float(changed))
+
+
+def has_runs(folder: epath.PathLike) -> bool:
+    """Whether a folder is no run itself but has some in it."""
+    path = epath.Path(folder)
+    return path.is_dir() and not (path / run_dir_lib.CONFIG_FILE).exists() and any(
+        (below / run_dir_lib.CONFIG_FILE).exists() for below in path.iterdir())
 
 
 def runs_in(folder: epath.PathLike, but: str = "") -> tuple[list[RunData], list[str]]:

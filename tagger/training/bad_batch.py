@@ -5,7 +5,6 @@ import json
 from etils import epath
 
 from records.util.atomic_files import write_atomic
-from records.util.counted import counted
 
 FILE = "bad_batch.json"
 
@@ -22,4 +21,5 @@ def describe(run_dir: epath.PathLike, epoch: int, step: int, keys: list[str], wr
     if write:
         write_atomic(path, json.dumps({"epoch": epoch + 1, "step": step + 1, "images": keys}, indent=1) + "\n")
     more = " …" if len(keys) > 5 else ""
-    return f"{', '.join(keys[:5])}{more} (all {counted(len(keys), 'image')} of the batch: {path})"
+    all_of_it = "the only image" if len(keys) == 1 else f"all {len(keys)} images"
+    return f"{', '.join(keys[:5])}{more} ({all_of_it} of the batch: {path})"

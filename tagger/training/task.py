@@ -27,6 +27,7 @@ from tagger.modeling.lstm import recurrence_for
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_outputs import TagOutputs
 from tagger.runs import run_dir
+from tagger.training.batch_size import with_batch_size
 from tagger.training.distributed_dataset import OrderedDataset, ShuffledDataset
 from tagger.training.distribution import Devices
 from tagger.training.mixed_precision import compute_dtype
@@ -67,7 +68,8 @@ class Task(abc.ABC):
         Raises:
           UserError: no records that can be trained on, or a split that cannot be divided into such batches.
         """
-        self.config, self.devices, self._init_from = config, devices, init_from
+        self.config = config = with_batch_size(config)
+        self.devices, self._init_from = devices, init_from
         self.schedule = self.make_schedule()
         self.manifest = manifest_lib.load(config.records_dir)
         vocabulary = Vocabulary.load(config.records_dir)

@@ -4,7 +4,7 @@ import pytest
 
 from flags.errors import UserError
 from tagger.evaluation import files
-from tagger.reporting.data import compared, load, neighbours, runs_in
+from tagger.reporting.data import compared, has_runs, load, neighbours, runs_in
 from tests.tagger.reporting.runs import METRICS, ROWS, write
 
 
@@ -65,3 +65,4 @@ def test_the_runs_of_a_folder(tmp_path):
     runs, unreadable = runs_in(tmp_path)
     assert {run.name for run in runs} == {"one", "two"} and unreadable == ["broken"]
     assert [run.name for run in runs_in(tmp_path, but="one")[0]] == ["two"]
+    assert has_runs(tmp_path) and not has_runs(tmp_path / "one") and not has_runs(tmp_path / "nowhere")

@@ -13,4 +13,4 @@ def test_the_first_images_are_named_and_all_are_in_the_file(tmp_path):
 
 def test_another_host_says_the_same_and_writes_nothing(tmp_path):
     said = bad_batch.describe(tmp_path, 0, 0, ["a.jpg"], write=False)
-    assert said.startswith("a.jpg (all 1 images") and not list(tmp_path.iterdir())
+    assert said.startswith("a.jpg (the only image of the batch: ") and not list(tmp_path.iterdir())
