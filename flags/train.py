@@ -126,7 +126,7 @@ class Train(Flags):
     plateau_factor: float = flag(0.2, "What the learning rate is multiplied by on a plateau.", at_least=0, below=1)
     min_learning_rate: float = flag(1e-8, "Plateaus lower the learning rate no further than this.", at_least=0)
     callbacks: tuple[str, ...] = flag((), "Keras callbacks of your own, as module:Class,…: made without arguments, "
-                                          "called like in Keras fit; the module is looked for in the current folder first. "
+                                          "called like in Keras fit; their module may be in the current folder. "
                                           "Their logs hold loss after a batch; loss, val_loss, learning_rate and, if "
                                           "monitored, val_cider after an epoch. Numbers, strings and booleans among "
                                           "their attributes are kept in checkpoints.")
