@@ -13,6 +13,7 @@ TERMS = {
     "token": "A word of a caption, or the <end> that closes it. tokens/s counts how many are trained on in a second.",
     "waiting": "Share of the time in which the training waited for data instead of computing. A few per cent are well.",
     "step": "One update of the weights, from --batch_size captions. An epoch is all steps over the train split once.",
+    "learning rate": "How far a step moves the weights. It is lowered when the validation loss no longer falls.",
     "loss": "How surprised the model is by the true next word, on average (cross-entropy): lower is better, and "
             "val_loss, on the validation split, is the one that counts.",
     "perplexity": "exp(loss): among how many words, equally likely, the model would still be choosing.",
@@ -27,6 +28,9 @@ TERMS = {
                "split, and a split of few photos makes it meaningless.",
     "precision, recall, F1": "Share of the tags given that are right; share of the right ones given; and their "
                              "harmonic mean.",
+    "at 5, at threshold": "Of the five likeliest tags of a photo; of those whose probability reached the best F1 on "
+                          "the validation split.",
+    "calibration error": "How far the probabilities of tags are, on average, from the share that turned out right.",
     "mean avg. precision": "How well the ranking of photos by a tag's score separates those that have the tag from "
                            "those that have not, averaged over tags: 1 is perfect.",
     "distinct": "How many different captions were written: few mean that the model says the same of every photo.",

@@ -53,7 +53,7 @@ def run(config: demo_flags.Demo) -> int:
         min_count=2, seed=config.seed))
     _step("verify_records", verify_records_flags.VerifyRecords(records_dir=records_dir))
     _step("train", train_flags.Train(
-        records_dir=records_dir, run_dir=run_dir, batch_size=32, tag_weight=0.5, seed=config.seed))
+        records_dir=records_dir, run_dir=run_dir, batch_size=16, tag_weight=0.5, seed=config.seed))
     _step("eval", eval_flags.Eval(records_dir=records_dir, run_dir=run_dir, split="test"))
     _step("export", export_flags.Export(run_dir=run_dir, export_dir=export_dir))
     held_out = [example["key"].decode() for example in images(open_split(records_dir, "test")).as_numpy_iterator()]

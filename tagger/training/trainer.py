@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from flags.errors import UserError
+from records.util.counted import counted
 from tagger.training import bad_batch, checkpoint_state, history
 from tagger.training.callback_state import get_state, set_state
 from tagger.training.checkpoints import Checkpoints
@@ -226,9 +227,10 @@ class Trainer:
             return
         _, state = restored
         if state["steps_per_epoch"] != self._train.steps:
-            raise UserError(f"--run_dir={self._config.run_dir}: was trained with {state['steps_per_epoch']} steps an "
-                            f"epoch, now there are {self._train.steps}: --ram_budget_mb decides how the split is cut; "
-                            "give the earlier value, or start over with --fresh")
+            raise UserError(f"--run_dir={self._config.run_dir}: was trained with "
+                            f"{counted(state['steps_per_epoch'], 'step')} an epoch, now it would be "
+                            f"{self._train.steps}: --ram_budget_mb decides how the split is cut; give the earlier "
+                            "value, or start over with --fresh")
         self._progress.set_state(state)
         self._saved_place = self._progress.place
         set_state(self._stateful, state["callbacks"])
