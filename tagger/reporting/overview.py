@@ -37,13 +37,15 @@ def overview(name: str, runs: Sequence[RunData], unreadable: Sequence[str]) -> H
 def _training(runs: Sequence[RunData]) -> Html:
     flags = _different_flags(runs)
     scored = any(run.best and run.best.val_cider is not None for run in runs)
-    best_loss = min((run.best.val_loss for run in runs if run.best), default=None)
+    comparable = all(run.manifest == runs[0].manifest for run in runs)
+    losses = {run.best.val_loss for run in runs if run.best}
+    best_loss = min(losses) if comparable and len(losses) > 1 else None
     rows = []
     for run in runs:
         best = run.best
         cells = [tag("td", run.name),
                  tag("td", f"{best.val_loss:.3f}" if best else "–",
-                     class_="best" if best and len(runs) > 1 and best.val_loss == best_loss else None)]
+                     class_="best" if best and best.val_loss == best_loss else None)]
         if scored:
             cells.append(tag("td", f"{best.val_cider:.1f}" if best and best.val_cider is not None else "–"))
         cells += [tag("td", f"{best.epoch} of {len(run.history)}" if best else "no epoch yet"),
@@ -54,8 +56,9 @@ def _training(runs: Sequence[RunData]) -> Html:
     return join(
         tag("h2", "Training"), tag("div", tag("table", tag("tr", [tag("th", cell) for cell in head]), rows),
                                    class_="scroll"),
-        tag("p", "At the best epoch. Beside it the flags in which these runs differ. Losses compare where the records "
-            "are the same.", class_="quiet"),
+        tag("p", "Each at its best epoch; beside it the flags in which these runs differ." + (
+            "" if comparable else " Not all learnt from the same records: losses of different ones do not compare."),
+            class_="quiet"),
         tag("div", _curves(runs, "val_loss", "validation loss, nats per word"),
             _curves(runs, "val_cider", "validation CIDEr-D, points") if scored else None, class_="charts"))
 
