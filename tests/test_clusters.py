@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -78,3 +79,20 @@ def test_flags_in_the_files_exist():
     text = (CLUSTER / "train.yaml").read_text() + (CLUSTER / "train.sbatch").read_text().partition("srun")[2]
     flags = {word[2:].partition("=")[0] for word in text.split() if re.match(r"--\w", word)}
     assert "run_dir" in flags and flags - {"mode", "flagfile", "kill-on-bad-exit", "from-file"} <= set(values)
+
+
+@pytest.mark.slow
+def test_experiments_side_by_side(demo, tmp_path):
+    """The two trainings of the page at once, and the page that compares them; where there is no GPU, on the CPU."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine").symlink_to(demo[0] / "records")
+    page = (ROOT / "docs" / "clusters.md").read_text()
+    trainings = re.findall(r"^    (CUDA_VISIBLE_DEVICES=\d tagger --mode=train .*&)$", page, re.M)
+    [report] = re.findall(r"^    (tagger --mode=report .*)$", page, re.M)
+    script = "\n".join(["set -e", 'tagger() { "$PYTHON" "$MAIN" "$@"; }', *(
+        line.replace(" &", " --epochs=1 &") for line in trainings), "wait", report])
+    shown = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
+                           env={**os.environ, "PYTHON": sys.executable, "MAIN": str(ROOT / "main.py")})
+    assert shown.returncode == 0 and "2 runs, 0 evaluations)" in shown.stdout, shown.stdout + shown.stderr
+    overview = (tmp_path / "runs" / "report.html").read_text()
+    assert "--dropout" in overview and "--label_smoothing" in overview and "small" in overview
