@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flags.errors import UserError
@@ -22,6 +22,7 @@ from records.ingest import database as database_file
 from records.ingest import rejections
 from records.ingest.database import IngestDatabase
 from records.ingest.fingerprint import database_inputs, own_splits
+from records.ingest.planned import PlannedExample
 from records.ingest.scan import check_images, start_meanwhile
 from records.ingest.shard_plan import PlansJob, loaded, write_plans
 from records.ingest.splits import Splitter, listed_names
@@ -35,6 +36,9 @@ from records.util.process_pool import Workers
 _SHARD_BYTES = 150e6
 _TEXT_BYTES = 500  # of an example's captions, about
 _JOBS_PER_WORKER = 4  # few, as each has the vocabulary sent; enough for all to end together
+
+
+SplitCounts = Mapping[str, tuple[int, int]]  # by split: examples, and bytes of their stored images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,41 +108,57 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
                      config.follow_links)
         workers.prepare(loaded)
         database.resolve(splitter, config.seed)
-        rows, left_out, notes = _write_rejected(database, config, records_dir, state)
-        targets = make_targets(database, config.target, config.tag_forms, config.min_count, config.max_words)
         counts = database.split_counts(config.store_size)
-        number = _shards_per_split(config, counts, info)
+        rejected = itertools.chain(database.rejected(), _unused_names(database, config))
+        rows, left_out, notes = write_rejected(rejected, database.row_count(), counts, config, records_dir, state)
+        targets = make_targets(database, config.target, config.tag_forms, config.min_count, config.max_words)
+        number = shards_per_split(config, counts, info)
         plans = _write_plans(database, targets, records_dir, settings["name"], number, workers)
-        targets.vocabulary.save(records_dir)
-        if targets.tags is not None:
-            targets.tags.save(records_dir)
-        plan = Plan(plans, {split: count for split, (count, _) in counts.items()}, targets.target,
-                    targets.vocabulary.size, targets.tags is not None,
-                    [*targets.notes, *notes, *_examples(database, targets)],
-                    _write_duplicates(database, records_dir, state), rows, left_out)
+        duplicates = write_duplicates(database.duplicates(), records_dir, state)
+        plan = whole_plan(records_dir, targets, plans, counts, rows, left_out, duplicates,
+                          [*notes, *understood({split: database.examples(split) for split in counts}, targets)])
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict
         raise
     finally:
         database.close()
-    write_atomic(state.remote / layout.PLAN, json.dumps(dataclasses.asdict(plan)))
+    save_plan(plan, state)
     return plan
 
 
-def _write_rejected(database: IngestDatabase, config: MakeRecords, records_dir: str,
-                    state: StagingFolder) -> tuple[int, Rejected, list[str]]:
+def save_plan(plan: Plan, state: StagingFolder) -> None:
+    """Notes the outcome of pass 1, with which a restart goes on."""
+    write_atomic(state.remote / layout.PLAN, json.dumps(dataclasses.asdict(plan)))
+
+
+def whole_plan(records_dir: str, targets: Targets, shards: dict[str, dict[str, str]], counts: SplitCounts, rows: int,
+               rejected: Rejected, duplicates: int, notes: list[str]) -> Plan:
+    """The outcome of pass 1; writes the vocabularies beside the shards to come."""
+    targets.save(records_dir)
+    return Plan(shards, {split: count for split, (count, _) in counts.items()}, targets.target,
+                targets.vocabulary.size, targets.tags is not None, [*targets.notes, *notes], duplicates, rows, rejected)
+
+
+def write_rejected(rejected: Iterable[tuple[str, str, str]], rows: int, counts: SplitCounts, config: MakeRecords,
+                   records_dir: str, state: StagingFolder) -> tuple[int, Rejected, list[str]]:
     """Input rows, those of --split_lists that name no photo of the table included; what is left out of them; and what
     the summary says of it.
+
+    Args:
+      rejected: (image, row, reason) of all that is in no example, in input order, unused names of lists last.
+      rows: of the tables.
+
+    Raises:
+      UserError: too much is left out, or nothing is left to train on.
     """
     by_kind: Counter[str] = Counter()
     first: dict[str, str] = {}
-    rows = database.row_count()
     with AtomicOutput(os.path.join(records_dir, layout.REJECTED), state.local) as out:
-        for image, row, reason in itertools.chain(database.rejected(), _unused_names(database, config)):
+        for image, row, reason in rejected:
             by_kind[rejections.kind(reason)] += 1
             first.setdefault(rejections.kind(reason), f"{row}: {reason}")
             out.write(rejections.line(image, row, reason).encode())
-    examples = {split: count for split, (count, _) in database.split_counts().items()}
+    examples = {split: count for split, (count, _) in counts.items()}
     check_usable = functools.partial(
         rejections.check_usable, rows, by_kind, first, examples,
         "split_lists" if config.split_lists else "split_fractions" if config.split_fractions else "")
@@ -150,12 +170,12 @@ def _write_rejected(database: IngestDatabase, config: MakeRecords, records_dir: 
             rejections.notes(rows, by_kind, first))
 
 
-def _examples(database: IngestDatabase, targets: Targets) -> list[str]:
-    """Lines that show some examples as they were understood."""
+def understood(examples: Mapping[str, Iterable[PlannedExample]], targets: Targets) -> list[str]:
+    """Lines that show the first examples of each split as they were understood."""
     splits = []
-    for split in database.split_counts():
+    for split, planned in examples.items():
         lines = []
-        for example in itertools.islice(database.examples(split), example_lines.EXAMPLES):
+        for example in itertools.islice(planned, example_lines.EXAMPLES):
             _, tag_ids = targets.of(example.captions)
             tags = ([tag for text in example.captions for tag in text.tags.split()] if tag_ids is None or
                     targets.tags is None else [targets.tags.tags[tag] for ids in tag_ids for tag in ids])
@@ -170,18 +190,19 @@ def _unused_names(database: IngestDatabase, config: MakeRecords) -> Iterator[tup
             yield image, f"{os.path.basename(file)}:{number}", rejections.UNUSED_NAME
 
 
-def _write_duplicates(database: IngestDatabase, records_dir: str, state: StagingFolder) -> int:
+def write_duplicates(duplicates: Iterable[tuple[str, str, str]], records_dir: str, state: StagingFolder) -> int:
+    """Writes duplicates.jsonl from (image, kept as, split), in input order; returns how many there are."""
     count = 0
     with AtomicOutput(os.path.join(records_dir, layout.DUPLICATES), state.local) as out:
-        for image, kept, split in database.duplicates():
+        for image, kept, split in duplicates:
             line = json.dumps({"image": image, "kept_as": kept, "split": split}, ensure_ascii=False)
             out.write(f"{line}\n".encode())
             count += 1
     return count
 
 
-def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]],
-                      info: BackboneInfo | None) -> dict[str, int]:
+def shards_per_split(config: MakeRecords, counts: SplitCounts, info: BackboneInfo | None) -> dict[str, int]:
+    """How many shards each split is cut into. Raises UserError where --shards does not fit the splits."""
     given = shard_counts(config)
     for split, number in given.items():
         if split not in counts:
@@ -196,12 +217,17 @@ def _shards_per_split(config: MakeRecords, counts: Mapping[str, tuple[int, int]]
             for split in counts}
 
 
+def shard_bounds(examples: int, shards: int) -> list[int]:
+    """The number of the first example of each shard, as even as can be, and of all examples."""
+    return [shard * examples // shards for shard in range(shards + 1)]
+
+
 def _write_plans(database: IngestDatabase, targets: Targets, records_dir: str, name: str, number: Mapping[str, int],
                  workers: Workers) -> dict[str, dict[str, str]]:
     """Cuts each split's examples, in their order, into plans as even as can be; their hashes by split and shard."""
     jobs = []
     for split, (examples, _) in database.split_counts().items():
-        bounds = [shard * examples // number[split] for shard in range(number[split] + 1)]
+        bounds = shard_bounds(examples, number[split])
         sizes = [end - start for start, end in itertools.pairwise(bounds)]
         files = [layout.shard_file(name, split, shard, number[split]) for shard in range(number[split])]
         at_once = -(-len(files) // (_JOBS_PER_WORKER * max(workers.running, 1)))

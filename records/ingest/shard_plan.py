@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from records.format.layout import plan_path, staging_dir
@@ -45,13 +45,17 @@ def write_plans(job: PlansJob, targets: Targets) -> dict[str, str]:
     with contextlib.closing(sqlite3.connect(job.database_path)) as db:
         examples = planned(db, job.split, job.first)
         for file, count in zip(job.files, job.counts, strict=True):
-            path = plan_path(job.records_dir, file)
-            with AtomicOutput(path, os.fspath(staging_dir(job.records_dir))) as out:
-                for example in itertools.islice(examples, count):
-                    example = dataclasses.replace(example, captions=targets.merged(example.captions))
-                    out.write(plan_line(example, *targets.of(example.captions)).encode())
-            result[file] = out.sha256()
+            result[file] = write_plan(job.records_dir, file, itertools.islice(examples, count), targets)
     return result
+
+
+def write_plan(records_dir: str, file: str, examples: Iterable[PlannedExample], targets: Targets) -> str:
+    """Writes the plan of one shard; its hash."""
+    with AtomicOutput(plan_path(records_dir, file), os.fspath(staging_dir(records_dir))) as out:
+        for example in examples:
+            example = dataclasses.replace(example, captions=targets.merged(example.captions))
+            out.write(plan_line(example, *targets.of(example.captions)).encode())
+    return out.sha256()
 
 
 def plan_line(example: PlannedExample, tokens: list[list[int]], tag_ids: list[list[int]] | None) -> str:

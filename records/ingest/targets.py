@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from flags.errors import UserError
 from records.ingest.database import IngestDatabase
 from records.ingest.planned import Text
+from records.ingest.text_counts import PUBLISHED, TextCounts
 from records.text.keywords import SpaceRule
-from records.text.tag_vocabulary import TagCounter, TagRules, TagVocabulary
+from records.text.tag_vocabulary import TagRules, TagVocabulary
 from records.text.vocabulary import END, UNK, Vocabulary
 
-PUBLISHED = "published"
 _SHOWN = 10
 
 
@@ -68,6 +68,12 @@ class Targets:
             tag_ids.append([self._ids[tag] for tag in folded if tag in self._ids])
         return tokens, tag_ids
 
+    def save(self, records_dir: str) -> None:
+        """Writes the vocabularies' files."""
+        self.vocabulary.save(records_dir)
+        if self.tags is not None:
+            self.tags.save(records_dir)
+
     @functools.cached_property
     def _ids(self) -> dict[str, int]:
         assert self.tags is not None
@@ -82,52 +88,54 @@ class Targets:
 
 
 def make_targets(database: IngestDatabase, target: str, tag_forms: str, min_count: int, max_words: int) -> Targets:
-    """Counts the train split of an ingest database whose duplicate groups are resolved.
+    """Counts the train split of an ingest database whose duplicate groups are resolved; see `targets_of`."""
+    space_rule = SpaceRule()
+    if tag_forms == PUBLISHED:
+        counts = TextCounts(TagRules(tag_forms))
+        counts.words, counts.tagged = database.count_words("train")
+        return targets_of(counts, target, min_count, max_words)
+    for cell in database.keyword_cells():
+        space_rule.add(cell)
+    counts = TextCounts(TagRules(tag_forms, space_rule.spaces))
+    for text in database.texts("train"):
+        counts.add(text)
+    return targets_of(counts, target, min_count, max_words, space_rule.separated)
+
+
+def targets_of(counts: TextCounts, target: str, min_count: int, max_words: int, separated: bool = False) -> Targets:
+    """Both vocabularies, of what the rows of the train split say.
 
     Args:
       target: "captions", "tags", or "auto" for tags where the train split has keywords only.
+      separated: whether a cell of keywords has another separator than a space.
 
     Raises:
       UserError: the train split has no caption, or for target "tags" no tag.
     """
-    if tag_forms == PUBLISHED:
+    words, tagged, tags = counts.words, counts.tagged, counts.tags
+    if counts.rules.forms == PUBLISHED:
         target = "captions" if target == "auto" else target
-        words, tagged = database.count_words("train")
-        _check_not_empty(words, target)
-        counted = words if target == "captions" else tagged
-        return Targets(target, Vocabulary.build(counted, tagged, min_count, max_words))
-    space_rule = SpaceRule()
-    for cell in database.keyword_cells():
-        space_rule.add(cell)
-    rules = TagRules(tag_forms, space_rule.spaces)
-    counter, words, tagged, keyword_rows = TagCounter(rules), Counter[str](), Counter[str](), 0
-    rows = 0
-    for text in database.texts("train"):
-        rows += 1
-        if text.keywords is None:
-            counter.add_caption(text.tags.split())
-            words.update(text.words.split())
-            tagged.update(text.tags.split())
-        else:
-            counter.add_keywords(rules.of_keywords(text.caption, text.listed))
-            keyword_rows += 1
+        _check_not_empty(counts, words, target)
+        return Targets(target, Vocabulary.build(words if target == "captions" else tagged, tagged, min_count, max_words,
+                                                counts.cut))
     if target == "auto":
-        target = "tags" if keyword_rows == rows else "captions"
+        target = "tags" if counts.keyword_rows == counts.rows else "captions"
     if target == "tags":
-        words = tagged = Counter({counter.name(folded): count for folded, count in counter.rows.items()})
+        words = tagged = Counter({tags.name(folded): count for folded, count in tags.rows.items()})
     else:
-        for folded, count in counter.keyword_rows().items():
-            entry = counter.forms(folded)[0]
+        for folded, count in tags.keyword_rows().items():
+            entry = tags.forms(folded)[0]
             words[entry] += count
             tagged[entry] += count
-    _check_not_empty(words, target)
-    vocabulary = Vocabulary.build(words, tagged, min_count, max_words)
-    tags = TagVocabulary.build(counter, vocabulary, min_count, whole=target == "tags")
-    return Targets(target, vocabulary, tags, rules, _notes(tags, keyword_rows, rows, space_rule))
+    _check_not_empty(counts, words, target)
+    vocabulary = Vocabulary.build(words, tagged, min_count, max_words, counts.cut)
+    vocabulary_of_tags = TagVocabulary.build(tags, vocabulary, min_count, whole=target == "tags")
+    return Targets(target, vocabulary, vocabulary_of_tags, counts.rules,
+                   _notes(vocabulary_of_tags, counts, separated))
 
 
-def _check_not_empty(counted: Iterable, target: str) -> None:
-    if not any(True for _ in counted):
+def _check_not_empty(counts: TextCounts, words: Counter[str], target: str) -> None:
+    if not words and not counts.cut[0]:
         raise UserError(
             "no caption of the train split has a word to learn; is the right column read? docs/data.md names them"
             if target == "captions" else
@@ -135,13 +143,13 @@ def _check_not_empty(counted: Iterable, target: str) -> None:
             "keyword of a column called tags or labels counts; pass --target=captions, or call the column tags")
 
 
-def _notes(tags: TagVocabulary, keyword_rows: int, rows: int, rule: SpaceRule) -> tuple[str, ...]:
+def _notes(tags: TagVocabulary, counts: TextCounts, separated: bool) -> tuple[str, ...]:
     shown = ", ".join(tags.tags[:_SHOWN]) + (", …" if tags.size > _SHOWN else "")
     notes = [f"tags: {tags.size:,}" + (f" ({shown})" if shown else "")]
-    if keyword_rows:
-        between = ("a comma, semicolon or bar stands between them" if rule.separated else
+    if counts.keyword_rows:
+        between = ("a comma, semicolon or bar stands between them" if separated else
                    "taken to be separated by spaces, as no cell has a comma, semicolon or bar and their words come "
-                   "again in other cells" if rule.spaces else
+                   "again in other cells" if counts.rules.spaces else
                    "each cell without a comma, semicolon or bar is one keyword")
-        notes.append(f"keywords: {keyword_rows:,} of {rows:,} rows of train; {between}")
+        notes.append(f"keywords: {counts.keyword_rows:,} of {counts.rows:,} rows of train; {between}")
     return tuple(notes)

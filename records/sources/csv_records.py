@@ -8,6 +8,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from records.sources.csv_layout import Layout
 from records.sources.names import has_image_suffix
@@ -38,8 +39,23 @@ def bare(line: str, delimiter: str) -> list[str]:
     return line.rstrip("\r\n").split(delimiter)
 
 
-def records(lines: Iterator[tuple[int, str | None]], layout: Layout) -> Iterator[tuple[int, str, list[str] | str]]:
-    """(line number, first line, fields or what is wrong) of each record, blank lines left out."""
+class Record(NamedTuple):
+    """One record of a table.
+
+    Attributes:
+      number, last: of its first and of its last line.
+      line: the first line.
+      fields: its fields, or what is wrong with it.
+    """
+
+    number: int
+    last: int
+    line: str
+    fields: list[str] | str
+
+
+def records(lines: Iterator[tuple[int, str | None]], layout: Layout) -> Iterator[Record]:
+    """Each record of a table's numbered lines, blank lines left out. What a record is depends on no line before it."""
     waiting: deque[tuple[int, str | None]] = deque()  # lines looked at and not used
 
     def take() -> tuple[int, str | None] | None:
@@ -48,7 +64,7 @@ def records(lines: Iterator[tuple[int, str | None]], layout: Layout) -> Iterator
     while (entry := take()) is not None:
         number, line = entry
         if line is None:
-            yield number, "", f"line is longer than {LINE_LIMIT:,} characters"
+            yield Record(number, number, "", f"line is longer than {LINE_LIMIT:,} characters")
             continue
         if not line.strip() or (layout.delimiter == "|" and "-" in line and not line.strip(_RULE)):
             continue
@@ -61,17 +77,18 @@ def records(lines: Iterator[tuple[int, str | None]], layout: Layout) -> Iterator
                 break
             record.append(entry[1])
             fields = _fields(record, layout)
+        looked_ahead = bool(ahead)
         if ahead and (isinstance(fields, str) or not layout.fits(fields)):
             waiting.extendleft(reversed(ahead))
-            fields = UNCLOSED
+            fields, ahead = UNCLOSED, []
         if fields == UNCLOSED and _is_spaced_quote(line, layout):
             fields = bare(line, layout.delimiter)
         elif fields == GARBLED and layout.fits(plain := bare(line, layout.delimiter)):
             fields = plain  # a.jpg,"Hi" says the dog: usable, as the delimiters alone tell the fields
-        if layout.width == 2 and not ahead and (fields == GARBLED or (
+        if layout.width == 2 and not looked_ahead and (fields == GARBLED or (
                 not isinstance(fields, str) and not layout.fits(fields) and len(fields) > 2)):
             fields = _two(line, layout)
-        yield number, line, fields
+        yield Record(number, ahead[-1][0] if ahead else number, line, fields)
 
 
 def _fields(lines: list[str], layout: Layout) -> list[str] | str:

@@ -23,12 +23,10 @@ def read(table: Table) -> Iterator[Row | BadRow]:
     Raises:
       UserError: the first lines tell no image and caption column.
     """
-    layout = layout_of(table)
-    if layout is None:
-        first = "".join(table.first_lines(1)).strip()
-        raise UserError(f"--captions: {table.path}: the first line {shown(first)} names no image and caption "
-                        "column; expected a header such as image,caption")
-    for number, line, fields in records(table.lines(), layout):
+    layout = known_layout(table)
+    for number, _, line, fields in records(table.lines(ahead=True), layout):
+        if not table.has_line(number):
+            break
         if number <= layout.header_line:
             continue
         where = f"{table.name}:{number}"
@@ -39,6 +37,20 @@ def read(table: Table) -> Iterator[Row | BadRow]:
                          f"of {layout.width}; a caption with {layout.delimiter!r} in it needs quotes")
         else:
             yield from _rows(fields, layout, table, where)
+
+
+def known_layout(table: Table) -> Layout:
+    """Which field of the table is which.
+
+    Raises:
+      UserError: its first lines tell no image and caption column.
+    """
+    layout = layout_of(table)
+    if layout is None:
+        first = "".join(table.first_lines(1)).strip()
+        raise UserError(f"--captions: {table.path}: the first line {shown(first)} names no image and caption "
+                        "column; expected a header such as image,caption")
+    return layout
 
 
 def _rows(fields: list[str], layout: Layout, table: Table, where: str) -> Iterator[Row | BadRow]:

@@ -13,7 +13,7 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from etils import epath
 
@@ -22,7 +22,8 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".JPG", ".JPEG", 
 _COCO_DIGITS = 12
 _COCO_PREFIXES = ("", "COCO_val2014_", "COCO_train2014_", "COCO_test2014_", "COCO_test2015_")
 _NUMBER = re.compile(r"#\d+$")  # of a caption, as Flickr's token files have it
-_UNDECIDED = 64  # photos that may be in neither place before the folder is no longer looked for
+# Photos that may be in neither place before the folder is no longer looked for, and rows that are looked at for them.
+_FIRST_NAMES, FIRST_ROWS = 64, 1000
 
 
 def has_image_suffix(name: object) -> bool:
@@ -38,34 +39,22 @@ class FileNames:
 
     Args:
       images: the folder, local or remote.
-      folder: a folder in it where the photos may lie that are not in `images` itself, as COCO's train2017.
+      folder: a folder in it that all names lie in, see `folder_of`.
     """
 
     def __init__(self, images: str, folder: str = ""):
         self._root = epath.Path(images) if images else None
-        self._folder = folder if folder and images and self.exists(folder) else ""
-        self._undecided = _UNDECIDED if self._folder else 0
+        self._folder = folder
         self.complete = functools.lru_cache(maxsize=64)(self._complete)  # an image's captions follow one another
 
     def _complete(self, name: str) -> str:
         """The name of the file, or the name as given where there is none."""
         if self._root is None:
             return name
-        if self._undecided:
-            self._decide(name)
-        name = f"{self._folder}/{name}" if self._folder and not self._undecided else name
+        name = f"{self._folder}/{name}" if self._folder else name
         if name.isascii() and has_image_suffix(name) and not _NUMBER.search(name):
             return name
         return next((form for form in _forms(name) if self.exists(form)), name)
-
-    def _decide(self, name: str) -> None:
-        """Whether photos lie in the folder or beside it: as the first one does that is found."""
-        direct = any(map(self.exists, _forms(name)))
-        if direct or any(self.exists(f"{self._folder}/{form}") for form in _forms(name)):
-            self._undecided, self._folder = 0, "" if direct else self._folder
-        else:
-            self._undecided -= 1
-            self._folder = self._folder if self._undecided else ""
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of that name."""
@@ -73,6 +62,22 @@ class FileNames:
             return self._root is not None and (self._root / name).exists()
         except (OSError, ValueError):
             return False
+
+
+def folder_of(names: Iterable[str], images: str, folder: str) -> str:
+    """`folder`, as COCO's train2017, where photos lie in it and not in `images` itself; else "".
+
+    As the first photo does that is in one of the two: of the first 64 names.
+    """
+    if not folder:
+        return ""
+    files = FileNames(images)
+    for name in itertools.islice(dict.fromkeys(names), _FIRST_NAMES):
+        if any(map(files.exists, _forms(name))):
+            return ""
+        if any(files.exists(f"{folder}/{form}") for form in _forms(name)):
+            return folder
+    return ""
 
 
 def _forms(name: str) -> Iterator[str]:

@@ -35,20 +35,30 @@ def read(table: Table) -> Iterator[Row | BadRow]:
       UserError: pyarrow is missing, there is no such file, it cannot be read or has no image and text, or its photos
         cannot be written.
     """
+    _pyarrow()
+    paths = files_of(table.path if matches(table) else PREFIX + table.path)
+    for file, part in zip(paths, parts_of(paths), strict=True):
+        yield from read_file(file, part, table)
+
+
+def read_file(file: str, part: str, table: Table) -> Iterator[Row | BadRow]:
+    """Like `read`, for one file; its photos go to the folder `part` under --images."""
+    pyarrow = _pyarrow()
     try:
-        import pyarrow
-        from pyarrow import parquet
+        with pyarrow.parquet.ParquetFile(file) as source:
+            yield from _rows_of_file(source, file, Spool(table.images, part), table)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"--captions: {file} cannot be read, or its photos cannot be written to {table.images} "
+                        f"({printable(str(error), 120)})") from error
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow.parquet
     except ImportError:
         raise UserError("--captions=parquet: needs pyarrow, which is not installed: pip install 'pyarrow>=17', or this "
                         "package with its extra [parquet]") from None
-    paths = files_of(table.path if matches(table) else PREFIX + table.path)
-    for file, part in zip(paths, parts_of(paths), strict=True):
-        try:
-            with parquet.ParquetFile(file) as source:
-                yield from _rows_of_file(source, file, Spool(table.images, part), table)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise UserError(f"--captions: {file} cannot be read, or its photos cannot be written to {table.images} "
-                            f"({printable(str(error), 120)})") from error
+    return pyarrow
 
 
 def _rows_of_file(source: Any, file: str, spool: Spool, table: Table) -> Iterator[Row | BadRow]:

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from flags.errors import UserError
 from records.sources import (
@@ -24,7 +24,7 @@ from records.sources import (
     webdataset,
 )
 from records.sources.base import BadField, BadRow, Row, known_split, shown
-from records.sources.names import FileNames
+from records.sources.names import FIRST_ROWS, FileNames, folder_of
 from records.sources.table import Table, markup
 
 
@@ -171,17 +171,22 @@ def open_source(captions: str, captions_format: str, images: str, spool_dir: str
     """
     if captions_format not in (AUTO, *FORMATS):
         raise UserError(f"--captions_format={captions_format} is unknown: expected one of {AUTO}, {', '.join(FORMATS)}")
+    folder = spool_dir or images if is_spooled(captions, captions_format) else images
+    tables = tables_of(captions, captions_format, folder, own_splits, keywords)
+    return itertools.chain.from_iterable(itertools.starmap(rows_of, tables))
+
+
+def tables_of(captions: str, captions_format: str, images: str, own_splits: bool = True,
+              keywords: bool = False) -> list[tuple[Table, str]]:
+    """The tables that `open_source` reads one after the other, each with its format; raises what it does."""
     files = table_files(captions)
     formats = [detect(file) if captions_format == AUTO else captions_format for file in files]
     if is_spooled(captions, captions_format) or is_tableless(captions, captions_format):
-        folder = images if is_tableless(captions, captions_format) else spool_dir or images
-        return _rows(Table(captions, folder, own_splits=own_splits, keywords=keywords), formats[0])
+        return [(Table(captions, images, own_splits=own_splits, keywords=keywords), formats[0])]
     splits = _splits_of(files) if own_splits else [None] * len(files)
     tables = [Table(file, images, label, split, own_splits)
               for file, label, split in zip(files, _labels(files), splits, strict=True)]
-    for table in tables:
-        _check_not_empty(table)
-    return itertools.chain.from_iterable(map(_rows, tables, formats))
+    return [(_check_not_empty(table), form) for table, form in zip(tables, formats, strict=True)]
 
 
 def _labels(files: list[str]) -> list[str]:
@@ -205,16 +210,46 @@ def _splits_of(files: list[str]) -> list[str | None]:
     return found if len(set(found)) > 1 and None not in found else [None] * len(files)
 
 
-def _rows(table: Table, form: str) -> Iterator[Row | BadRow]:
-    # COCO's photos lie in train2017/ and val2017/, which only the tables' own names say.
-    folder = _SPLIT_IN_NAME.search(os.path.basename(table.path))
-    files = FileNames(table.images, folder[0] if folder and form != "tfds" else "")
-    empty = True
-    for row in FORMATS[form].read(table):
-        empty = False
+def rows_of(table: Table, form: str) -> Iterator[Row | BadRow]:
+    """The rows of one table, each image's name completed to that of its file.
+
+    Raises:
+      UserError: there is none, or the table cannot be read to its end.
+    """
+    rows = FORMATS[form].read(table)
+    folder = _folder_in_name(table, form)
+    first = list(itertools.islice(rows, FIRST_ROWS if folder else 1))
+    if not first:
+        raise no_rows(table, form)
+    return completed(itertools.chain(first, rows), table.images, _photo_folder(first, table.images, folder))
+
+
+def photo_folder(table: Table, form: str) -> str:
+    """The folder under --images that the photos of a table lie in, as its first rows tell; "" for --images itself."""
+    folder = _folder_in_name(table, form)
+    return folder and _photo_folder(itertools.islice(FORMATS[form].read(table), FIRST_ROWS), table.images, folder)
+
+
+def _photo_folder(first: Iterable[Row | BadRow], images: str, folder: str) -> str:
+    return folder_of((row.image for row in first if isinstance(row, Row)), images, folder)
+
+
+def _folder_in_name(table: Table, form: str) -> str:
+    """COCO's photos lie in train2017/ and val2017/, which only the tables' own names say."""
+    match = _SPLIT_IN_NAME.search(os.path.basename(table.path))
+    return match[0] if match and form != "tfds" and FileNames(table.images).exists(match[0]) else ""
+
+
+def completed(rows: Iterable[Row | BadRow], images: str, folder: str) -> Iterator[Row | BadRow]:
+    """Rows whose images have the names of their files, in `folder` of --images where that is not ""."""
+    files = FileNames(images, folder)
+    for row in rows:
         if isinstance(row, Row) and (name := files.complete(row.image)) != row.image:
             row = dataclasses.replace(row, image=name)
         yield row
-    if empty:
-        raise UserError(f"--captions: {table.path} has no captions (read as {form}); "
-                        "expected one image name and caption a row")
+
+
+def no_rows(table: Table, form: str) -> UserError:
+    """What to say of a table without a row."""
+    return UserError(f"--captions: {table.path} has no captions (read as {form}); "
+                     "expected one image name and caption a row")

@@ -50,6 +50,24 @@ def markup(head: str) -> tuple[str, str] | None:
 
 
 @dataclasses.dataclass(frozen=True)
+class Span:
+    """A part of a table's file: the lines that begin in some of its bytes.
+
+    Attributes:
+      start, end: offsets in bytes. A line begins after a line feed.
+      first_line: the number of the first line in the table, from 1.
+      lines: how many there are; None as long as nobody has counted them.
+      skipped: lines at its start that belong to a record of the span before.
+    """
+
+    start: int
+    end: int
+    first_line: int = 1
+    lines: int | None = None
+    skipped: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Table:
     """Where captions are read from, and what reading them may need.
 
@@ -60,6 +78,7 @@ class Table:
       split: of rows that have none of their own.
       own_splits: whether the splits that the table gives its rows count.
       keywords: whether texts beside the photos, of which no column's name tells it, are keywords.
+      span: the part of the file to read; None for all of it.
     """
 
     path: str
@@ -68,6 +87,7 @@ class Table:
     split: str | None = None
     own_splits: bool = True
     keywords: bool = False
+    span: Span | None = None
 
     @functools.cached_property
     def name(self) -> str:
@@ -101,22 +121,44 @@ class Table:
         with self._open() as stream:
             return self._read(stream, _HEAD_BYTES)
 
-    def lines(self) -> Iterator[tuple[int, str | None]]:
+    def lines(self, ahead: bool = False) -> Iterator[tuple[int, str | None]]:
         """Each line's number, from 1, and its text with its line end; None for one longer than LINE_LIMIT.
 
         Bytes that are not UTF-8 come out as lone surrogates, which the checks of base.py find row by row.
+
+        Args:
+          ahead: goes on behind the span, for records that end there.
         """
-        encoding = _encoding(self._head_bytes, self.path)
-        with self._open() as stream, io.TextIOWrapper(stream, encoding, _errors(encoding), newline="") as text:
-            number = 0
+        encoding, span = _encoding(self._head_bytes, self.path), self.span
+        if span is not None and span.start:
+            encoding = "utf-8"  # a mark of the byte order stands at the file's start alone
+        first = span.first_line + span.skipped if span else 1
+        with self._open() if span is None else self._open_span(span, ahead) as stream, \
+                io.TextIOWrapper(stream, encoding, _errors(encoding), newline="") as text:
+            number = span.first_line - 1 if span else 0
             while line := self._read(text, LINE_LIMIT, line=True):
                 number += 1
-                if len(line) < LINE_LIMIT or line.endswith(("\n", "\r")):
-                    yield number, line
-                    continue
-                while (line := self._read(text, LINE_LIMIT, line=True)) and not line.endswith(("\n", "\r")):
-                    pass
-                yield number, None
+                whole = len(line) < LINE_LIMIT or line.endswith(("\n", "\r"))
+                while not whole and (rest := self._read(text, LINE_LIMIT, line=True)):
+                    if rest.endswith(("\n", "\r")):
+                        break
+                if number >= first:
+                    yield number, line if whole else None
+
+    def has_line(self, number: int) -> bool:
+        """Whether a line is of the span, whose lines are counted; all are where there is none."""
+        return self.span is None or self.span.lines is None or number < self.span.first_line + self.span.lines
+
+    @functools.cached_property
+    def divisible_bytes(self) -> int | None:
+        """Size of a file that can be read in spans: text in UTF-8, not packed; None for others."""
+        if not _encoding(self._head_bytes, self.path).startswith("utf-8"):
+            return None
+        with regular_files.open_binary(self.path) as file:
+            if file.read(len(_GZIP)) == _GZIP:
+                return None
+            file.seek(0, os.SEEK_END)
+            return file.tell()
 
     def document(self) -> Any:
         """The whole file as one JSON document.
@@ -157,6 +199,17 @@ class Table:
                             "expected a file with a table of captions") from error
         return gzip.GzipFile(fileobj=stream) if packed else stream
 
+    def _open_span(self, span: Span, ahead: bool) -> Any:
+        try:
+            file = regular_files.open_binary(self.path)
+            end = None if ahead else _line_start(file, span.end)
+            start = _line_start(file, span.start)
+            file.seek(start)
+        except OSError as error:
+            raise UserError(f"--captions: cannot read {self.path} ({error.strerror or error}); is it on storage "
+                            "that all machines share?") from error
+        return io.BufferedReader(Unbuffered(file, None if end is None else max(end - start, 0)), _HEAD_BYTES)
+
     def _read(self, stream: Any, size: int, line: bool = False) -> Any:
         try:
             return stream.readline(size) if line else stream.read(size)
@@ -166,23 +219,42 @@ class Table:
 
 
 class Unbuffered(io.RawIOBase):
-    """Any object with read(size) and close() as a raw stream: what gs:// paths open as is less than Python's files."""
+    """Any object with read(size) and close() as a raw stream: what gs:// paths open as is less than Python's files.
 
-    def __init__(self, stream: Any):
-        self._stream = stream
+    Args:
+      most: bytes after which it ends; None: where the object does.
+    """
+
+    def __init__(self, stream: Any, most: int | None = None):
+        self._stream, self._most = stream, most
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
+        data = self._stream.read(len(buffer) if self._most is None else min(len(buffer), self._most))
         buffer[:len(data)] = data
+        if self._most is not None:
+            self._most -= len(data)
         return len(data)
 
     def close(self) -> None:
         if not self.closed:
             self._stream.close()
         super().close()
+
+
+def _line_start(file: Any, offset: int) -> int:
+    """Where the first line begins that begins at `offset` or after it."""
+    if offset == 0:
+        return 0
+    place = offset - 1
+    file.seek(place)
+    while part := file.read(_HEAD_BYTES):
+        if (found := part.find(b"\n")) >= 0:
+            return place + found + 1
+        place += len(part)
+    return place
 
 
 def _errors(encoding: str) -> str:

@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flags.errors import UserError
@@ -43,14 +43,26 @@ def read(table: Table) -> Iterator[Row | BadRow]:
     total = sum(map(os.path.getsize, files))
     with Progress("tars", total, "MB", scale=1e6) as progress:
         for file, part in zip(files, parts_of(files), strict=True):
-            try:
-                yield from _rows_of_tar(file, Spool(table.images, part), table, progress)
-            except OSError as error:
-                raise UserError(f"--captions: {file} cannot be read, or its photos cannot be written to "
-                                f"{table.images} ({error.strerror or error})") from error
+            yield from read_file(file, part, table, progress.add)
 
 
-def _rows_of_tar(file: str, spool: Spool, table: Table, progress: Progress) -> Iterator[Row | BadRow]:
+def read_file(file: str, part: str, table: Table, progress: Callable[[int], None] = lambda size: None
+              ) -> Iterator[Row | BadRow]:
+    """Like `read`, for one tar.
+
+    Args:
+      part: the folder under --images for its photos.
+      progress: called with the bytes of every example.
+    """
+    try:
+        yield from _rows_of_tar(file, Spool(table.images, part), table, progress)
+    except OSError as error:
+        raise UserError(f"--captions: {file} cannot be read, or its photos cannot be written to "
+                        f"{table.images} ({error.strerror or error})") from error
+
+
+def _rows_of_tar(file: str, spool: Spool, table: Table, progress: Callable[[int], None]
+                 ) -> Iterator[Row | BadRow]:
     split = split_of(file)
     name = os.path.basename(file)
     for key, members in itertools.groupby(_members(file), key=lambda member: member[0]):
@@ -59,7 +71,7 @@ def _rows_of_tar(file: str, spool: Spool, table: Table, progress: Progress) -> I
             yield BadRow(name, "", fault.decode())
             continue
         yield from _rows_of_example(key, contents, f"{name}:{key}", spool, table, split)
-        progress.add(sum(map(len, contents.values())))
+        progress(sum(map(len, contents.values())))
 
 
 def _members(file: str) -> Iterator[tuple[str, tuple[str, bytes]]]:

@@ -7,7 +7,7 @@ A keyword stays as it is written: its case, its spaces and underscores. Only whi
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 SEPARATORS = re.compile(r"[,;|]")
 """What stands between the keywords of one cell."""
@@ -55,8 +55,31 @@ class SpaceRule:
             self._of_several.update(words)
         self._again.update(word for word in words if self._first.setdefault(word, cell) != cell)
 
+    def entries(self) -> Iterator[tuple[str, str, bool, bool]]:
+        """What is known of each word: the cell it was seen in first, whether in another too, and whether in one of
+        several words. `add_entry` with those of other cells makes it the rule of all.
+        """
+        for word, cell in self._first.items():
+            yield word, cell, word in self._again, word in self._of_several
+
+    def add_entry(self, word: str, cell: str, again: bool, of_several: bool) -> None:
+        """Adds what was found in other cells."""
+        if again or self._first.setdefault(word, cell) != cell:
+            self._again.add(word)
+            self._first.setdefault(word, cell)
+        if of_several:
+            self._of_several.add(word)
+
+    @property
+    def tally(self) -> tuple[int, int]:
+        """Words of cells with several, and how many of these are in another cell too; tallies of other words add up."""
+        return len(self._of_several), len(self._of_several & self._again)
+
     @property
     def spaces(self) -> bool:
-        if self.separated:
-            return False
-        return bool(self._of_several) and 2 * len(self._of_several & self._again) >= len(self._of_several)
+        return not self.separated and are_separated(*self.tally)
+
+
+def are_separated(of_several: int, again: int) -> bool:
+    """Whether spaces separate keywords, by a tally of all words."""
+    return of_several > 0 and 2 * again >= of_several

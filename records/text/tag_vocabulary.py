@@ -13,7 +13,7 @@ caption has as a word is an entry itself, whole.
 import dataclasses
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from etils import epath
@@ -67,7 +67,7 @@ class TagCounter:
         for tag, word in found:
             folded = self.rules.fold(tag)
             self._words[folded][word] += 1
-            self._bases[folded] = tag
+            self._bases[folded] = min(tag, self._bases.get(folded, tag))
         self.rows.update({self.rules.fold(tag) for tag, _ in found})
 
     def add_keywords(self, found: Iterable[str]) -> None:
@@ -76,6 +76,26 @@ class TagCounter:
         for folded, keyword in by_tag.items():
             self._spellings[folded][keyword] += 1
         self.rows.update(list(by_tag))
+
+    def counts(self) -> Iterator[tuple[str, str, str, int]]:
+        """All that was counted, as (kind, folded tag, form, count); `add_counts` of several counters is their sum."""
+        for folded, count in self.rows.items():
+            yield "rows", folded, "", count
+        for folded, base in self._bases.items():
+            yield "base", folded, base, 0
+        for kind, forms in (("word", self._words), ("spelling", self._spellings)):
+            for folded, counter in forms.items():
+                for form, count in counter.items():
+                    yield kind, folded, form, count
+
+    def add_counts(self, kind: str, folded: str, form: str, count: int) -> None:
+        """Adds one of what `counts` gave."""
+        if kind == "rows":
+            self.rows[folded] += count
+        elif kind == "base":
+            self._bases[folded] = min(form, self._bases.get(folded, form))
+        else:
+            (self._words if kind == "word" else self._spellings)[folded][form] += count
 
     def name(self, folded: str) -> str:
         """The tag as it is shown: its most frequent spelling as a keyword, else its base form."""

@@ -39,7 +39,7 @@ class Vocabulary:
 
     @classmethod
     def build(cls, counter: Mapping[str, int], tag_counter: Mapping[str, int], min_count: int = 1,
-              max_words: int | None = None) -> "Vocabulary":
+              max_words: int | None = None, cut: tuple[int, int] = (0, 0)) -> "Vocabulary":
         """Orders the counted words and cuts those rarer than `min_count` or beyond `max_words`.
 
         Args:
@@ -47,13 +47,14 @@ class Vocabulary:
           tag_counter: word -> occurrences where the tagger called it a tag.
           min_count: rarest word that is kept.
           max_words: most words kept, the specials not counted; None or 0 keeps all.
+          cut: occurrences of words that `counter` was spared, and how many of them the tagger called tags.
         """
         ordered = sorted(counter, key=lambda word: (-counter[word], word))
         kept = [word for word in ordered if counter[word] >= min_count][:max_words or None]
         everything = cls(
             SPECIALS + tuple(ordered),
-            (0,) * len(SPECIALS) + tuple(counter[word] for word in ordered),
-            (0,) * len(SPECIALS) + tuple(tag_counter.get(word, 0) for word in ordered))
+            (0, 0, cut[0]) + tuple(counter[word] for word in ordered),
+            (0, 0, cut[1]) + tuple(tag_counter.get(word, 0) for word in ordered))
         return everything.truncated(len(SPECIALS) + len(kept))
 
     def truncated(self, size: int) -> "Vocabulary":

@@ -6,7 +6,7 @@ THREE = Layout(",", 3, 0, ((1, "caption"),), header_line=1)
 
 
 def read(text, layout=TWO):
-    return [(number, fields) for number, _, fields in
+    return [(number, fields) for number, _, _, fields in
             records(iter(enumerate(text.splitlines(keepends=True), 1)), layout)]
 
 
@@ -30,5 +30,5 @@ def test_all_behind_the_name_is_the_caption_of_a_table_of_two_columns():
 
 
 def test_a_line_that_is_too_long_is_said():
-    ((number, _, fields),) = records(iter([(7, None)]), TWO)
+    ((number, _, _, fields),) = records(iter([(7, None)]), TWO)
     assert number == 7 and fields.startswith("line is longer than ")

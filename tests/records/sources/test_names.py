@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from records.sources.names import FileNames, has_image_suffix
+from records.sources.names import FileNames, folder_of, has_image_suffix
 
 
 @pytest.mark.parametrize(("name", "file"), [
@@ -23,6 +23,8 @@ def test_a_name_without_a_file_or_a_folder_stays(tmp_path):
 def test_photos_in_a_folder_of_the_folder(tmp_path):
     (tmp_path / "train2017").mkdir()
     (tmp_path / "train2017" / "000000000009.jpg").touch()
+    assert folder_of(["absent.jpg", "9"], str(tmp_path), "train2017") == "train2017"
+    assert folder_of(["absent.jpg"], str(tmp_path), "train2017") == folder_of(["9"], str(tmp_path), "val2017") == ""
     names = FileNames(str(tmp_path), "train2017")
     assert names.complete("9") == "train2017/000000000009.jpg"
     assert names.complete("later.jpg") == "train2017/later.jpg"
