@@ -22,10 +22,10 @@ slow: .venv/installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
 # Apache Beam lowers protobuf and pyarrow, so it gets an environment of its own.
-beam:  ## the tests of --runner=beam
+beam:  ## the tests of --runner=beam, on a cluster of processes too
 	$(PYTHON) -m venv .venv-beam
-	.venv-beam/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam]'
-	.venv-beam/bin/python -m pytest tests/records/runners/test_beam.py
+	.venv-beam/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam,dask]'
+	.venv-beam/bin/python -m pytest -m 'slow or not slow' tests/records/runners tests/records/beam
 
 lowest:  ## the test suite with the lower end of every dependency's range, on Python 3.11
 	$(PYTHON) -m venv .venv-lowest

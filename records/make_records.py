@@ -2,7 +2,8 @@
 
 Pass 1 (records/ingest/plan.py) reads the caption table and every photo once, in parallel, into an ingest database on
 disk. From that come splits, vocabulary and one plan per shard. Pass 2 writes each shard from its plan. Both can be
-killed at any moment and started again; the manifest is written last.
+killed at any moment and started again; the manifest is written last. On a cluster (--runner=beam) pass 1 is
+records/beam/plan.py, and gives the same bytes.
 """
 
 import os
@@ -44,7 +45,7 @@ def run(config: MakeRecords) -> None:
         return
     _check_flags(config)
     name = fingerprint.dataset_name(config)
-    splitter = Splitter.from_flags(config.split_lists, config.split_fractions, plan_lib.listed_images(config))
+    splitter = _splitter(config)
     backbone, info = _backbone(config)
     settings = fingerprint.settings_of(config, name, info.weights_sha256 if info else None)
     records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
@@ -57,7 +58,7 @@ def run(config: MakeRecords) -> None:
                 return
             state.start(settings)
             images_dir = _images_dir(config, state)
-            plan = plan_lib.read_plan(state) or plan_lib.make_plan(
+            plan = plan_lib.read_plan(state) or _make_plan(
                 config, settings, splitter, images_dir, records_dir, state, info, workers)
             jobs = {split: [ShardJob(records_dir, file, sha256, images_dir, config.store_images, backbone,
                                      config.follow_links, config.store_size)
@@ -68,6 +69,22 @@ def run(config: MakeRecords) -> None:
     except (WorkerDied, MemoryError, OSError, sqlite3.Error) as error:
         raise _refused(config.records_dir, error) from error
     _summary(records_dir, plan, receipts)
+
+
+def _splitter(config: MakeRecords) -> Splitter:
+    """How images are split. On a cluster workers look names up in split lists, which may be as long as the table."""
+    lists = "" if config.runner == "beam" and not config.split_fractions else config.split_lists
+    return Splitter.from_flags(lists, config.split_fractions, plan_lib.listed_images(config))
+
+
+def _make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitter, images_dir: str, records_dir: str,
+               state: staging.StagingFolder, info: BackboneInfo | None, workers: Workers) -> Plan:
+    """Pass 1, by the runner that was asked for."""
+    if config.runner == "local":
+        return plan_lib.make_plan(config, settings, splitter, images_dir, records_dir, state, info, workers)
+    from records.beam.plan import make_plan  # imported only here, as is Apache Beam
+
+    return make_plan(config, settings, splitter, images_dir, records_dir, state, info)
 
 
 def _run_from_records(config: MakeRecords) -> None:
@@ -117,6 +134,10 @@ def _check_flags(config: MakeRecords) -> None:
     if config.store_size and not config.store_images:
         raise UserError(f"--store_size={config.store_size} with --store_images=false: there is nothing to shrink; drop "
                         "one of them")
+    if config.runner == "beam":
+        from records.runners import beam_pipeline
+
+        beam_pipeline.check(config.beam_args)
     rejections.limit(config.max_rejected, 0)
     plan_lib.shard_counts(config)
 
@@ -152,7 +173,7 @@ def _is_finished(config: MakeRecords, records_dir: str, state: staging.StagingFo
 
 def _images_dir(config: MakeRecords, state: staging.StagingFolder) -> str:
     if not config.images:
-        return os.path.join(state.local, "photos")
+        return os.path.join(state.local if config.runner == "local" else os.fspath(state.remote), "photos")
     return config.images if "://" in config.images else os.path.abspath(config.images)
 
 

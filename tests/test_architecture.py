@@ -23,8 +23,9 @@ RECORDS = {
     "writing": "backbones format images",
     "runners": "writing",
     "ingest": "sources images text format",
+    "beam": "ingest runners sources images text format",
     "input": "format images",
-    "make_records": "ingest runners writing sources format",
+    "make_records": "ingest beam runners writing sources format",
     "verify_records": "format",
     "inspect_records": "input images text format",
 }
@@ -121,6 +122,8 @@ def test_no_circle_between_rooms():
 
 # Modules without a test file of their name, and why.
 TESTED_ELSEWHERE = {
+    **{f"records.beam.{name}": "steps of pass 1, whose outcome tests/records/beam/test_plan.py compares to the byte"
+       for name in ("rows", "twins", "examples", "shard_plans")},
     "records.ingest.database_tables": "the tables themselves; tests/records/ingest/test_database.py fills them",
     "tagger.demo": "one process runs it for the whole suite, the fixture `demo`; tests/test_main.py reads what it said",
     "tagger.reporting.metric_columns": "constants",

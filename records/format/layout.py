@@ -8,7 +8,8 @@
     rejected.jsonl, duplicates.jsonl       what was left out, and which photos became one example
     contact_sheet.png                      drawn by inspect_records
     .make_records/                         the staging folder of an unfinished make_records
-        settings.json, plan.json, plans/SHARD.jsonl, done/SHARD.json, SHARD.failure
+        settings.json, plan.json, plans/SHARD.jsonl, done/SHARD.json, NAME.failure
+        cluster-INPUTS/                what the workers of a cluster leave for each other
 """
 
 import os
@@ -57,9 +58,9 @@ def receipt_path(records_dir: epath.PathLike, shard: str) -> epath.Path:
     return staging_dir(records_dir) / "done" / f"{shard}.json"
 
 
-def failure_path(records_dir: epath.PathLike, shard: str) -> epath.Path:
-    """Where a worker on another machine says why it could not write a shard."""
-    return staging_dir(records_dir) / f"{shard}.failure"
+def cluster_dir(records_dir: epath.PathLike, inputs: str) -> epath.Path:
+    """Where the workers of a cluster keep what they know of rows and photos; `inputs` names what that depends on."""
+    return staging_dir(records_dir) / f"cluster-{inputs}"
 
 
 def contact_sheet_path(records_dir: epath.PathLike) -> str:

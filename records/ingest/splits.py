@@ -115,9 +115,14 @@ def _read_lists(text: str, images: str) -> dict[str, str]:
     result: dict[str, str] = {}
     for key, file, number, split in listed_names(text, images):
         if result.setdefault(key, split) != split:
-            raise UserError(f"--split_lists: {file}:{number}: {key} is in the list of {result[key]} too; "
-                            "an image belongs to one split, remove it from one of the lists")
+            raise UserError(in_two_lists(key, file, number, result[key]))
     return result
+
+
+def in_two_lists(key: str, file: str, line: int, other: str) -> str:
+    """What to say of an image that another split's list names too."""
+    return (f"--split_lists: {file}:{line}: {key} is in the list of {other} too; an image belongs to one split, "
+            "remove it from one of the lists")
 
 
 def listed_names(split_lists: str, images: str = "") -> Iterator[tuple[str, str, int, str]]:

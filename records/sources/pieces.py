@@ -11,6 +11,7 @@ lines belong to a quoted field of the piece before, takes one look at all of the
 """
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from records.sources.registry import FORMATS, completed, photo_folder, tables_of
 from records.sources.table import Span, Table
 
 _BY_LINES = ("csv", "jsonl", "flickr", "descriptions")
+_NO_FILES = ("tfds", "sidecar", "folders")
 _BY_FILES = {"webdataset": webdataset.PREFIX, "parquet": parquet.PREFIX}
 
 
@@ -31,6 +33,7 @@ class Piece:
 
     Attributes:
       number: its place among all pieces, from 0.
+      source: the place of its table among all tables, from 0.
       table: what it is of, with the span that it is.
       form: a name in FORMATS.
       folder: of --images, that the photos lie in.
@@ -41,6 +44,7 @@ class Piece:
     """
 
     number: int
+    source: int
     table: Table
     form: str
     folder: str = ""
@@ -61,19 +65,31 @@ def pieces_of(captions: str, captions_format: str, images: str, own_splits: bool
               piece_bytes: int = 16 << 20) -> list[Piece]:
     """The pieces of all that --captions names; arguments and errors as of `open_source`."""
     pieces: list[Piece] = []
-    for table, form in tables_of(captions, captions_format, images, own_splits, keywords):
+    tables = tables_of(captions, captions_format, images, own_splits, keywords)
+    for source, (table, form) in enumerate(tables):
         folder = photo_folder(table, form)
         if (prefix := _BY_FILES.get(form)) is not None:
             files = files_of(prefix + table.path.removeprefix(prefix))
             for file, part in zip(files, parts_of(files), strict=True):
-                pieces.append(Piece(len(pieces), dataclasses.replace(table, path=file), form, folder, part))
-        elif form in _BY_LINES and (size := table.divisible_bytes or 0) > piece_bytes:
+                pieces.append(Piece(len(pieces), source, dataclasses.replace(table, path=_anywhere(file)), form, folder,
+                                    part))
+            continue
+        if form not in _NO_FILES:
+            table = dataclasses.replace(table, path=_anywhere(table.path), label=table.name)
+        if form in _BY_LINES and (size := table.divisible_bytes or 0) > piece_bytes:
             for start in range(0, size, piece_bytes):
                 span = Span(start, min(start + piece_bytes, size))
-                pieces.append(Piece(len(pieces), dataclasses.replace(table, span=span), form, folder, is_placed=False))
+                pieces.append(Piece(len(pieces), source, dataclasses.replace(table, span=span), form, folder,
+                                    is_placed=False))
         else:
-            pieces.append(Piece(len(pieces), dataclasses.replace(table), form, folder))  # without the cached head
+            without_head = dataclasses.replace(table)  # which it has cached
+            pieces.append(Piece(len(pieces), source, without_head, form, folder))
     return pieces
+
+
+def _anywhere(path: str) -> str:
+    """The path of a file for processes with another working folder."""
+    return path if "://" in path else os.path.abspath(path)
 
 
 def survey(piece: Piece) -> Survey:

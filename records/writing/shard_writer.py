@@ -19,7 +19,7 @@ from etils import epath
 
 from flags.errors import UserError
 from records.format.example import Example, encode
-from records.format.layout import failure_path, plan_path, receipt_path, staging_dir
+from records.format.layout import plan_path, receipt_path, staging_dir
 from records.format.manifest import ShardInfo
 from records.format.tfrecord import frame
 from records.images.files import read_unchanged
@@ -70,11 +70,6 @@ class ShardJob:
     @property
     def plan(self) -> epath.Path:
         return plan_path(self.records_dir, self.file)
-
-    @property
-    def failure(self) -> epath.Path:
-        """Where a worker on another machine says why it could not write the shard."""
-        return failure_path(self.records_dir, self.file)
 
     @property
     def temporary_dir(self) -> str:

@@ -1,16 +1,20 @@
-"""--runner=beam: the same bytes as the local runner's."""
+"""--runner=beam with Apache Beam itself: the bytes of the local runner, in processes and on a cluster."""
 
-import hashlib
 import shutil
 import sys
+import threading
+import time
 
 import pytest
 
 from flags.errors import UserError
-from records.format import layout
-from records.runners.beam import write_or_say_why
-from records.writing.shard_writer import ShardJob
+from records.runners.beam import write_shard, write_shards
+from records.writing import shard_writer
+from tests.records.beam import in_process
+from tests.records.beam.dask_cluster import dask_cluster
+from tests.records.beam_inputs import write_inputs, write_keywords
 from tests.records.inputs import contents, make, write_captions, write_photos
+from tests.records.jobs import shard_jobs
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +24,52 @@ def photos(tmp_path_factory):
     return folder / "images", write_captions(folder / "captions.csv", names)
 
 
-def test_two_processes_write_the_bytes_of_the_local_runner(photos, tmp_path, main_process):
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return write_inputs(tmp_path_factory.mktemp("inputs"), 60)
+
+
+def small_parts(monkeypatch):
+    monkeypatch.setattr("records.beam.plan._LEAST_PIECE_BYTES", 2000)
+    monkeypatch.setattr("records.beam.plan._LEAST_BUCKET_BYTES", 1000)
+
+
+def test_two_processes_make_the_bytes_of_the_local_runner(inputs, tmp_path, main_process):
     pytest.importorskip("apache_beam")
-    local = make(*photos, tmp_path / "local", shards="train=4", name="photos")
+    flags = {"shards": "train=4", "max_rejected": "50%", "min_count": 2}
+    local = make(*inputs, tmp_path / "local", **flags)
     result = main_process(
-        "--mode=make_records", f"--images={photos[0]}", f"--captions={photos[1]}", f"--records_dir={tmp_path / 'beam'}",
-        "--backbone=none", "--name=photos", "--shards=train=4", "--runner=beam",
+        "--mode=make_records", f"--images={inputs[0]}", f"--captions={inputs[1]}", f"--records_dir={tmp_path / 'beam'}",
+        "--backbone=none", "--name=photos", "--runner=beam", *(f"--{name}={value}" for name, value in flags.items()),
         "--beam_args=--direct_num_workers=2 --direct_running_mode=multi_processing")
     assert result.returncode == 0, result.stderr
     assert contents(tmp_path / "beam") == contents(local)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_makes_the_bytes_of_the_local_runner(inputs, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    small_parts(monkeypatch)
+    local = make(*inputs, tmp_path / "local", shards="train=9", max_rejected="50%")
+    with dask_cluster(tmp_path, 3) as (beam_args, workers):
+        killed = []
+
+        def kill() -> None:
+            """Ends a worker as soon as the cluster has looked at some of the photos."""
+            while len(list((tmp_path / "cluster").glob(".make_records/cluster-*/photos-*.json"))) < 2:
+                time.sleep(0.01)
+            workers[0].kill()
+            killed.append(workers[0].wait())
+
+        killer = threading.Thread(target=kill, daemon=True)
+        killer.start()
+        cluster = make(*inputs, tmp_path / "cluster", runner="beam", beam_args=beam_args, shards="train=9",
+                       max_rejected="50%")
+        killer.join(10)
+        assert killed and contents(cluster) == contents(local)
+        keywords = write_keywords(tmp_path / "keywords", 40, " ")  # on the two workers that are left
+        cluster = make(*keywords, tmp_path / "tags", runner="beam", beam_args=beam_args)
+        assert contents(cluster) == contents(make(*keywords, tmp_path / "local_tags"))
 
 
 def test_options_that_cannot_work_are_explained(photos, tmp_path):
@@ -45,15 +86,16 @@ def test_without_beam_the_extra_is_named(photos, tmp_path, monkeypatch):
         make(*photos, tmp_path / "r", runner="beam")
 
 
-def test_a_worker_says_why_a_shard_could_not_be_written(photos, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "apache_beam", None)
+def test_shards_are_written_once_and_what_changed_is_said(photos, tmp_path, monkeypatch):
+    in_process.install(monkeypatch)
     images = shutil.copytree(photos[0], tmp_path / "images")
-    with pytest.raises(UserError, match="needs Apache Beam"):
-        make(images, photos[1], tmp_path / "r", runner="beam")
-    (plan,) = (tmp_path / "r" / layout.STAGING_DIR / "plans").glob("*-train*")
+    jobs = shard_jobs(images, tmp_path / "r", 3)
+    receipts = list(write_shards(jobs, ""))
+    assert [receipt.shard.file for receipt in receipts] == [job.file for job in jobs]
+    monkeypatch.setattr(shard_writer, "write_shard", None)  # they are there
+    assert list(write_shards(jobs, "")) == receipts and list(write_shards([], "")) == []
+    monkeypatch.undo()
+    jobs[0].receipt.unlink()
     shutil.copy(images / "photo_0001.jpg", images / "photo_0000.jpg")
-    sha256 = hashlib.sha256(plan.read_bytes()).hexdigest()
-    job = ShardJob(str(tmp_path / "r"), plan.stem, sha256, str(images), True, None)
-    write_or_say_why(job)
-    assert "'photo_0000.jpg' was good when it was checked" in job.failure.read_text()
-    assert not (tmp_path / "r" / plan.stem).exists()
+    with pytest.raises(UserError, match="'photo_0000.jpg' was good when it was checked"):
+        list(write_shard(jobs[0]))

@@ -27,3 +27,15 @@ def test_whether_spaces_separate_is_told_by_the_whole_column_in_any_order(cells,
         for cell in order:
             rule.add(cell)
         assert rule.spaces == spaces
+
+
+def test_a_rule_of_all_cells_from_rules_of_some():
+    for cells in (["dog cat", "dog", "cat"], ["golden retriever", "golden retriever"], ["0 16", "16", "0 3", "7"]):
+        whole, total = SpaceRule(), SpaceRule()
+        for cell in cells:
+            whole.add(cell)
+            part = SpaceRule()
+            part.add(cell)
+            for entry in part.entries():
+                total.add_entry(*entry)
+        assert total.tally == whole.tally and total.spaces == whole.spaces
