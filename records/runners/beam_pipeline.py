@@ -47,6 +47,7 @@ def check(beam_args: str) -> None:
 def _options(beam_args: str) -> Any:
     usage = io.StringIO()
     try:
+        import apache_beam  # noqa: F401
         from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
 
         with contextlib.redirect_stderr(usage):  # argparse would print all of it
