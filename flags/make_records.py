@@ -103,9 +103,9 @@ class MakeRecords(Flags):
     overwrite: bool = flag(
         False, "Make the records anew where --records_dir holds records, finished or not, of other inputs or flags.")
     runner: str = flag(
-        "local", "Who makes the records: this machine, or a cluster by Apache Beam (pip install with the extra [beam]): "
-        "Dataflow, Flink, Spark or Dask, where one machine is too slow. The bytes are the same; --captions, --images and "
-        "--records_dir are then on storage that all machines share.", choices=("local", "beam"))
+        "local", "Who makes the records: this machine, or a cluster by Apache Beam (pip install with the extra "
+        "[beam]): Dataflow, Flink, Spark or Dask, where one machine is too slow. The bytes are the same; --captions, "
+        "--images and --records_dir are then on storage that all machines share.", choices=("local", "beam"))
     beam_args: str = flag(
         "", "Pipeline options for --runner=beam, separated by spaces, as --beam_args='--runner=DataflowRunner "
         "--project=P --temp_location=gs://B/tmp'. Default: Beam's DirectRunner on this machine.")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from records.beam.rows import Bucket, Photo, source_of
 from records.beam.work import WorkFolder, once, stable_hash
 from records.ingest.deduplication import GroupRow, resolve_group
-from records.ingest.planned import PlannedExample, Text
+from records.ingest.planned import PlannedExample, Text, stored_bytes
 from records.ingest.splits import Splitter
 from records.text.keywords import SEPARATORS
 
@@ -30,6 +30,7 @@ class ExamplesJob:
       parts: how many files the examples of a split are divided into.
       splitter: of rows, where `by_lists` is not set.
       by_lists: whether an image's split is that of a split list.
+      store_size: short side that stored images are shrunk to, if any.
     """
 
     work: WorkFolder
@@ -37,6 +38,7 @@ class ExamplesJob:
     splitter: Splitter
     by_lists: bool
     seed: int
+    store_size: int
 
 
 class Placed(NamedTuple):
@@ -150,8 +152,9 @@ def write_in_order(key: int, values: Iterable[Any], job: ExamplesJob) -> Iterato
         if kind == EXAMPLES:
             texts = [text for placed in entries for text in placed.fields[-1]]
             cells = [text.caption for text in texts if text.keywords == ""]
+            size = sum(stored_bytes(placed.example, job.store_size) for placed in entries)
             job.work.put(f"{kind}-{split}-{number:06d}", entries, {
-                "split": split, "count": len(entries), "bytes": sum(placed.fields[-2] for placed in entries),
+                "split": split, "count": len(entries), "bytes": size,
                 "rows": len(texts), "keyword_rows": sum(text.keywords is not None for text in texts),
                 "cells": len(cells), "separated": any(map(SEPARATORS.search, cells))})
         else:

@@ -95,7 +95,8 @@ class _Pass1:
                  number, (split, file) in enumerate(pairs(config.split_lists, "split_lists").items())]
         total = self._check_photos(pieces, lists, buckets)
         self._find_twins(buckets)
-        counts = self._order_examples(ExamplesJob(work, buckets, splitter, bool(lists), config.seed))
+        counts = self._order_examples(ExamplesJob(work, buckets, splitter, bool(lists), config.seed,
+                                                  config.store_size))
         rejected = ((image, row, reason) for body in work.bodies(examples.REJECTED) for _, image, row, reason in body)
         row_count, left_out, notes = plan_lib.write_rejected(rejected, total, counts, config, self._records_dir,
                                                              self._state)

@@ -52,6 +52,14 @@ class PlannedExample:
     captions: tuple[Text, ...]
 
 
+def stored_bytes(example: PlannedExample, store_size: int = 0) -> int:
+    """Bytes of an example's stored image, as IngestDatabase.split_counts has it: by the pixels where it is shrunk."""
+    side = min(example.height, example.width)
+    if not 1 <= store_size <= side:
+        return example.stored_bytes
+    return example.stored_bytes * store_size // side * store_size // side
+
+
 def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[PlannedExample]:
     """The examples of a split from the position `first` on, in the order of their positions."""
     rows = db.execute(

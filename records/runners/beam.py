@@ -10,7 +10,6 @@ Workers on other machines need --images and --records_dir on storage that they s
 from collections.abc import Iterator, Sequence
 
 from flags.errors import UserError
-from records.format.layout import staging_dir
 from records.runners import beam_pipeline
 from records.runners.beam_pipeline import Watch
 from records.writing import shard_writer
@@ -30,7 +29,7 @@ def write_shards(jobs: Sequence[ShardJob], beam_args: str) -> Iterator[Receipt]:
     if not jobs:
         return
     watch = Watch("shards on the cluster", "shards", len(jobs), lambda: sum(job.receipt.exists() for job in jobs))
-    beam_pipeline.run(beam_args, jobs, [write_shard], staging_dir(jobs[0].records_dir), watch)
+    beam_pipeline.run(beam_args, jobs, [write_shard], jobs[0].temporary_dir, watch)
     for job in jobs:
         receipt = shard_writer.finished(job)
         if receipt is None:

@@ -32,7 +32,7 @@ def both(images, table, folder, **flags):
     return contents(local), contents(cluster)
 
 
-@pytest.mark.parametrize("flags", [{"shards": "train=7,test=2"},
+@pytest.mark.parametrize("flags", [{"shards": "train=7,test=2", "store_size": 32},
                                    {"min_count": 5, "split_fractions": "train=0.7,test=0.3"},
                                    {"tag_forms": "published", "max_words": 9}, {"target": "tags", "seed": 3}])
 def test_the_bytes_are_those_of_the_local_runner(inputs, tmp_path, flags):
@@ -52,7 +52,8 @@ def test_keywords_are_told_apart_alike(tmp_path, separator):
 def test_split_lists_are_read_by_the_workers(inputs, tmp_path):
     names = sorted(path.name for path in inputs[0].iterdir())
     for number, split in enumerate(("train", "test")):
-        (tmp_path / f"{split}.txt").write_text("".join(f"{name}\n" for name in [*names[number::3], f"none{number}.jpg"]))
+        listed = [*names[number::3], f"none{number}.jpg"]
+        (tmp_path / f"{split}.txt").write_text("".join(f"{name}\n" for name in listed))
     flags = {"split_lists": f"train={tmp_path / 'train.txt'},test={tmp_path / 'test.txt'}", "max_rejected": "50%"}
     local, cluster = both(*inputs[:2], tmp_path, **flags)
     assert cluster == local
