@@ -72,7 +72,7 @@ def _header(run: RunData) -> Html:
         tiles.append((duration(sum(row.seconds for row in run.throughput)), "training"))
     if run.evaluations:
         chosen = run.evaluations[-1]
-        of = f", {chosen.split} of {counted(chosen.metrics['images'], 'image')}"
+        of = f", {counted(chosen.metrics['images'], 'image')} of {chosen.split}"
         tiles += [(form.format(chosen.metrics[name]), label + of) for name, label, form in TILES
                   if chosen.metrics.get(name) is not None and is_shown(name, manifest.target)]
     boxes = [tag("div", tag("b", value), tag("span", label), class_="tile") for value, label in tiles]
