@@ -75,7 +75,7 @@ MODES = {
         "flags.serve:Serve", "tagger.serve:run",
         "--export_dir=exported --port=8501", convolves=True),
     "report": Mode(
-        "write one self-contained HTML page about a run",
+        "write one self-contained HTML page about a run, or one that compares the runs of a folder",
         "flags.report:Report", "tagger.report:run",
         "--run_dir=runs/first"),
     "demo": Mode(

@@ -45,7 +45,7 @@ def run(config: report_flags.Report) -> int:
     versions = {"Python": sys.version.split()[0]}
     versions |= {name: metadata.version(name) for name in _PACKAGES if _installed(name)}
     write_atomic(output, report_page.page(run_data, others, unreadable, examples, versions))
-    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {counted(len(run_data.history), 'epoch')}, "
+    print(f"{printable(output)} ({_size(output)}: {counted(len(run_data.history), 'epoch')}, "
           f"{counted(len(run_data.evaluations), 'evaluation')}, {counted(len(others), 'other run')})")
     return 0
 
@@ -58,9 +58,13 @@ def _overview(folder: str, output: epath.Path) -> int:
                         "--mode=report of one of them says why")
     write_atomic(output, overview(epath.Path(folder).resolve().name, runs, unreadable))
     evaluations = sum(len(run.evaluations) for run in runs)
-    print(f"{printable(output)} ({output.stat().length / 1e6:.1f} MB: {counted(len(runs), 'run')}, "
-          f"{counted(evaluations, 'evaluation')})")
+    print(f"{printable(output)} ({_size(output)}: {counted(len(runs), 'run')}, {counted(evaluations, 'evaluation')})")
     return 0
+
+
+def _size(path: epath.Path) -> str:
+    size = path.stat().length
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def _installed(package: str) -> bool:
