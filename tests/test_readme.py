@@ -46,7 +46,7 @@ def test_every_flag_in_the_readme_exists(command):
 
 def test_flags_named_in_the_text_exist():
     known = {name for mode in MODES.values() for name in flag_files.names(mode.load_flags())}
-    known |= {"flagfile", *main._base_flags()}
+    known |= {"flagfile", "logdir", *main._base_flags()}  # logdir is tensorboard's
     assert set(re.findall(r"--([a-z_]+)", README)) <= known
 
 
