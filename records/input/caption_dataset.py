@@ -62,7 +62,7 @@ class CaptionDataset:
         if self.in_memory:
             self.steps_per_epoch = -(-self.captions // options.batch_size)
         else:
-            self._partitions = streaming.Partitions(split, options.batch_size, self._vocabulary_size)
+            self._partitions = streaming.Partitions(split, options.batch_size, self._vocabulary_size, options.hosts)
             self._own = self._partitions.of_host(options.host, options.hosts)
             self.steps_per_epoch = self._partitions.steps
 

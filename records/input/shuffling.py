@@ -59,21 +59,30 @@ def pad_plan(order: np.ndarray, batch_size: int) -> np.ndarray:
     return plan.reshape(steps, batch_size)
 
 
-def partition_count(captions: Sequence[int], batch_size: int, most: int = 16) -> int:
-    """The number of reader partitions of a streamed split: a pure function of its shards and the batch size.
+_PARTITIONS = 16  # one host reads no faster from more
+_OF_A_HOST = 4  # enough to read ahead
+
+
+def partition_count(captions: Sequence[int], batch_size: int, hosts: int = 1) -> int:
+    """The number of reader partitions of a streamed split: a pure function of its shards and the batch size, for up to
+    16 hosts.
 
     A partition is a fixed set of shards that fills a fixed range of the rows of every batch, so that any host that is
     given whole partitions reads its own shards only. The number must divide both the shards and the batch size; it is
-    the largest such number up to `most` for which every partition has a caption for every step.
+    the largest such number up to 16 for which every partition has a caption for every step. More hosts than that need
+    more: then it is the largest that gives each host the same number of them, up to 4.
     Examples: 16 shards, batch 64: 16 partitions of one shard, 4 rows each. 6 shards, batch 48: 6 partitions of 8 rows.
-    7 shards, batch 64: one partition.
+    7 shards, batch 64: one partition. 96 shards, batch 960, 24 hosts: 96 partitions, 4 for each host.
 
     Args:
       captions: captions of each shard.
       batch_size: captions in the global batch.
     """
     common = math.gcd(len(captions), batch_size)
-    for partitions in range(min(common, most), 1, -1):
+    numbers = [*range(min(common, _PARTITIONS), 1, -1)]
+    if hosts > _PARTITIONS:
+        numbers = [*range(_OF_A_HOST * hosts, 0, -hosts), *numbers]
+    for partitions in numbers:
         if common % partitions == 0:
             totals = [sum(captions[i] for i in shards) for shards in partition_shards(captions, partitions)]
             if min(totals) >= partition_steps(totals, batch_size):

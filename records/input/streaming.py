@@ -53,7 +53,7 @@ class _Start:
 
 
 class Partitions:
-    """The division of one split for one global batch size.
+    """The division of one split for one global batch size, among up to 16 hosts or among more.
 
     Attributes:
       count: number of partitions; `hosts` must divide it.
@@ -61,10 +61,10 @@ class Partitions:
       steps: batches in an epoch: until the partition with the most captions has given them all.
     """
 
-    def __init__(self, split: Split, batch_size: int, vocabulary_size: int):
+    def __init__(self, split: Split, batch_size: int, vocabulary_size: int, hosts: int = 1):
         self._split, self._vocabulary_size = split, vocabulary_size
         self._captions = [shard.captions for shard in split.info.shards]
-        self.count = shuffling.partition_count(self._captions, batch_size)
+        self.count = shuffling.partition_count(self._captions, batch_size, hosts)
         self.rows = batch_size // self.count
         self._shards = shuffling.partition_shards(self._captions, self.count)
         self._totals = [sum(self._captions[i] for i in shards) for shards in self._shards]

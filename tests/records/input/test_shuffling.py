@@ -46,6 +46,12 @@ def test_partitions_divide_shards_and_batch(shards, batch_size, partitions):
     assert shuffling.partition_count([1000] * shards, batch_size) == partitions
 
 
+@pytest.mark.parametrize("shards, batch_size, hosts, partitions", [
+    (64, 512, 16, 16), (64, 512, 17, 16), (64, 512, 32, 64), (96, 960, 24, 96), (120, 480, 40, 120), (64, 512, 64, 64)])
+def test_more_than_16_hosts_have_partitions_for_all_of_them(shards, batch_size, hosts, partitions):
+    assert shuffling.partition_count([1000] * shards, batch_size, hosts) == partitions
+
+
 def test_a_partition_that_would_run_dry_is_not_made():
     assert shuffling.partition_count([1000, 1, 1000, 1], 4) == 2  # four partitions of one row would idle for 999 steps
     assert shuffling.partition_count([1000, 0], 2) == 1

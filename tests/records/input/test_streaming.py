@@ -33,6 +33,20 @@ def test_partitions_fill_the_batch(partitions):
         partitions.of_host(0, 3)
 
 
+def test_more_than_16_hosts_read_every_caption_once_between_them(tmp_path):
+    shards = folders.random_split(3, [6] * 40)
+    split = open_split(folders.write(tmp_path / "r", {"train": shards}), "train")
+    with pytest.raises(UserError, match="which 20 hosts cannot share evenly"):
+        Partitions(split, 40, 100).of_host(0, 20)
+    partitions = Partitions(split, 40, 100, hosts=20)
+    hosts = [partitions.of_host(host, 20) for host in range(20)]
+    assert [number for own in hosts for number in own] == list(range(20))
+    batches = [batch for own in (hosts[0], hosts[19], range(1, 19)) for batch in read(partitions, own)]
+    found = [(name, tuple(row[row > 0].tolist())) for batch in batches
+             for name, row in zip(batch["key"], batch["targets"], strict=True) if name]
+    assert collections.Counter(found) == collections.Counter(folders.captions_of("train", shards))
+
+
 @pytest.mark.parametrize("key", [(1, 2), None])
 def test_every_caption_once(partitions, key):
     batches = read(partitions, range(partitions.count), key=key)
