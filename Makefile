@@ -25,7 +25,8 @@ slow: .venv/installed  ## the tests that take minutes
 beam:  ## the tests of --runner=beam, on a cluster of processes too
 	$(PYTHON) -m venv .venv-beam
 	.venv-beam/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,beam,dask]'
-	.venv-beam/bin/python -m pytest -m 'slow or not slow' tests/records/runners tests/records/beam
+	.venv-beam/bin/python -m pytest -m 'slow or not slow' tests/records/runners tests/records/beam \
+		tests/tagger/tagging/test_cluster.py
 
 lowest:  ## the test suite with the lower end of every dependency's range, on Python 3.11
 	$(PYTHON) -m venv .venv-lowest

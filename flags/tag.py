@@ -33,5 +33,9 @@ class Tag(Flags):
                                          "validation split.", at_least=0, at_most=1)
     write_xmp: bool = flag(False, "Write each photo's tags as keywords to an XMP side-car beside it, which digiKam, "
                                   "darktable and Lightroom read. Keywords that are there stay; photos are not touched.")
+    runner: str = flag("local", "With --output, who answers: this machine, or a cluster by Apache Beam (pip install "
+                                "with the extra [beam]). The export, --images and --output are then on a file system "
+                                "that all machines mount in the same place.", choices=("local", "beam"))
+    beam_args: str = flag("", "Pipeline options for --runner=beam, separated by spaces, as of make_records.")
     photos: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'.",
                                          path=True)

@@ -49,8 +49,8 @@ TAGGER = {
     "report": "reporting",
     "demo": "",
 }
-# A run that trained its backbone makes records with its own features.
-ENTRY_POINTS = {"runs": "make_records"}
+# A run that trained its backbone makes records with its own features; bulk tagging runs on a cluster as records do.
+ENTRY_POINTS = {"runs": "make_records", "tagging": "runners"}
 # What records/ gives: its formats and words, the way out of the shards, and what served photos go through as well.
 FROM_RECORDS = {"util", "format", "text", "input", "images", "backbones"}
 
@@ -129,6 +129,7 @@ TESTED_ELSEWHERE = {
     "tagger.reporting.metric_columns": "constants",
     "tagger.reporting.style": "a style sheet",
     "tagger.serving.server": "a real process, in tests/tagger/test_serve.py",
+    "tagger.tagging.shards": "written by tests/tagger/tagging/test_bulk.py and test_cluster.py",
     "tagger.tagging.job": "a dataclass without methods",
 }
 

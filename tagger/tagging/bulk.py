@@ -12,7 +12,6 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from etils import epath
@@ -24,14 +23,12 @@ from records.util.counted import counted
 from records.util.hashing import file_sha256
 from records.util.printable import printable
 from records.util.progress import Progress
-from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
-from tagger.tagging import xmp
-from tagger.tagging.job import Job
-from tagger.tagging.names import find_names, in_order, read_names, write_names
-from tagger.tagging.output import Output, Receipt, check_parquet
-from tagger.tagging.photos import answer_photos, options_of, read_photo
-from tagger.tagging.read_ahead import answered
+from tagger.tagging import cluster
+from tagger.tagging.names import find_names, in_order, write_names
+from tagger.tagging.output import Output, check_parquet
+from tagger.tagging.photos import options_of
+from tagger.tagging.shards import is_records, job_of, write_shards
 
 _MODEL_FILES = ("saved_model.pb", "variables/variables.index")  # the second holds a checksum of every weight
 
@@ -46,6 +43,8 @@ def run(config: Tag) -> int:
         raise UserError(f"--output={config.output}: expected a folder of this machine; copy it from there")
     if config.output_format == "parquet":
         check_parquet()
+    if config.runner == "beam":
+        cluster.check(config)
     saved_model = newest(config.export_dir)
     output = Output(config.output, config.output_format)
     with output.locked():
@@ -66,7 +65,7 @@ def _settings(config: Tag, saved_model: epath.Path) -> dict[str, Any]:
     model = [file_sha256(saved_model / file) for file in _MODEL_FILES]
     settings = {"images": config.images, "output_format": config.output_format, "shard_size": config.shard_size,
                 "model": model, "write_xmp": config.write_xmp, **options_of(config)}
-    if _is_records(config.images):
+    if is_records(config.images):
         settings["records"] = file_sha256(epath.Path(config.images) / layout.MANIFEST)
     return settings
 
@@ -80,10 +79,6 @@ def _check_same(actual: dict[str, Any], expected: dict[str, Any], output: str) -
             raise UserError(f"--output={output}: holds tags made with {what}; give another folder, or remove this one")
 
 
-def _is_records(images: str) -> bool:
-    return (epath.Path(images) / layout.MANIFEST).exists()
-
-
 def _remove_temporary(folder: str) -> None:
     """What a killed process was writing."""
     for name in os.listdir(folder):
@@ -95,31 +90,31 @@ def _complete(config: Tag, settings: dict[str, Any], saved_model: epath.Path, ou
     begun = output.settings()
     if begun is not None:
         _check_same(begun, settings, config.output)
-    if _is_records(config.images):
+    if is_records(config.images):
         if config.write_xmp:
             raise UserError("--write_xmp: the photos of records are no files that side-cars could be beside; give "
                             "--images=FOLDER with the photos")
-        from tagger.tagging.records import records_job  # reads TFRecords, which photos in files do not need
-
-        job = records_job(config, saved_model)
         if begun is None:
             output.begin_plan()
             output.end_plan(settings)
-    else:
-        shards = begun["shards"] if begun else _plan(config, settings, output)
-        job = Job(shards, lambda shard: iter(read_names(output.plan(shard))), _text, read_photo,
-                  functools.partial(answer_photos, SavedModel(saved_model), options=options_of(config)),
-                  config.batch_size)
+    elif begun is None:
+        _plan(config, settings, output)
+    job = job_of(config, saved_model, output)
     files = [output.file(shard, len(job.shards)) for shard in range(len(job.shards))]
     receipts = {file: receipt for file in files if (receipt := output.receipt(file))}
+    missing = [shard for shard, file in enumerate(files) if file not in receipts]
     with Progress("tag", sum(job.shards), "photos", sum(receipt.photos for receipt in receipts.values())) as progress:
-        for receipt in _written(job, files, receipts, output, progress, config.write_xmp):
+        if config.runner == "local":
+            write = functools.partial(write_shards, job, missing, output, config.write_xmp, progress.add)
+        else:
+            write = functools.partial(cluster.write_shards, config, missing, files, output, progress.add)
+        for receipt in write():
             receipts[receipt.file] = receipt
     return output.complete(settings, [receipts[file] for file in files])
 
 
-def _plan(config: Tag, settings: dict[str, Any], output: Output) -> list[int]:
-    """Finds the photos and writes down which shard each goes to; the number of photos of every shard."""
+def _plan(config: Tag, settings: dict[str, Any], output: Output) -> None:
+    """Finds the photos and writes down which shard each goes to."""
     folder, shards = output.begin_plan(), list[int]()
     names = in_order(find_names(config.images), folder)
     while shard := list(itertools.islice(names, config.shard_size)):
@@ -128,28 +123,3 @@ def _plan(config: Tag, settings: dict[str, Any], output: Output) -> list[int]:
     if not shards:
         raise UserError(f"--images={config.images}: holds no photo; check the path")
     output.end_plan({**settings, "shards": shards})
-    return shards
-
-
-def _written(job: Job, files: Sequence[str], done: dict[str, Receipt], output: Output,
-             progress: Progress, write_xmp: bool) -> Iterator[Receipt]:
-    """Writes the shards that are not done yet."""
-    missing = [shard for shard, file in enumerate(files) if file not in done]
-    for shard in missing:
-        if not job.shards[shard]:  # a shard of records may be empty
-            yield output.write(files[shard], [])
-    photos = ((shard, photo) for shard in missing for photo in job.photos(shard))
-    pending: list[dict[str, Any]] = []
-    for (shard, photo), _, answer in answered(photos, job.read, job.compute, job.batch_size):
-        if write_xmp and "error" not in answer:  # before the shard's receipt, so that none is missing after a kill
-            xmp.write(xmp.sidecar_path(photo), answer["tags"])
-        pending.append({"image": job.name(photo), **answer})
-        progress.add(1)
-        if len(pending) == job.shards[shard]:
-            yield output.write(files[shard], pending)
-            pending = []
-
-
-def _text(name: str) -> str:
-    r"""A file's name as UTF-8, with bytes that are none as '\xff'."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

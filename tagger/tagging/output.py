@@ -41,13 +41,16 @@ class Output:
       path: the folder, as given by --output.
       format: "jsonl" or "parquet".
 
+    Attributes:
+      state: folder in it for what is needed as long as it is not complete.
+
     Raises:
       UserError: it is no folder, or one that cannot be made.
     """
 
     def __init__(self, path: str, format: str):
         self.path, self._format = path, format
-        self._state = os.path.join(path, _STATE)
+        self.state = os.path.join(path, _STATE)
         try:
             os.makedirs(path, exist_ok=True)
         except OSError as error:
@@ -75,7 +78,7 @@ class Output:
 
     def settings(self) -> dict[str, Any] | None:
         """What an unfinished tagging was started with, its number of shards included; None where there is none."""
-        return self._read(os.path.join(self._state, _SETTINGS))
+        return self._read(os.path.join(self.state, _SETTINGS))
 
     def _read(self, path: str) -> dict[str, Any] | None:
         try:
@@ -89,18 +92,18 @@ class Output:
 
     def begin_plan(self) -> str:
         """An empty folder for plans; what another, interrupted planning left is removed."""
-        shutil.rmtree(self._state, ignore_errors=True)
-        os.makedirs(os.path.join(self._state, _PLANS))
-        os.makedirs(os.path.join(self._state, _DONE))
-        return os.path.join(self._state, _PLANS)
+        shutil.rmtree(self.state, ignore_errors=True)
+        os.makedirs(os.path.join(self.state, _PLANS))
+        os.makedirs(os.path.join(self.state, _DONE))
+        return os.path.join(self.state, _PLANS)
 
     def end_plan(self, settings: Mapping[str, Any]) -> None:
         """Notes that the plans are complete."""
-        write_atomic(os.path.join(self._state, _SETTINGS), json.dumps(settings))
+        write_atomic(os.path.join(self.state, _SETTINGS), json.dumps(settings))
 
     def plan(self, shard: int) -> str:
         """Where the plan of a shard is."""
-        return os.path.join(self._state, _PLANS, f"{shard:05d}")
+        return os.path.join(self.state, _PLANS, f"{shard:05d}")
 
     def file(self, shard: int, shards: int) -> str:
         """The name of a shard."""
@@ -108,7 +111,7 @@ class Output:
 
     def receipt(self, file: str) -> Receipt | None:
         """Of a shard that was written and is still there."""
-        body = self._read(os.path.join(self._state, _DONE, f"{file}.json"))
+        body = self._read(os.path.join(self.state, _DONE, f"{file}.json"))
         try:
             receipt = Receipt(**body) if body else None
             return receipt if receipt and os.path.getsize(os.path.join(self.path, file)) == receipt.bytes else None
@@ -121,7 +124,7 @@ class Output:
         receipt = Receipt(file, len(data), hashlib.sha256(data).hexdigest(), len(rows),
                           sum("error" in row for row in rows))
         write_atomic(os.path.join(self.path, file), data)
-        write_atomic(os.path.join(self._state, _DONE, f"{file}.json"), json.dumps(dataclasses.asdict(receipt)))
+        write_atomic(os.path.join(self.state, _DONE, f"{file}.json"), json.dumps(dataclasses.asdict(receipt)))
         return receipt
 
     def complete(self, settings: Mapping[str, Any], receipts: Sequence[Receipt]) -> dict[str, Any]:
@@ -130,7 +133,7 @@ class Output:
                    "errors": sum(receipt.errors for receipt in receipts),
                    "files": [dataclasses.asdict(receipt) for receipt in receipts]}
         write_atomic(os.path.join(self.path, SUMMARY), json.dumps(summary, indent=1) + "\n")
-        shutil.rmtree(self._state)
+        shutil.rmtree(self.state)
         return summary
 
 
