@@ -75,6 +75,9 @@ class MakeRecords(Flags):
         "host, for one). Default: as many as give shards of about 150 MB.")
     name: str = flag(
         "", "Dataset name, the first part of every shard's file name. Default: the last part of --records_dir.")
+    vocabulary: str = flag(
+        "", "Records folder whose words and tags these records shall have, instead of those that occur here: for "
+        "records that train takes as one, --records_dir=A,B.", path=True)
     min_count: int = flag(
         1, "Words seen less often than this in the train split become <unk>: rare words cost parameters and cannot "
         "be learned. 5 is customary for captions.", at_least=1)

@@ -138,6 +138,9 @@ def _check_flags(config: MakeRecords) -> None:
         from records.runners import beam_pipeline
 
         beam_pipeline.check(config.beam_args)
+    if config.vocabulary and (config.min_count, config.max_words) != (1, 0):
+        raise UserError(f"--vocabulary={config.vocabulary} with --min_count or --max_words: its words are counted "
+                        "already; drop these")
     rejections.limit(config.max_rejected, 0)
     plan_lib.shard_counts(config)
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from flags import eval as eval_flags
 from flags.errors import UserError
-from records.format import backbone_identity
+from records.format import backbone_identity, joined
 from records.format import manifest as manifest_lib
 from records.format.layout import TAGS, VOCABULARY
 from records.input import caption_dataset
@@ -55,8 +55,8 @@ def run(config: eval_flags.Eval) -> int:
     decoder = Decoder(models, vocabulary, max_length, tags=config.top_tags, tag_samples=config.tag_samples,
                       block_repeats=config.block_repeats, tag_outputs=runs[0].tag_outputs,
                       separator=runs[0].separator, calibrations=calibrations(runs))
-    tags = TagVocabulary.load(config.records_dir)
-    frequent = frequent_tags(Vocabulary.load(config.records_dir), tags)
+    tags = TagVocabulary.load(joined.first(config.records_dir))
+    frequent = frequent_tags(Vocabulary.load(joined.first(config.records_dir)), tags)
     predicted = list(predict_split(decoder, split, vocabulary, tags, frequent, config.batch_size, config.beam_width,
                                    config.length_penalty, config.limit))
     loss, tokens = split_loss(models, split, config.batch_size,

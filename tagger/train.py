@@ -11,7 +11,7 @@ from etils import epath
 
 from flags.errors import TemporaryError, UserError
 from flags.train import Train
-from records.format import manifest as manifest_lib
+from records.format import joined
 from records.format.layout import TAGS
 from records.input.shard_reader import open_split
 from records.util.folder_lock import locked
@@ -61,7 +61,7 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
             raise TemporaryError(
                 f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every worker "
                 "again with the same command, the run continues from its last checkpoint") from error
-        if status == 0 and devices.is_chief and TAGS in manifest_lib.load(config.records_dir).files:
+        if status == 0 and devices.is_chief and TAGS in joined.load(config.records_dir).files:
             records_dir = trained_features.records_for(config.run_dir, config.records_dir)
             calibrate(config.run_dir, open_split(records_dir, config.validation_split))
         return status
@@ -104,7 +104,10 @@ def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callb
     """
     pixels, rewards = bool(config.train_backbone), bool(config.self_critical_epochs)
     if not (pixels and rewards or config.fresh) and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
-        check_same(config, manifest_lib.load(config.records_dir))  # now, not after the first stages
+        check_same(config, joined.load(config.records_dir))  # now, not after the first stages
+    if pixels and len(joined.folders(config.records_dir)) > 1:
+        raise UserError(f"--train_backbone: --records_dir={config.records_dir} names several folders, and a backbone "
+                        "learns from the photos of one; give one of them")
     below, start = epath.Path(config.run_dir), config.init_from
     stages: list[tuple[type[Task], str, dict[str, Any]]] = []
     if not (start and (pixels or rewards)):

@@ -4,6 +4,7 @@ The machine that starts them reads a line for each part of the work: of rows, ph
 words those that the vocabulary is made of. What a killed run knew of photos is kept.
 """
 
+import dataclasses
 import functools
 import hashlib
 import itertools
@@ -33,7 +34,7 @@ from records.ingest.fingerprint import database_inputs, own_splits
 from records.ingest.plan import Plan, SplitCounts
 from records.ingest.splits import Splitter
 from records.ingest.staging import StagingFolder
-from records.ingest.targets import Targets, targets_of
+from records.ingest.targets import Targets, make_same_targets, targets_of
 from records.ingest.text_counts import PUBLISHED, TextCounts
 from records.runners import beam_pipeline
 from records.runners.beam_pipeline import Step, Watch
@@ -181,6 +182,9 @@ class _Pass1:
                                    functools.partial(counting.tally_cells, job=job)])
             several, again = map(sum, zip(*work.summaries(counting.CELLS).values(), strict=True))
             job = CountingJob(work, _WORD_BUCKETS, TagRules(config.tag_forms, are_separated(several, again)))
+        if config.vocabulary:
+            return dataclasses.replace(make_same_targets(config.vocabulary, config.target, config.tag_forms, ()),
+                                       rules=job.rules)
         keyword_rows = sum(summary["keyword_rows"] for summary in train.values())
         if not keyword_rows and config.target != "tags":  # else a rare word may be made frequent by another count
             job = CountingJob(work, _WORD_BUCKETS, job.rules, config.min_count)

@@ -14,6 +14,7 @@ from typing import Any
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
+from records.format import layout
 from records.sources import dataset_sha256, is_spooled, is_tableless, table_files
 from records.util.hashing import file_sha256
 
@@ -23,6 +24,7 @@ _INDEXED = ("captions_sha256", "dataset_sha256", "captions_format", "max_words_p
 _IN_WORDS = {
     "captions_sha256": "--captions (the content of the table)",
     "dataset_sha256": "--captions (the content of the dataset)",
+    "vocabulary_sha256": "--vocabulary (the records there)",
     "split_lists": "--split_lists (the content of a list)",
     "backbone_weights_sha256": "--backbone_weights (the weights' values)",
     "pillow": "the installed version of pillow",
@@ -71,6 +73,9 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
         settings["dataset_sha256"] = content
     if config.follow_links:  # older records have no such setting, nor the next
         settings["follow_links"] = True
+    if config.vocabulary:
+        settings["vocabulary_sha256"] = [_sha256(os.path.join(config.vocabulary, file), "vocabulary")
+                                         for file in (layout.VOCABULARY, layout.MANIFEST)]
     if config.store_size:
         settings["store_size"] = config.store_size
     if weights_sha256 is not None:

@@ -27,7 +27,7 @@ from records.ingest.scan import check_images, start_meanwhile
 from records.ingest.shard_plan import PlansJob, loaded, write_plans
 from records.ingest.splits import Splitter, listed_names
 from records.ingest.staging import StagingFolder
-from records.ingest.targets import Targets, make_targets
+from records.ingest.targets import Targets, make_same_targets, make_targets
 from records.sources import is_spooled, open_source
 from records.util import example_lines
 from records.util.atomic_files import AtomicOutput, write_atomic
@@ -111,7 +111,10 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         counts = database.split_counts(config.store_size)
         rejected = itertools.chain(database.rejected(), _unused_names(database, config))
         rows, left_out, notes = write_rejected(rejected, database.row_count(), counts, config, records_dir, state)
-        targets = make_targets(database, config.target, config.tag_forms, config.min_count, config.max_words)
+        if config.vocabulary:
+            targets = make_same_targets(config.vocabulary, config.target, config.tag_forms, database.keyword_cells())
+        else:
+            targets = make_targets(database, config.target, config.tag_forms, config.min_count, config.max_words)
         number = shards_per_split(config, counts, info)
         plans = _write_plans(database, targets, records_dir, settings["name"], number, workers)
         duplicates = write_duplicates(database.duplicates(), records_dir, state)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from flags.errors import UserError
+from records.format import manifest as manifest_lib
 from records.ingest.database import IngestDatabase
 from records.ingest.planned import Text
 from records.ingest.text_counts import PUBLISHED, TextCounts
@@ -100,6 +101,31 @@ def make_targets(database: IngestDatabase, target: str, tag_forms: str, min_coun
     for text in database.texts("train"):
         counts.add(text)
     return targets_of(counts, target, min_count, max_words, space_rule.separated)
+
+
+def make_same_targets(other: str, target: str, tag_forms: str, cells: Iterable[str]) -> Targets:
+    """The vocabularies of other records, for --vocabulary.
+
+    Args:
+      other: a records folder.
+      cells: those of this table that hold keywords nobody has told apart.
+
+    Raises:
+      UserError: there are no such records, or they have another target or other forms of tags.
+    """
+    manifest = manifest_lib.load(other)
+    forms = manifest.flags.get("tag_forms", PUBLISHED)
+    for flag, value, given in (("target", manifest.target, target if target != "auto" else manifest.target),
+                               ("tag_forms", forms, tag_forms)):
+        if given != value:
+            raise UserError(f"--{flag}={given} with --vocabulary={other}: these records were made with "
+                            f"--{flag}={value}; give that")
+    rule = SpaceRule()
+    for cell in cells:
+        rule.add(cell)
+    vocabulary, tags = Vocabulary.load(other), TagVocabulary.load(other)
+    return Targets(manifest.target, vocabulary, tags, TagRules(forms, rule.spaces),
+                   (f"words and tags: those of {other}",))
 
 
 def targets_of(counts: TextCounts, target: str, min_count: int, max_words: int, separated: bool = False) -> Targets:

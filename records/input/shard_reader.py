@@ -10,6 +10,7 @@ turns what tf.data raises into the one line that a user sees.
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import tensorflow as tf
 from etils import epath
 
 from flags.errors import UserError
+from records.format import joined
 from records.format import manifest as manifest_lib
 from records.format.example import TAG_IDS
 from records.format.layout import MANIFEST, TAGS
@@ -39,7 +41,7 @@ class Split:
     """A split whose files were checked when it was opened.
 
     Attributes:
-      records_dir: the folder, as given.
+      records_dir: the folder, or several, as given.
       name: "train", "validation", …
       manifest: the whole folder's manifest.
       info: this split's part of it: examples, captions, tokens (<end> included), max_tokens, shards.
@@ -49,6 +51,11 @@ class Split:
     name: str
     manifest: manifest_lib.Manifest
     info: manifest_lib.SplitInfo
+
+    @functools.cached_property
+    def _paths(self) -> dict[str, str]:
+        return dict(zip([shard.file for shard in self.manifest.splits[self.name].shards],
+                        joined.paths(self.records_dir, self.name), strict=True))
 
     @property
     def feature_size(self) -> int:
@@ -65,22 +72,24 @@ class Split:
 
     def path(self, shard: manifest_lib.ShardInfo) -> str:
         """Where a shard of this split is."""
-        return str(epath.Path(self.records_dir) / shard.file)
+        if len(joined.folders(self.records_dir)) == 1:
+            return str(epath.Path(self.records_dir) / shard.file)
+        return self._paths[shard.file]
 
 
 def open_split(records_dir: epath.PathLike, split: str, check_sha256: bool = False) -> Split:
     """Opens one split after checking that every file of the folder is there with its size.
 
     Args:
-      records_dir: a folder that make_records wrote.
+      records_dir: a folder that make_records wrote, or several separated by commas.
       split: name of a split in it.
       check_sha256: reads every shard of the split once more to compare its hash too.
 
     Raises:
       UserError: no records folder, no such split, an empty split, or a file that is not what the manifest says.
     """
-    manifest = manifest_lib.load(records_dir)
-    manifest_lib.check_sizes(records_dir, manifest)
+    manifest = joined.load(records_dir)
+    joined.check_sizes(records_dir)
     info = manifest.splits.get(split)
     if info is None:
         raise UserError(f"--records_dir={records_dir}: has no split {split!r}, it has {', '.join(manifest.splits)}; "

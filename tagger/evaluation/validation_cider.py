@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from flags.errors import UserError
+from records.format import joined
 from records.input import caption_dataset
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.tokenizer import words
@@ -43,7 +44,7 @@ class ValidationCaptions:
         """
         self._vocabulary = vocabulary
         decoder = Decoder([model], vocabulary, max_length)
-        tags = TagVocabulary.load(split.records_dir)
+        tags = TagVocabulary.load(joined.first(split.records_dir))
         with caption_dataset.reading_errors(split.records_dir):
             examples = list(caption_dataset.images(split, read_image=False).as_numpy_iterator())
         if split.manifest.target == "tags":

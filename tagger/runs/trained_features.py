@@ -7,10 +7,10 @@ What eval, tags and the self-critical stage of such a run look at are features o
 
 from etils import epath
 
+from flags.errors import UserError
 from flags.make_records import MakeRecords
 from records import make_records
-from records.format import backbone_identity
-from records.format import manifest as manifest_lib
+from records.format import backbone_identity, joined
 from tagger.runs import run_dir as run_dir_lib
 from tagger.runs import trained_backbone
 
@@ -26,12 +26,14 @@ def records_for(run_dir: str, records_dir: str) -> str:
     Raises:
       UserError: the records hold no photos, or cannot be written.
     """
-    records = manifest_lib.load(records_dir).backbone
+    records = joined.load(records_dir).backbone
     run = run_dir_lib.load_manifest(run_dir)
     trained = trained_backbone.trained(epath.Path(run_dir), run.backbone)
     if records is None or trained is None or epath.Path(trained.weights).name != trained_backbone.WEIGHTS_FILE or (
             backbone_identity.difference(records, trained) is None):
         return records_dir
+    if len(joined.folders(records_dir)) > 1:
+        raise UserError(f"--records_dir={records_dir}: a backbone is trained on the photos of one folder; give one")
     folder = str(epath.Path(trained.weights).parent / FOLDER)
     views = str(run.flags.get("feature_views", "one"))
     make_records.run(MakeRecords(

@@ -15,7 +15,7 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.train import Train
-from records.format import manifest as manifest_lib
+from records.format import joined
 from records.format.backbone_identity import check_same as check_same_backbone
 from records.input.caption_dataset import CaptionDataset, open_split
 from records.input.options import InputOptions
@@ -71,11 +71,11 @@ class Task(abc.ABC):
         self.config = config = with_batch_size(config)
         self.devices, self._init_from = devices, init_from
         self.schedule = self.make_schedule()
-        self.manifest = manifest_lib.load(config.records_dir)
-        vocabulary = Vocabulary.load(config.records_dir)
+        self.manifest = joined.load(config.records_dir)
+        vocabulary = Vocabulary.load(joined.first(config.records_dir))
         if config.vocabulary_size:
             vocabulary = vocabulary.truncated(min(config.vocabulary_size, vocabulary.size))
-        self.vocabulary, self.tags = vocabulary, TagVocabulary.load(config.records_dir)
+        self.vocabulary, self.tags = vocabulary, TagVocabulary.load(joined.first(config.records_dir))
         self.train_split, self.validation_split = (
             open_split(config.records_dir, split) for split in (config.train_split, config.validation_split))
         self.options = InputOptions(

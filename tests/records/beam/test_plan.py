@@ -49,6 +49,15 @@ def test_keywords_are_told_apart_alike(tmp_path, separator):
     assert "dog" in (tmp_path / "cluster" / "tags.txt").read_text().lower().split()
 
 
+def test_the_vocabulary_of_other_records(inputs, tmp_path):
+    other = make(*inputs[:2], tmp_path / "other", max_rejected="50%", min_count=9, split_fractions="train=1")
+    local, cluster = both(*inputs[:2], tmp_path, max_rejected="50%", vocabulary=str(other))
+    assert cluster == local
+    same = ("vocabulary.txt", "word_counts.tsv", "tags.txt", "tag_forms.tsv")
+    assert {name: local[name] for name in same} == {name: contents(other)[name] for name in same}
+    assert local["manifest.json"] != contents(other)["manifest.json"]
+
+
 def test_split_lists_are_read_by_the_workers(inputs, tmp_path):
     names = sorted(path.name for path in inputs[0].iterdir())
     for number, split in enumerate(("train", "test")):
