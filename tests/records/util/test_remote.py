@@ -1,5 +1,7 @@
 """Records on object storage: every path goes through etils, here with fsspec's in-memory store as s3://."""
 
+import dataclasses
+
 import fsspec
 import pytest
 from etils import epath
@@ -9,6 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from records.format import manifest as manifests
 from records.make_records import run
 from records.verify_records import problems
+from tests.records.beam import in_process
 from tests.records.inputs import MakeRecords, contents, make, write_captions, write_photos
 
 
@@ -32,7 +35,7 @@ def s3(monkeypatch):
     gpath._is_tf_installed.cache_clear()
 
 
-def test_records_made_from_and_on_object_storage_are_the_local_ones(tmp_path):
+def test_records_made_from_and_on_object_storage_are_the_local_ones(tmp_path, monkeypatch):
     names = write_photos(tmp_path / "images", 20)
     table = write_captions(tmp_path / "captions.csv", names)
     local = make(tmp_path / "images", table, tmp_path / "r", shards="train=2")
@@ -49,6 +52,11 @@ def test_records_made_from_and_on_object_storage_are_the_local_ones(tmp_path):
         (tmp_path / "copy").mkdir(exist_ok=True)
         (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())
     assert contents(tmp_path / "copy") == contents(local)
+    in_process.install(monkeypatch)
+    monkeypatch.setattr("records.beam.plan._LEAST_PIECE_BYTES", 500)
+    run(dataclasses.replace(flags, records_dir="s3://bucket/cluster", runner="beam"))
+    assert {path.name: path.read_bytes() for path in epath.Path("s3://bucket/cluster").iterdir()} == {
+        path.name: path.read_bytes() for path in remote.iterdir()}
     assert problems("s3://bucket/r") == []
     run(flags)  # finished: nothing to do
     manifests.check_sizes("s3://bucket/r", manifests.load("s3://bucket/r"))
