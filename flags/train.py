@@ -10,8 +10,9 @@ from flags.spec import Flags, flag
 class Train(Flags):
     """Trains the merge model; a run folder that exists is continued where it stopped."""
 
-    records_dir: str = flag(help="Folder that make_records wrote; its vocabulary and manifest are copied into the run, "
-                                 "so that the run can be scored and exported without it.", path=True)
+    records_dir: str = flag(help="Folder that make_records wrote, or several as A,B that have one vocabulary and one "
+                                 "backbone; vocabulary and manifest are copied into the run, so that it can be scored "
+                                 "and exported without them.", path=True)
     run_dir: str = flag(help="Folder for weights, checkpoints, history and plots. Give the same one again to continue "
                              "an interrupted run.", path=True)
 

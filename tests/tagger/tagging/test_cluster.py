@@ -29,6 +29,7 @@ def test_a_cluster_writes_the_same_files_and_continues(demo, photos, tmp_path, m
         tag(demo, photos, "xmp", runner="beam", write_xmp=True)
 
 
+@pytest.mark.slow
 def test_records_are_tagged_by_their_features(demo, tmp_path, monkeypatch):
     in_process.install(monkeypatch)
     records = demo[0] / "records"
