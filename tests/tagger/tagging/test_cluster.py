@@ -3,6 +3,8 @@
 import pytest
 
 from flags.errors import UserError
+from flags.tag import Tag
+from tagger.tag import run
 from tests.records.beam import in_process
 from tests.records.beam.dask_cluster import dask_cluster
 from tests.records.inputs import PHOTOS
@@ -19,14 +21,20 @@ def photos(tmp_path):
     return folder
 
 
-def test_a_cluster_writes_the_same_files_and_continues(demo, photos, tmp_path, monkeypatch):
+def test_what_a_cluster_does_not_write_is_said_first(tmp_path, monkeypatch):
+    in_process.install(monkeypatch)
+    flags = {"export_dir": "nowhere", "images": "nowhere", "output": str(tmp_path / "tags")}
+    with pytest.raises(UserError, match="--write_xmp with --runner=beam: only --runner=local writes side-cars"):
+        run(Tag(runner="beam", write_xmp=True, **flags))
+
+
+@pytest.mark.slow
+def test_a_cluster_writes_the_same_files(demo, photos, tmp_path, monkeypatch):
     in_process.install(monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert tag(demo, "photos", "here", shard_size=4) == tag(demo, "photos", "cluster", shard_size=4, runner="beam") == 0
     here, cluster = rows("here"), rows("cluster")
     assert cluster == here and len(here) == 11 and sum("error" in row for row in here) == 1
-    with pytest.raises(UserError, match="--write_xmp with --runner=beam"):
-        tag(demo, photos, "xmp", runner="beam", write_xmp=True)
 
 
 @pytest.mark.slow
