@@ -17,7 +17,7 @@ RECORDS = {
     "util": "",
     "images": "",
     "format": "",
-    "sources": "text",
+    "sources": "text images",
     "text": "format",
     "backbones": "images format",
     "writing": "backbones format images",

@@ -87,7 +87,7 @@ def _resolve(photos: Sequence[Photo], job: ExamplesJob, into: Resolved) -> None:
                      for _, row in sorted(rows, key=lambda pair: pair[1].seq) if row.seq not in left_out]
             r = kept.result
             into.examples.append(Placed(split, position, (kept.key, r.height, r.width, r.file_crc32c, r.reencode,
-                                                          r.stored_bytes, tuple(texts))))
+                                                          r.stored_bytes, tuple(texts), kept.extent)))
     into.duplicates.extend((image, by_first[image].key, kept.key, kept_in) for example, _, _, image in group.images
                            if image != example)
 
@@ -150,7 +150,7 @@ def write_in_order(key: int, values: Iterable[Any], job: ExamplesJob) -> Iterato
     for (kind, split, number), entries in places.items():
         entries.sort()
         if kind == EXAMPLES:
-            texts = [text for placed in entries for text in placed.fields[-1]]
+            texts = [text for placed in entries for text in placed.example.captions]
             cells = [text.caption for text in texts if text.keywords == ""]
             size = sum(stored_bytes(placed.example, job.store_size) for placed in entries)
             job.work.put(f"{kind}-{split}-{number:06d}", entries, {

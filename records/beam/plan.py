@@ -116,7 +116,8 @@ class _Pass1:
         source = (config.captions, config.captions_format, self._images_dir, own_splits(self._settings),
                   config.target == "tags")
         size = sum(_bytes(piece) for piece in pieces_of(*source))
-        pieces = pieces_of(*source, piece_bytes=min(max(size // _PIECES, _LEAST_PIECE_BYTES), _PIECE_BYTES))
+        pieces = pieces_of(*source, min(max(size // _PIECES, _LEAST_PIECE_BYTES), _PIECE_BYTES),
+                           os.path.join(os.fspath(self._state.remote), "photos"))
         self._work.remove([_SURVEY])
         while waiting := [piece for piece in pieces if not piece.is_placed]:
             self._run(waiting, [functools.partial(write_survey, work=self._work)])
@@ -129,7 +130,7 @@ class _Pass1:
         """Writes photos-B; the number of input rows."""
         config, work = self._config, self._work
         job = RowsJob(work, buckets, self._images_dir, plan_lib.listed_images(config), config.max_words_per_caption,
-                      config.follow_links)
+                      config.follow_links, bool(config.images))
         watch = Watch("checking photos", "parts", buckets, lambda: len(work.names("photos")))
         self._run([*pieces, *lists], [functools.partial(rows.read, job=job),
                                       functools.partial(rows.check_photos, job=job)], watch)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from flags.errors import UserError
 from records.beam.work import WorkFolder, once, stable_hash
+from records.images.extents import Extent
 from records.ingest import rejections
 from records.ingest.database_tables import ImageResult, ImageTask
 from records.ingest.scan_worker import check_chunk
@@ -42,6 +43,7 @@ class RowsJob:
     Attributes:
       buckets: how many groups the photos are divided into.
       max_words: captions with more are left out.
+      unpack: whether photos inside archives are written to images_dir too.
     """
 
     work: WorkFolder
@@ -50,6 +52,7 @@ class RowsJob:
     listed_dir: str
     max_words: int
     follow_links: bool
+    unpack: bool
 
 
 class PhotoRow(NamedTuple):
@@ -71,6 +74,7 @@ class Photo(NamedTuple):
     Attributes:
       first: the number of its first row, which orders photos as they appear.
       listed: the split that --split_lists gives it.
+      extent: where it lies, of one inside an archive.
     """
 
     first: int
@@ -78,6 +82,7 @@ class Photo(NamedTuple):
     listed: str | None
     result: ImageResult
     rows: tuple[PhotoRow, ...]
+    extent: Extent | None = None
 
 
 class Bucket(NamedTuple):
@@ -114,7 +119,7 @@ def _rows(piece: Piece) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for seq, row in enumerate(read_piece(piece), piece.number << _SOURCE_BITS):
         if isinstance(row, Row):
             keywords = None if row.keywords is None else "\n".join(row.keywords)
-            yield row.image, (row.image, seq, row.caption, row.where, row.split, keywords)
+            yield row.image, (row.image, seq, row.caption, row.where, row.split, keywords, row.extent)
         else:
             yield row.where, (None, seq, row.image, row.where, row.reason)
 
@@ -163,9 +168,10 @@ def _listed(names: list[Any]) -> dict[str, str]:
 
 
 def _photo(key: str, rows: list[Any], listed: str | None, job: RowsJob) -> Photo:
-    task = ImageTask(0, key, tuple((seq, caption) for _, seq, caption, *_ in rows))
-    (result,) = check_chunk([task], job.images_dir, job.max_words, job.follow_links)
+    extent: Extent | None = rows[0][-1]
+    task = ImageTask(0, key, tuple((seq, caption) for _, seq, caption, *_ in rows), extent)
+    (result,) = check_chunk([task], job.images_dir, job.max_words, job.follow_links, job.unpack)
     texts = {seq: text for seq, *text in result.texts}
     return Photo(rows[0][1], key, listed, result._replace(texts=()), tuple(
         PhotoRow(seq, caption, place, split, keywords, *texts.get(seq, ("", "", result.reason)))
-        for _, seq, caption, place, split, keywords in rows))
+        for _, seq, caption, place, split, keywords, _ in rows), extent)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from records.beam.rows import Bucket
 from records.beam.work import WorkFolder, once, stable_hash
+from records.images.extents import Extent
 from records.images.validation import PixelHash
 from records.ingest.database_tables import LookAlike
 from records.ingest.scan_worker import hash_chunk
@@ -44,6 +45,7 @@ class _Candidate(NamedTuple):
     key: str
     file_crc32c: int
     bucket: int
+    extent: Extent | None
 
 
 @functools.cache
@@ -55,7 +57,8 @@ def candidates(name: str, job: TwinsJob) -> Iterator[tuple[int, Any]]:
     """The usable photos of a bucket, by the cheapest hash that there is of each."""
     bucket: Bucket = job.work.get(name)
     number = int(name.rpartition("-")[2])
-    found = [_Candidate(r.height, r.width, r.eighth_crc32c, r.pixel_crc32c, photo.key, r.file_crc32c, number)
+    found = [_Candidate(r.height, r.width, r.eighth_crc32c, r.pixel_crc32c, photo.key, r.file_crc32c, number,
+                        photo.extent)
              for photo in bucket.photos if (r := photo.result).reason is None]
     yield from _spread(found, lambda c: _by_pixels(c) if c.pixels else stable_hash(repr(c[:3])), number, job)
 
@@ -117,6 +120,6 @@ def _all(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def _hash(candidate: _Candidate, kind: PixelHash, job: TwinsJob) -> bytes:
-    ((_, digest),) = hash_chunk([LookAlike(0, candidate.key, candidate.file_crc32c)], job.images_dir, kind,
-                                job.follow_links)
+    photo = LookAlike(0, candidate.key, candidate.file_crc32c, candidate.extent)
+    ((_, digest),) = hash_chunk([photo], job.images_dir, kind, job.follow_links)
     return digest

@@ -1,4 +1,4 @@
-"""Bytes of the photos below --images, and of nothing else.
+"""Bytes of the photos below --images, or inside the archives that --captions names, and of nothing else.
 
     data = read_image(images_dir, "a/b.jpg")                  # BadImage says what is wrong
     data = read_unchanged(images_dir, "a/b.jpg", crc32c)      # UserError when it is not what it was
@@ -11,6 +11,7 @@ import os
 import google_crc32c
 
 from flags.errors import UserError
+from records.images.extents import Extent, changed, read_extent
 from records.util.regular_files import check_handle
 
 MISSING = "image file does not exist"
@@ -21,15 +22,19 @@ class BadImage(Exception):
     """The image cannot be used; str() is the reason, and its part before the first ':' the countable class."""
 
 
-def read_image(images_dir: str, name: str, follow_links: bool = False) -> bytes:
+def read_image(images_dir: str, name: str, follow_links: bool = False, extent: Extent | None = None) -> bytes:
     """The bytes of images_dir/name.
 
     Args:
       follow_links: whether links below images_dir may lead out of it.
+      extent: where they lie instead, of a photo inside an archive.
 
     Raises:
       BadImage: the name leads outside images_dir, directly or through a link, or the file cannot be read.
+      UserError: the archive changed.
     """
+    if extent is not None:
+        return read_extent(extent)
     if not name or "\0" in name or name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
         raise BadImage(f"image name leads outside --images: {name!r}")
     try:
@@ -76,22 +81,54 @@ def _read_inside(images_dir: str, name: str, follow_links: bool) -> bytes:
         os.close(handle)
 
 
-def read_unchanged(images_dir: str, name: str, crc32c: int, follow_links: bool = False) -> bytes:
+def read_unchanged(images_dir: str, name: str, crc32c: int, follow_links: bool = False,
+                   extent: Extent | None = None) -> bytes:
     """The bytes of an image that was found good before.
 
     Args:
       crc32c: of its bytes then.
-      follow_links: as in `read_image`.
+      follow_links, extent: as in `read_image`.
 
     Raises:
       UserError: they are others now.
     """
     try:
-        data = read_image(images_dir, name, follow_links)
+        data = read_image(images_dir, name, follow_links, extent)
         if google_crc32c.value(data) == crc32c:
             return data
+        if extent is not None:
+            raise changed(extent, f"the bytes of {name!r}")
         found = "its bytes changed"
     except BadImage as error:
         found = str(error)
     raise UserError(f"image {name!r} was good when it was checked, and is not what it was ({found}); nothing "
                     "may change below --images while make_records works: run it again with --overwrite")
+
+
+def write_image(images_dir: str, name: str, data: bytes) -> None:
+    """Writes images_dir/name, local or remote, unless it holds these bytes already.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    if "://" in images_dir:
+        from etils import epath
+
+        remote = epath.Path(images_dir) / name
+        if not remote.exists() or remote.read_bytes() != data:
+            remote.parent.mkdir(parents=True, exist_ok=True)
+            remote.write_bytes(data)
+        return
+    path = os.path.join(images_dir, name)
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == len(data) and file.read() == data:
+                return
+    except FileNotFoundError:
+        pass
+    temporary = os.path.join(folder, f".{os.getpid()}.tmp")  # renamed, as the name may be that of a link
+    with open(temporary, "wb") as file:
+        file.write(data)
+    os.replace(temporary, path)

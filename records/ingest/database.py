@@ -28,6 +28,7 @@ from records.ingest.database_tables import (
     ImageResult,
     ImageTask,
     LookAlike,
+    extent_of,
 )
 from records.ingest.deduplication import GroupRow, held_out_first, resolve_group
 from records.ingest.planned import OF_EXAMPLES, TEXT_COLUMNS, PlannedExample, Text, planned
@@ -38,7 +39,7 @@ from records.sources import BadRow, Row
 FILE = f"index-{hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]}.sqlite"
 
 _BATCH = 500  # rows that are stored, or duplicate groups that are resolved, by one statement
-_FIRST_TWO = operator.itemgetter(slice(2))
+_OF_IMAGE = operator.itemgetter(slice(5))
 
 
 class IngestDatabase:
@@ -82,8 +83,9 @@ class IngestDatabase:
             good = [(seq, row) for seq, row in batch if isinstance(row, Row)]
             db.executemany("INSERT INTO bad_rows VALUES (?, ?, ?, ?)",
                            [(seq, row.image, row.where, row.reason) for seq, row in batch if isinstance(row, BadRow)])
-            db.executemany("INSERT OR IGNORE INTO images (key) VALUES (?)",
-                           [(key,) for key in dict.fromkeys(row.image for _, row in good)])
+            db.executemany("INSERT OR IGNORE INTO images (key, file, start, size) VALUES (?, ?, ?, ?)",
+                           [(key, *(extent or (None, None, None)))
+                            for key, extent in {row.image: row.extent for _, row in good}.items()])
             db.executemany("INSERT INTO rows (image, seq, caption, place, split, keywords) "
                            "SELECT id, ?, ?, ?, ?, ? FROM images WHERE key = ?",
                            [(seq, row.caption, row.where, row.split,
@@ -112,10 +114,11 @@ class IngestDatabase:
         """Images that were not checked yet, `chunk` at a time, in order."""
         last = 0
         while rows := self._db.execute(
-                "SELECT id, key, seq, caption FROM (SELECT id, key FROM images WHERE NOT checked AND id > ? "
-                "ORDER BY id LIMIT ?) JOIN rows ON rows.image = id ORDER BY id, seq", (last, chunk)).fetchall():
-            yield [ImageTask(image, key, tuple((seq, caption) for _, _, seq, caption in group))
-                   for (image, key), group in itertools.groupby(rows, key=_FIRST_TWO)]
+                "SELECT id, key, file, start, size, seq, caption FROM (SELECT id, key, file, start, size FROM images "
+                "WHERE NOT checked AND id > ? ORDER BY id LIMIT ?) JOIN rows ON rows.image = id ORDER BY id, seq",
+                (last, chunk)).fetchall():
+            yield [ImageTask(image, key, tuple([row[5:] for row in group]), extent_of(*place))
+                   for (image, key, *place), group in itertools.groupby(rows, key=_OF_IMAGE)]
             last = rows[-1][0]
 
     def check(self, results: Sequence[ImageResult]) -> None:
@@ -144,9 +147,10 @@ class IngestDatabase:
         last, (column, search_index, needed) = 0, HASH_COLUMNS[kind]
         self._db.execute(search_index)
         while rows := self._db.execute(
-                f"SELECT id, key, file_crc32c FROM images WHERE id > ? AND checked AND reason IS NULL "
-                f"AND {column} IS NULL AND ({needed}) ORDER BY id LIMIT ?", (last, chunk)).fetchall():
-            yield [LookAlike(*row) for row in rows]
+                "SELECT id, key, file_crc32c, file, start, size FROM images WHERE id > ? AND checked "
+                f"AND reason IS NULL AND {column} IS NULL AND ({needed}) ORDER BY id LIMIT ?",
+                (last, chunk)).fetchall():
+            yield [LookAlike(image, key, crc32c, extent_of(*place)) for image, key, crc32c, *place in rows]
             last = rows[-1][0]
 
     def tell_apart(self, kind: PixelHash, hashes: Sequence[tuple[int, bytes]]) -> None:

@@ -5,6 +5,7 @@ What travels between processes is a NamedTuple: a frozen dataclass with slots ta
 
 from typing import NamedTuple
 
+from records.images.extents import Extent
 from records.images.validation import PixelHash
 
 SCHEMA = """
@@ -22,6 +23,7 @@ CREATE TABLE rows (
 CREATE TABLE images (
   id INTEGER PRIMARY KEY,       -- in order of first appearance
   key TEXT UNIQUE NOT NULL,
+  file TEXT, start INTEGER, size INTEGER,  -- where its bytes lie inside an archive; NULL for a file under --images
   checked INTEGER NOT NULL DEFAULT 0,
   reason TEXT, height INTEGER, width INTEGER, file_crc32c INTEGER, reencode INTEGER, stored_bytes INTEGER,
   eighth_crc32c BLOB,           -- of JPEG files; equal for one picture, and by chance for others
@@ -71,6 +73,7 @@ class ImageTask(NamedTuple):
     image: int
     key: str
     captions: tuple[tuple[int, str], ...]
+    extent: Extent | None = None
 
 
 class ImageResult(NamedTuple):
@@ -100,3 +103,9 @@ class LookAlike(NamedTuple):
     image: int
     key: str
     file_crc32c: int
+    extent: Extent | None = None
+
+
+def extent_of(file: str | None, start: int, size: int) -> Extent | None:
+    """The columns of `images` that say where an image lies inside an archive."""
+    return None if file is None else Extent(file, start, size)

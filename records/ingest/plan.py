@@ -100,12 +100,12 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
     """
     database = IngestDatabase(os.path.join(state.local, database_file.FILE), database_inputs(settings, images_dir))
     try:
-        table = open_source(config.captions, config.captions_format, images_dir,
+        table = open_source(config.captions, config.captions_format, images_dir, state.photos,
                             own_splits=own_splits(settings), keywords=config.target == "tags")
         database.ingest(start_meanwhile(table, workers, config.workers))
         database.forget_bad()
         check_images(database, images_dir, config.max_words_per_caption, workers, config.workers,
-                     config.follow_links)
+                     config.follow_links, unpack=bool(config.images))
         workers.prepare(loaded)
         database.resolve(splitter, config.seed)
         counts = database.split_counts(config.store_size)

@@ -7,6 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from records.images.extents import Extent
+from records.ingest.database_tables import extent_of
+
 # The rows of a split's examples, those of merged images included.
 OF_EXAMPLES = ("FROM images example JOIN images ON images.example = example.id JOIN rows ON rows.image = images.id "
                "WHERE example.split = ? AND rows.reason IS NULL AND rows.left_out IS NULL")
@@ -41,6 +44,7 @@ class PlannedExample:
     Attributes:
       file_crc32c: checksum of the image file when it was checked.
       reencode: whether the pixels are stored as PNG rather than the file's own bytes.
+      extent: where the image lies inside an archive; None for a file under --images.
     """
 
     key: str
@@ -50,6 +54,7 @@ class PlannedExample:
     reencode: bool
     stored_bytes: int
     captions: tuple[Text, ...]
+    extent: Extent | None = None
 
 
 def stored_bytes(example: PlannedExample, store_size: int = 0) -> int:
@@ -64,10 +69,11 @@ def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[
     """The examples of a split from the position `first` on, in the order of their positions."""
     rows = db.execute(
         "SELECT example.id, example.key, example.height, example.width, example.file_crc32c, example.reencode, "
-        f"example.stored_bytes, seq, {TEXT_COLUMNS} {OF_EXAMPLES} AND example.position >= ? "
+        "example.stored_bytes, example.file, example.start, example.size, seq, "
+        f"{TEXT_COLUMNS} {OF_EXAMPLES} AND example.position >= ? "
         "ORDER BY example.position", (split, first))
     for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
-        texts = sorted(group, key=operator.itemgetter(7))  # those of one image are sorted, those of merged ones are not
-        _, key, height, width, crc32c, reencode, size, *_ = texts[0]
+        texts = sorted(group, key=operator.itemgetter(10))  # only those of one image are sorted
+        _, key, height, width, crc32c, reencode, size = texts[0][:7]
         yield PlannedExample(key, height, width, crc32c, bool(reencode), size,
-                             tuple([Text._make(row[8:]) for row in texts]))
+                             tuple([Text._make(row[11:]) for row in texts]), extent_of(*texts[0][7:10]))

@@ -34,13 +34,14 @@ def start_meanwhile(rows: Iterable[Row | BadRow], workers: Workers, most: int) -
 
 
 def check_images(database: IngestDatabase, images_dir: str, max_words: int, workers: Workers, most: int,
-                 follow_links: bool = False) -> None:
+                 follow_links: bool = False, unpack: bool = False) -> None:
     """Checks every photo of the ingest database that was not checked yet.
 
     Args:
       max_words: captions with more are left out.
       most: processes to use at most; 0: one per CPU.
       follow_links: whether photos may be links out of `images_dir`.
+      unpack: whether photos inside archives are written to `images_dir` too.
 
     Raises:
       UserError: a photo changed meanwhile.
@@ -48,7 +49,7 @@ def check_images(database: IngestDatabase, images_dir: str, max_words: int, work
     """
     total, checked = database.image_counts()
     check = functools.partial(check_chunk, images_dir=images_dir, max_words=max_words,
-                              follow_links=follow_links)
+                              follow_links=follow_links, unpack=unpack)
     count = workers.running or worth((total - checked) // _PHOTOS_PER_WORKER, most)
     with Progress("checking photos", total=total, unit="photos", initial=checked) as progress:
         def check_some(tasks: Iterable[list[ImageTask]], count: int) -> bool:

@@ -7,7 +7,8 @@ the picture at an eighth of its size, which takes half as long to decode (record
 
 import google_crc32c
 
-from records.images.files import BadImage, read_image, read_unchanged
+from flags.errors import UserError
+from records.images.files import BadImage, read_image, read_unchanged, write_image
 from records.images.validation import PixelHash, check_image
 from records.ingest.database_tables import ImageResult, ImageTask, LookAlike
 from records.text.tokenizer import tags_among, words
@@ -19,9 +20,13 @@ def warm_up() -> None:
 
 
 def check_chunk(tasks: list[ImageTask], images_dir: str, max_words: int,
-                follow_links: bool = False) -> list[ImageResult]:
-    """Decodes some photos, and finds the words and tags of their captions."""
-    return [_check_one(task, images_dir, max_words, follow_links) for task in tasks]
+                follow_links: bool = False, unpack: bool = False) -> list[ImageResult]:
+    """Decodes some photos, and finds the words and tags of their captions.
+
+    Args:
+      unpack: whether photos inside archives are written to `images_dir` too.
+    """
+    return [_check_one(task, images_dir, max_words, follow_links, unpack) for task in tasks]
 
 
 def hash_chunk(photos: list[LookAlike], images_dir: str, hashed: PixelHash,
@@ -29,14 +34,16 @@ def hash_chunk(photos: list[LookAlike], images_dir: str, hashed: PixelHash,
     """The image and the hash of its pixels, of some photos that were good when they were checked."""
     result = []
     for photo in photos:
-        data = read_unchanged(images_dir, photo.key, photo.file_crc32c, follow_links)
+        data = read_unchanged(images_dir, photo.key, photo.file_crc32c, follow_links, photo.extent)
         result.append((photo.image, check_image(data, hashed=hashed).pixel_hash))
     return result
 
 
-def _check_one(task: ImageTask, images_dir: str, max_words: int, follow_links: bool) -> ImageResult:
+def _check_one(task: ImageTask, images_dir: str, max_words: int, follow_links: bool, unpack: bool) -> ImageResult:
     try:
-        data = read_image(images_dir, task.key, follow_links)
+        data = read_image(images_dir, task.key, follow_links, task.extent)
+        if unpack and task.extent is not None:
+            _unpack(images_dir, task.key, data)
         image = check_image(data)
     except BadImage as error:
         return ImageResult(task.image, str(error))
@@ -52,3 +59,11 @@ def _check_one(task: ImageTask, images_dir: str, max_words: int, follow_links: b
     return ImageResult(task.image, None, image.height, image.width, google_crc32c.value(data),
                        None if in_full else image.pixel_hash, image.pixel_hash if in_full else None,
                        image.reencoded, len(image.storable), tuple(texts))
+
+
+def _unpack(images_dir: str, name: str, data: bytes) -> None:
+    try:
+        write_image(images_dir, name, data)
+    except OSError as error:
+        raise UserError(f"--images={images_dir}: {name} of --captions cannot be written there ({error}); name another "
+                        "folder, or none: photos inside archives are read where they lie") from error

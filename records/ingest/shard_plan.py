@@ -66,4 +66,8 @@ def plan_line(example: PlannedExample, tokens: list[list[int]], tag_ids: list[li
         "captions": [text.caption for text in example.captions],
         "tags": [text.tags for text in example.captions], "tokens": tokens,
     }
-    return _encode(line if tag_ids is None else line | {"tag_ids": tag_ids}) + "\n"
+    if tag_ids is not None:
+        line["tag_ids"] = tag_ids
+    if example.extent is not None:
+        line["extent"] = example.extent
+    return _encode(line) + "\n"

@@ -32,6 +32,11 @@ class StagingFolder:
             self.local = os.path.join(tempfile.gettempdir(),
                                       "make_records-" + hashlib.sha256(records_dir.encode()).hexdigest()[:16])
 
+    @property
+    def photos(self) -> str:
+        """The folder for photos that a source brings along."""
+        return os.path.join(self.local, "photos")
+
     def settings(self) -> dict[str, Any] | None:
         """What an unfinished run was started with; None when there is none."""
         try:
@@ -44,9 +49,10 @@ class StagingFolder:
         os.makedirs(self.local, exist_ok=True)
         self.remote.mkdir(parents=True, exist_ok=True)
         write_atomic(self.remote / layout.SETTINGS, json.dumps(settings))
-        for entry in os.scandir(self.local):
-            if re.search(r"\.tmp-\d+$", entry.name):
-                os.unlink(entry.path)
+        for folder in filter(os.path.isdir, (self.local, self.photos)):
+            for entry in os.scandir(folder):
+                if re.search(r"\.tmp-\d+$", entry.name):
+                    os.unlink(entry.path)
 
     def forget_settings(self) -> None:
         """Lets the next run have other flags; what is known of rows and photos stays."""

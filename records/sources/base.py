@@ -5,11 +5,13 @@ import functools
 import os
 import re
 
+from records.images.extents import Extent
 from records.text.keywords import SEPARATORS
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode category Cc
 _DRIVE = re.compile(r"[A-Za-z]:")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_BASE64 = re.compile(r"data:image/|(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[\w+/=]{60}")  # JPEG, PNG, GIF, WebP
 _NAME_BYTES = 255  # of one path component, the limit of every common file system
 _PATH_BYTES = 4095
 
@@ -25,6 +27,7 @@ class Row:
       split: the split that the table itself gives the image ("train", "validation", "test", …), or None.
       keywords: None where the text is a caption. Where it is of a column of keywords: the keywords, each of one word or
         several; () where the text is one cell, whose separators only the whole column tells (records.text.keywords).
+      extent: where the image's bytes lie, of one inside an archive; None for a file under --images.
     """
 
     image: str
@@ -32,6 +35,7 @@ class Row:
     where: str
     split: str | None = None
     keywords: tuple[str, ...] | None = None
+    extent: Extent | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def _clean_name(text: str, images: str) -> str:
     _check_characters(name, "image name")
     if _CONTROL.search(name):
         raise BadField(f"image name holds a control character: {shown(name)}")
+    if _BASE64.match(name):
+        raise BadField(f"image name is no name but the photo itself in base64: {shown(name)}")
     if _URL.match(name):
         raise BadField(f"image name is a URL, not a file under --images: {shown(name)}")
     if name.startswith("/") and images and "://" not in images:
@@ -109,9 +115,12 @@ def _inside(name: str, images: str) -> str:
     return name
 
 
+_MISSING = frozenset(("nan", "null", "<na>", "#n/a"))  # what pandas, R and Excel write where there is no value
+_NO_CAPTION = frozenset(("none", "n/a"))  # a keyword may be called that
+
 # What sequence models are fed with before the first and after the last word, stored with the caption by tutorials.
-_START = re.compile(r"(?:<(?:start|s|bos|sos)>|\[(?:start|bos)\]|startseq\b)\s*", re.IGNORECASE)
-_END = re.compile(r"(?:<(?:end|/s|eos)>|\[(?:end|eos)\]|(?<![^\W_])endseq)\Z", re.IGNORECASE)
+_START = re.compile(r"(?:<(?:start|s|bos|sos)>|\[(?:start|bos|cls)\]|startseq\b)\s*", re.IGNORECASE)
+_END = re.compile(r"(?:<(?:end|/s|eos)>|\[(?:end|eos|sep)\]|(?<![^\W_])endseq)\Z", re.IGNORECASE)
 _END_CHARACTERS, _ENDS = 10, 4  # characters that tell a marker; markers that padding may repeat
 
 
@@ -142,6 +151,8 @@ def caption_text(text: object) -> str:
         text = _without_markers(text)
     if not text:
         raise BadField("caption is empty")
+    if len(text) < 5 and text.lower() in _MISSING:
+        raise BadField(f"caption is missing: {shown(text)} stands for none")
     if not any(map(str.isalnum, text)):  # as records.text.tokenizer.words has it, without making the list
         raise BadField(f"caption has no words: {shown(text)}")
     return text
@@ -161,6 +172,12 @@ def _check_characters(text: str, what: str) -> None:
 
 def make_row(image: object, caption: object, where: str, split: object = None, images: str = "") -> Row | BadRow:
     """A Row from raw fields, or the BadRow that says which of them cannot be used; `images` as in `image_name`."""
+    if isinstance(caption, str) and len(caption) < 9 and caption.strip().lower() in _NO_CAPTION:
+        return BadRow(where, printable(image), f"caption is missing: {shown(caption.strip())} stands for none")
+    return _row(image, caption, where, split, images)
+
+
+def _row(image: object, caption: object, where: str, split: object, images: str) -> Row | BadRow:
     try:
         name = image_name(image, images)
     except BadField as error:
@@ -180,7 +197,7 @@ def make_keyword_row(image: object, value: object, where: str, split: object = N
       single: the column's name is that of one keyword (`label`, not `labels`): a space is then part of it.
     """
     if not isinstance(value, list):
-        row = make_row(image, str(value) if type(value) in (int, float) else value, where, split, images)
+        row = _row(image, str(value) if type(value) in (int, float) else value, where, split, images)
         if isinstance(row, BadRow):
             return row
         whole = single and not SEPARATORS.search(row.caption)
@@ -190,7 +207,7 @@ def make_keyword_row(image: object, value: object, where: str, split: object = N
                                        for entry in value if entry != ""))
     except BadField as error:
         return BadRow(where, printable(image), str(error))
-    row = make_row(image, ", ".join(keywords), where, split, images)
+    row = _row(image, ", ".join(keywords), where, split, images)
     return row if isinstance(row, BadRow) else dataclasses.replace(row, keywords=keywords)
 
 

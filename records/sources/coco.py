@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flags.errors import UserError
+from records.sources import columns
 from records.sources.base import BadField, BadRow, Row, printable, shown
 from records.sources.objects import left_out
 from records.sources.table import Table
@@ -44,7 +45,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
         if not isinstance(image, dict) or not _is_id(image.get("id")):
             yield BadRow(f"{table.name}:images[{index}]", "", f"image is no object with an id: {shown(image)}")
             continue
-        key, name = str(image["id"]), image.get("file_name")
+        key, name = str(image["id"]), _name(image)
         if key in names and names[key] != name:
             raise UserError(f"--captions: {table.path}: images[{places[key]}] and images[{index}] both have the id "
                             f"{shown(image['id'])} ({shown(names[key])} and {shown(name)}), so that their captions "
@@ -85,12 +86,25 @@ def _captions(annotation: dict[Any, Any], name: object, table: Table, where: str
         yield BadRow(where, printable(name), reason)
         return
     try:
-        captions = texts(annotation.get("caption"), "caption")
+        captions = texts(_caption(annotation), "caption")
     except BadField as error:
         yield BadRow(where, printable(name), str(error))
         return
     for index, caption in enumerate(captions):
         yield table.row(name, caption, where if len(captions) == 1 else f"{where} caption {index}")
+
+
+def _name(image: dict[str, Any]) -> object:
+    """file_name, or what other programs call it."""
+    keys = [key for key in image if key != "id"]
+    return image.get("file_name", next((image[keys[i]] for i in columns.find_all(keys, columns.IMAGE)), None))
+
+
+def _caption(annotation: dict[str, Any]) -> object:
+    """caption, or what other programs call it."""
+    keys = list(annotation)
+    return annotation.get("caption", next((annotation[keys[i]] for i in columns.find_captions(keys)
+                                           if not columns.is_keywords(keys[i])), None))
 
 
 def _lists(document: object) -> Iterator[list[Any] | None]:

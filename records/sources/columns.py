@@ -14,9 +14,9 @@ SINGLE = ("tag", "keyword", "label", "class", "category", "class_name", "categor
 KEYWORDS = ("tags", "keywords", "labels", "classes", "categories", *SINGLE, "tag_string", "subject", "subjects")
 CAPTION = ("caption", "captions", "text", "caption_text", "comment", "comments", "sentence", "sentences",
            "description", "raw", "title", *KEYWORDS[:3], "alt_text", "phrase", "image_caption", "image_description",
-           "tokens",
+           "tokens", "prompt", "alt", "caption_str", "generated_caption", "blip_caption",
            *KEYWORDS[3:])
-SPLIT = ("split", "set", "subset", "partition")
+SPLIT = ("split", "set", "subset", "partition", "set_name", "split_name", "data_split", "dataset_split")
 
 _NUMBERED = re.compile(r"(.{,60}?[a-z])\W{,3}\d{1,4}\W{,3}")  # caption2, caption.1, caption #1
 
@@ -26,6 +26,7 @@ def normalised(name: object) -> str:
     return "_".join(str(name).lower().replace("-", " ").replace("_", " ").split())
 
 
+@functools.lru_cache(maxsize=256)  # of every key of every object
 def compact(name: object) -> str:
     """'imagePath' and 'Image Path' as 'imagepath': names are compared like this."""
     return normalised(name).replace("_", "")

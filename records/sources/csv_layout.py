@@ -98,6 +98,7 @@ def _by_header(names: list[str], rows: list[list[str]], delimiter: str, number: 
     candidates = columns.find_all(names, columns.IMAGE)
     if not candidates and columns.find_captions(names):
         candidates = _columns_of_files([row for row in rows if len(row) == len(names)])
+        candidates *= len(candidates) == 1  # of a photo before and one after, no name says which is meant
     if not candidates or len(names) < 2:
         return None
     texts = [index for index in columns.find_captions(names) if index not in candidates[:1]]
@@ -106,6 +107,8 @@ def _by_header(names: list[str], rows: list[list[str]], delimiter: str, number: 
     rows = [row[shift:] for row in rows if len(row) == len(names) + shift]
     image = _image_column(candidates, rows, images)
     split = columns.find(names, columns.SPLIT)
+    if split is None:
+        split = _split_column(names, rows, {image, *candidates, *texts})
     flags = [] if texts else _flag_columns(names, rows, {image, split, *candidates})
     if not texts and not flags:
         return None
@@ -134,6 +137,15 @@ def _image_column(candidates: list[int], rows: list[list[str]], images: str) -> 
             if all("://" not in value for value in values) and any(map(fits, values)):
                 return index
     return candidates[0]
+
+
+def _split_column(names: list[str], rows: list[list[str]], others: set[int]) -> int | None:
+    """A column, whatever its name, that holds nothing but names of splits, and more than one; None if there is none."""
+    for index, name in enumerate(names):
+        values = {row[index] for row in rows}
+        if index not in others and len(values) > 1 and not columns.is_keywords(name) and all(map(_is_split, values)):
+            return index
+    return None
 
 
 def _flag_columns(names: list[str], rows: list[list[str]], others: set[int | None]) -> list[int]:

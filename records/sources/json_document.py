@@ -3,6 +3,7 @@
     [{"image": "dog.jpg", "caption": "A dog."}, …]              an array of objects (records.sources.objects)
     {"dog.jpg": ["A dog.", "A brown dog."], …}                  a mapping from photos to captions
     {"dog.jpg": {"caption": "A dog.", "tags": "dog"}, …}        a mapping from photos to objects
+    {"dog": ["1.jpg", "2.jpg"], …}                              a mapping from keywords to photos
     {"train": […], "val": […]}, {"data": […]}                   such an array or mapping under a key, or for each split
     {"image": ["dog.jpg", …], "caption": ["A dog.", …]}         columns as lists, or as pandas writes them
 """
@@ -65,7 +66,7 @@ def _rows(value: object, table: Table, path: str, split: str | None) -> Iterator
         return _of_array(value, table, path, split) if any(map(is_row, value)) else _of_lists(value, table, path, split)
     if not isinstance(value, dict) or not value:
         return None
-    if (items := _from_columns(value)) is not None:
+    if (items := _from_columns(value, table.path)) is not None:
         return _of_array(items, table, path, split)
     if is_row(value):
         return rows_of(value, table, f"{table.name}:{path or '$'}", split=split)
@@ -106,7 +107,7 @@ def _of_lists(items: list[Any], table: Table, path: str, split: str | None) -> I
     return None
 
 
-def _from_columns(value: dict[Any, Any]) -> list[Any] | None:
+def _from_columns(value: dict[Any, Any], path: str) -> list[Any] | None:
     """The objects that pandas' `split` form, or columns as lists or as objects, stand for; None if it is neither."""
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         return [dict(zip(map(str, value["columns"]), item, strict=False)) if isinstance(item, list) else item
@@ -119,6 +120,10 @@ def _from_columns(value: dict[Any, Any]) -> list[Any] | None:
     if all(isinstance(column, dict) and len(column) > 0 for column in used) and used[0].keys() == used[1].keys():
         lists = {name: column for name, column in value.items() if isinstance(column, dict)}
         return [{name: column.get(row) for name, column in lists.items()} for row in used[0]]
+    if all(isinstance(column, list) for column in used) and len(used[0]) != len(used[1]) and all(
+            isinstance(item, str) and has_image_suffix(item) for item in used[0]):
+        raise UserError(f"--captions: {path}: {names[image]} has {len(used[0]):,} entries and {names[captions[0]]} "
+                        f"{len(used[1]):,}; give each photo its caption, as in {_EXPECTED}")
     if all(isinstance(column, list) for column in used) and len(used[0]) == len(used[1]) and len(used[0]) > 1:
         equal = {name: column for name, column in value.items()
                  if isinstance(column, list) and len(column) == len(used[0])}
@@ -139,9 +144,19 @@ def _is_mapping(value: dict[Any, Any]) -> bool:
         isinstance(item, dict) and columns.find_captions(list(item)))) for item in value.values())
 
 
+def _are_files_of(key: str, value: object) -> bool:
+    """Whether a value lists the photos of a class: names of files, or names in a folder called like the key."""
+    return not has_image_suffix(key) and isinstance(value, list) and bool(value) and all(
+        isinstance(item, str) and (has_image_suffix(item) or item.startswith(f"{key}/")) for item in value)
+
+
 def _of_mapping(value: dict[Any, Any], table: Table, path: str, split: str | None) -> Iterator[Row | BadRow]:
+    by_keyword = all(_are_files_of(name, item) for name, item in value.items())
     for name, item in value.items():
         where = f"{table.name}:{path}[{json.dumps(name, ensure_ascii=False)}]"
+        if by_keyword:
+            yield from (table.row(image, [name], where, split, columns.KEYWORDS[0]) for image in item)
+            continue
         if isinstance(item, dict):
             yield from rows_of(item, table, where, name=name, split=split)
             continue

@@ -7,10 +7,12 @@
     {"imagePath": "dog.jpg", "shapes": [{"label": "dog"}]}                          LabelMe and other annotations
 """
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from records.sources import columns
+from records.images.extents import Extent
+from records.sources import columns, dialogues
 from records.sources.base import BadField, BadRow, Row, printable, shown
 from records.sources.names import has_image_suffix
 from records.sources.table import Table
@@ -18,8 +20,8 @@ from records.sources.texts import texts, texts_of, written_value
 
 # Where annotation tools put objects with a label each.
 _ANNOTATIONS = ("annotations", "objects", "shapes", "regions", "detections", "boxes", "instances")
-_DIALOGUES = ("conversations", "messages")
-_ANSWERS = ("gpt", "assistant", "model", "bot")
+# Keys that number objects: a dialogue with one of these alone is about no photo.
+_NUMBERS = ("id", "key", "name")
 # VizWiz marks captions that say nothing of the photo; Open Images gives 0 to labels that people found absent.
 _REJECTED = ("is_rejected", "is_precanned")
 
@@ -29,11 +31,15 @@ def is_row(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     value = _flat(value)
-    return isinstance(_image(value, None), str | int | float) and _captions(value) is not None
+    image, captions = _image(value, None), _captions(value)
+    if captions is None or dialogues.turns(value) is not None:
+        return captions is not None
+    # Lists of both are columns.
+    return isinstance(image, str | int | float) or isinstance(image, list) and not isinstance(captions[0][1], list)
 
 
 def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None,
-            split: object = None) -> Iterator[Row | BadRow]:
+            split: object = None, extent: Extent | None = None) -> Iterator[Row | BadRow]:
     """One row per caption of an object.
 
     Args:
@@ -41,12 +47,16 @@ def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None
       where: its place there.
       name: the image, where the object itself names none.
       split: the split, where the object itself names none.
+      extent: where the image lies, of one inside an archive.
     """
     value = _flat(value)
     image = _image(value, name)
     found = _captions(value)
     keys = shown(", ".join(map(str, value)))
-    if image is None and columns.find(value, columns.IMAGE) is None:
+    if isinstance(image, list) and len(image) > 1:
+        yield BadRow(where, "", f"object names several images: {shown(image)}; a caption is of one")
+        return
+    if image is None and (columns.find(value, columns.IMAGE) is None or dialogues.turns(value) is not None):
         yield BadRow(where, "", f"object names no image: its keys are {keys}, expected image, file_name or the like")
         return
     if found is None:
@@ -66,8 +76,9 @@ def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None
     column = columns.find(value, columns.SPLIT)
     split = split if column is None else list(value.values())[column]
     for index, text in enumerate(captions):
-        yield table.row(image, text, where if len(captions) == 1 else f"{where} caption {index}", split,
+        row = table.row(image, text, where if len(captions) == 1 else f"{where} caption {index}", split,
                         found[0][0])
+        yield row if extent is None or isinstance(row, BadRow) else dataclasses.replace(row, extent=extent)
 
 
 def left_out(fields: dict[str, Any]) -> str | None:
@@ -92,10 +103,17 @@ def _flat(value: dict[Any, Any]) -> dict[Any, Any]:
 def _image(value: dict[Any, Any], name: object) -> object:
     """The file's name among all keys that could hold it: a path is preferred to a URL, text to anything else."""
     names, given = list(value), list(value.values())
-    values = [file_of(given[index]) for index in columns.find_all(names, columns.IMAGE)]
+    found = columns.find_all(names, columns.IMAGE)
+    if (dialogue := dialogues.turns(value)) is not None and all(names[index] in _NUMBERS for index in found):
+        inside = dialogues.images(dialogue)
+        return inside if len(inside) > 1 else inside[0] if inside else name
+    values = [file_of(given[index]) for index in found]
+    if values and isinstance(values[0], list) and len(values[0]) > 1:
+        return values[0]
     if not values:
         values = [text for text in given if has_image_suffix(text)]
     files = [text for text in values if isinstance(text, str) and "://" not in text]
+    files.sort(key=lambda text: not has_image_suffix(text))
     usable: list[str | int | float] = [*files] or [text for text in values if isinstance(text, str | int | float)]
     return usable[0] if usable else name if name is not None else next(iter(values), None)
 
@@ -123,10 +141,8 @@ def file_of(value: object) -> object:
 
 def _captions(value: dict[Any, Any]) -> list[tuple[str, Any]] | None:
     """(key, value) of each key with captions or tags; None where there is none."""
-    for key in _DIALOGUES:
-        if isinstance(value.get(key), list):
-            return [("captions", [turn.get("value", turn.get("content")) for turn in value[key]
-                                  if isinstance(turn, dict) and turn.get("from", turn.get("role")) in _ANSWERS])]
+    if (dialogue := dialogues.turns(value)) is not None:
+        return [("captions", dialogues.answers(dialogue))]
     names, values = list(value), list(value.values())
     if found := columns.find_captions(names):
         return [(names[index], values[index]) for index in found]

@@ -1,21 +1,24 @@
 """Folders of photos that say themselves what is on them, without a table.
 
-`--captions=sidecar`: dog.jpg and dog.txt or dog.caption beside it, each line of which is a caption; with --target=tags
-each line is keywords, as kohya's trainers write them ("1girl, solo, long hair").
+`--captions=sidecar`: dog.jpg and dog.caption or dog.txt beside it, each line of which is a caption; with --target=tags
+each line is keywords, as kohya's trainers write them ("1girl, solo, long hair"), and dog.txt goes before dog.caption.
 
-`--captions=folders`: cat/1.jpg is tagged "cat", as torchvision's ImageFolder has it; train/cat/1.jpg is of train.
+`--captions=folders`: cat/1.jpg is tagged "cat", as torchvision's ImageFolder has it; train/cat/1.jpg and
+cat/train/1.jpg are of train. A folder that all photos lie in, as data/ in data/cat/1.jpg, is no tag.
 """
 
 import os
+import re
 from collections.abc import Iterator
 
 from flags.errors import UserError
 from records.sources.base import BadField, BadRow, Row, known_split, make_keyword_row, make_row, printable
 from records.sources.names import has_image_suffix
-from records.sources.table import LINE_LIMIT, Table
+from records.sources.table import LINE_LIMIT, Table, text_of
 
 SIDECAR, FOLDERS = "sidecar", "folders"
 _TEXTS = (".txt", ".caption", ".TXT", ".CAPTION")
+_BOX = re.compile(r"\s*\d+(?:\s+-?[\d.]+){4,}\s*")
 
 
 def is_sidecar(table: Table) -> bool:
@@ -31,7 +34,8 @@ def is_folders(table: Table) -> bool:
 def read_sidecar(table: Table) -> Iterator[Row | BadRow]:
     """One row per line of a photo's text; a photo without a text is a BadRow."""
     for folder, photos, others in _folders(table.images):
-        texts = {os.path.splitext(name)[0]: name for name in reversed(sorted(others, key=_preference))}
+        ordered = sorted(others, key=lambda name: (_is_caption(name) == table.keywords, name), reverse=True)
+        texts = {os.path.splitext(name)[0]: name for name in ordered}  # the last of a stem counts
         used: set[str] = set()
         for photo in photos:
             stem = os.path.splitext(photo)[0]
@@ -46,8 +50,8 @@ def read_sidecar(table: Table) -> Iterator[Row | BadRow]:
             yield BadRow(f"{folder}{text}", "", "text has no image: there is no photo of its name")
 
 
-def _preference(name: str) -> tuple[int, str]:
-    return _TEXTS.index(os.path.splitext(name)[1]), name
+def _is_caption(name: str) -> bool:
+    return name.lower().endswith(".caption")
 
 
 def _sidecar_rows(table: Table, photo: str, text: str, folder: str) -> Iterator[Row | BadRow]:
@@ -63,11 +67,14 @@ def _sidecar_rows(table: Table, photo: str, text: str, folder: str) -> Iterator[
     if len(data) > LINE_LIMIT:
         yield BadRow(text, photo, f"caption file is longer than {LINE_LIMIT:,} bytes")
         return
-    lines = data.decode("utf-8-sig", "surrogateescape").splitlines()
+    lines = text_of(data).splitlines()
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not filled:
         yield BadRow(text, photo, "caption is empty")
-    split = _split_of(folder) if table.own_splits else None
+    if filled and all(_BOX.fullmatch(line) for _, line in filled):
+        yield BadRow(text, photo, "caption file holds numbers alone, as YOLO writes boxes: expected words")
+        return
+    split = _known(folder.partition("/")[0]) if table.own_splits else None
     make = make_keyword_row if table.keywords else make_row
     for number, line in filled:
         yield make(photo, line, f"{text}:{number}", split)
@@ -75,22 +82,31 @@ def _sidecar_rows(table: Table, photo: str, text: str, folder: str) -> Iterator[
 
 def read_folders(table: Table) -> Iterator[Row | BadRow]:
     """One row per photo, with its folder's name as its tag; folders inside that one count as it."""
+    common: list[str] | None = None  # the folders that all photos lie in, but for the last of each
     for folder, photos, _ in _folders(table.images):
-        parts = folder.split("/")[:-1]
-        split = _split_of(folder)
-        parts = parts[1:] if split else parts
+        if photos:
+            outer = _classes(folder)[:-1]
+            common = outer if common is None else list(os.path.commonprefix([common, outer]))
+    for folder, photos, _ in _folders(table.images):
+        classes = _classes(folder)[len(common or ()):]
+        split = next(filter(None, map(_known, folder.split("/"))), None) if table.own_splits else None
         for photo in photos:
             name = f"{folder}{photo}"
-            if parts:
-                yield make_keyword_row(name, [parts[0]], name, split if table.own_splits else None)
+            if classes:
+                yield make_keyword_row(name, [classes[0]], name, split)
             else:
                 yield BadRow(name, name, "image has no tag: it lies in no folder whose name could be its tag")
 
 
-def _split_of(folder: str) -> str | None:
-    """The split that the top folder is named after, if any."""
+def _classes(folder: str) -> list[str]:
+    """The folders on a path but for those that are named after a split."""
+    return [part for part in folder.split("/")[:-1] if _known(part) is None]
+
+
+def _known(name: str) -> str | None:
+    """The split that a folder is named after, if any."""
     try:
-        return known_split(folder.partition("/")[0])
+        return known_split(name)
     except BadField:
         return None
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from records.sources import csv_table, parquet, webdataset
-from records.sources.archives import files_of, parts_of
+from records.sources.archives import tables_of_files
 from records.sources.base import BadRow, Row
 from records.sources.csv_records import records
 from records.sources.registry import FORMATS, completed, photo_folder, tables_of
@@ -37,7 +37,7 @@ class Piece:
       table: what it is of, with the span that it is.
       form: a name in FORMATS.
       folder: of --images, that the photos lie in.
-      part: where photos of an archive go under --images; "" for other sources.
+      part: the folder of the names of an archive's photos; "" for other sources.
       is_placed: whether its first line is known.
       surveyed_from: lines that were skipped when it was looked at last; -1 before that.
       overlap: lines behind it that its last record takes.
@@ -62,17 +62,16 @@ class Survey(NamedTuple):
 
 
 def pieces_of(captions: str, captions_format: str, images: str, own_splits: bool = True, keywords: bool = False,
-              piece_bytes: int = 16 << 20) -> list[Piece]:
+              piece_bytes: int = 16 << 20, scratch: str | None = None) -> list[Piece]:
     """The pieces of all that --captions names; arguments and errors as of `open_source`."""
     pieces: list[Piece] = []
-    tables = tables_of(captions, captions_format, images, own_splits, keywords)
+    tables = tables_of(captions, captions_format, images, own_splits, keywords, scratch)
     for source, (table, form) in enumerate(tables):
         folder = photo_folder(table, form)
         if (prefix := _BY_FILES.get(form)) is not None:
-            files = files_of(prefix + table.path.removeprefix(prefix))
-            for file, part in zip(files, parts_of(files), strict=True):
-                pieces.append(Piece(len(pieces), source, dataclasses.replace(table, path=_anywhere(file)), form, folder,
-                                    part))
+            for file, part in tables_of_files(table, prefix):
+                file = dataclasses.replace(file, path=_anywhere(file.path))
+                pieces.append(Piece(len(pieces), source, file, form, folder, part))
             continue
         if form not in _NO_FILES:
             table = dataclasses.replace(table, path=_anywhere(table.path), label=table.name)
@@ -136,9 +135,9 @@ def placed(pieces: list[Piece], surveys: Mapping[int, Survey]) -> list[Piece]:
 def read_piece(piece: Piece) -> Iterator[Row | BadRow]:
     """The rows of a piece; raises as `open_source` does while it is read, but not for a piece without rows."""
     if piece.form == "webdataset":
-        rows = webdataset.read_file(piece.table.path, piece.part, piece.table)
+        rows = webdataset.read_file(piece.table, piece.part)
     elif piece.form == "parquet":
-        rows = parquet.read_file(piece.table.path, piece.part, piece.table)
+        rows = parquet.read_file(piece.table, piece.part)
     else:
         rows = FORMATS[piece.form].read(piece.table)
     return completed(rows, piece.table.images, piece.folder)

@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from flags.errors import UserError
 from records.sources import (
@@ -75,6 +76,9 @@ def detect(captions: str) -> str:
     first = "".join(_check_not_empty(table).first_lines(1)).strip()
     if (kind := markup(table.head)) is not None:
         raise UserError(f"--captions: {captions} is no caption table of a known format, but {kind[0]}: {kind[1]}")
+    if "://" in first:
+        raise UserError(f"--captions: {captions} is no caption table of a known format: its first line {shown(first)} "
+                        "names the photo by a URL; download the photos, and name their files in a column called image")
     raise UserError(f"--captions: {captions} is no caption table of a known format: its first line is {shown(first)}; "
                     "expected a CSV header such as image,caption (rename the columns, or add such a line), or JSON "
                     "lines, or a JSON array, or name#0<TAB>caption, or COCO or Karpathy JSON (--captions_format names "
@@ -107,14 +111,18 @@ def dataset_sha256(captions: str, captions_format: str, images: str, keywords: b
       UserError: there is no such source.
     """
     if is_tableless(captions, captions_format):
-        digest = hashlib.sha256()
+        digest = hashlib.sha256()  # of what rows had when the first records were made from folders
         for row in open_source(captions, captions_format, images, keywords=keywords):
-            digest.update(repr(dataclasses.astuple(row)).encode("utf-8", "surrogateescape"))
+            digest.update(repr(_without_extent(row)).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
     for form, prefix in _ARCHIVES.items():
         if captions_format == form or captions.startswith(prefix):
             return archives.content_sha256(prefix + captions.removeprefix(prefix))
     return tfds.content_sha256(captions) if is_spooled(captions, captions_format) else None
+
+
+def _without_extent(row: Row | BadRow) -> tuple[Any, ...]:
+    return tuple(getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "extent")
 
 
 def table_files(captions: str) -> list[str]:
@@ -127,6 +135,10 @@ def table_files(captions: str) -> list[str]:
     """
     if is_spooled(captions) and "," not in captions or is_tableless(captions):
         return [captions]
+    for prefix in _ARCHIVES.values():
+        if captions.startswith(prefix) and all(part.strip().startswith(prefix) or not is_spooled(part.strip())
+                                               for part in captions.split(",")):
+            return [captions]
     parts = [captions] if os.path.exists(captions) else [part.strip() for part in captions.split(",") if part.strip()]
     files: list[str] = []
     for part in parts:
@@ -150,7 +162,7 @@ def table_files(captions: str) -> list[str]:
     return files
 
 
-def open_source(captions: str, captions_format: str, images: str, spool_dir: str | None = None,
+def open_source(captions: str, captions_format: str, images: str, scratch: str | None = None,
                 own_splits: bool = True, keywords: bool = False) -> Iterator[Row | BadRow]:
     """Reads caption tables as one stream; what cannot be used comes out as BadRow, in place.
 
@@ -160,8 +172,8 @@ def open_source(captions: str, captions_format: str, images: str, spool_dir: str
         captions_val2017.json, these are the splits of rows that have none of their own.
       captions_format: "auto" or a name in FORMATS.
       images: folder that the image names are relative to.
-      spool_dir: folder that a source with images of its own (see `is_spooled`) writes them to; the rows are then
-        relative to it. Default: `images`.
+      scratch: local folder for photos that a source brings along (see `is_spooled`) and that cannot be read where they
+        lie. Default: `images`. A dataset's are written to `images`.
       own_splits: whether the splits that the tables give their rows count.
       keywords: whether texts beside the photos (sidecar, webdataset) are keywords.
 
@@ -171,18 +183,18 @@ def open_source(captions: str, captions_format: str, images: str, spool_dir: str
     """
     if captions_format not in (AUTO, *FORMATS):
         raise UserError(f"--captions_format={captions_format} is unknown: expected one of {AUTO}, {', '.join(FORMATS)}")
-    folder = spool_dir or images if is_spooled(captions, captions_format) else images
-    tables = tables_of(captions, captions_format, folder, own_splits, keywords)
+    tables = tables_of(captions, captions_format, images, own_splits, keywords, scratch)
     return itertools.chain.from_iterable(itertools.starmap(rows_of, tables))
 
 
 def tables_of(captions: str, captions_format: str, images: str, own_splits: bool = True,
-              keywords: bool = False) -> list[tuple[Table, str]]:
+              keywords: bool = False, scratch: str | None = None) -> list[tuple[Table, str]]:
     """The tables that `open_source` reads one after the other, each with its format; raises what it does."""
     files = table_files(captions)
     formats = [detect(file) if captions_format == AUTO else captions_format for file in files]
     if is_spooled(captions, captions_format) or is_tableless(captions, captions_format):
-        return [(Table(captions, images, own_splits=own_splits, keywords=keywords), formats[0])]
+        return [(Table(captions, images, own_splits=own_splits, keywords=keywords, scratch=scratch or images),
+                 formats[0])]
     splits = _splits_of(files) if own_splits else [None] * len(files)
     tables = [Table(file, images, label, split, own_splits)
               for file, label, split in zip(files, _labels(files), splits, strict=True)]
@@ -244,7 +256,7 @@ def completed(rows: Iterable[Row | BadRow], images: str, folder: str) -> Iterato
     """Rows whose images have the names of their files, in `folder` of --images where that is not ""."""
     files = FileNames(images, folder)
     for row in rows:
-        if isinstance(row, Row) and (name := files.complete(row.image)) != row.image:
+        if isinstance(row, Row) and row.extent is None and (name := files.complete(row.image)) != row.image:
             row = dataclasses.replace(row, image=name)
         yield row
 

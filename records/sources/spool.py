@@ -1,23 +1,51 @@
-"""Photos that a source brings along, written under --images, so that all that follows is as for a folder of photos.
+"""Photos that a source brings along: their names, and where their bytes go that cannot be read where they lie.
 
-    with Spool(folder, "train") as spool:
-        spool.store("dog.jpg", data)         # "train/dog.jpg"; nothing is written where the same bytes are there
-
-An interrupted run writes what is missing. Nothing is synced: what a power cut spoils, the next run writes anew.
+    names = PartNames("00000")
+    names.name("dog.jpg", data)                      # "00000/dog.jpg"
+    with Pack(folder, images, "00000") as pack:
+        pack.add("00000/dog.jpg", data)              # Extent("folder/00000.photos", 0, 20480)
+    Spool(images, "train").store("dog.jpg", data)    # "train/dog.jpg"; nothing is written where the same bytes are
 """
 
 import os
+from typing import BinaryIO
 
-from etils import epath
-
+from records.images.extents import Extent
+from records.images.files import write_image
 from records.sources.base import BadField, image_name
 
 _SUFFIXES = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"BM", ".bmp"), (b"RIFF", ".webp"),
              (b"II*\0", ".tiff"), (b"MM\0*", ".tiff"))
 
 
+class PartNames:
+    """Names of the photos of one part of a source, such as a split or an archive.
+
+    Args:
+      part: folder that all of them are in.
+    """
+
+    def __init__(self, part: str):
+        self.part = part
+        self._used: set[str] = set()
+
+    def name(self, name: str, data: bytes = b"") -> str:
+        """A photo's name with the part before it; one without a suffix gets that of its format.
+
+        Raises:
+          BadField: no file can have this name, or an earlier photo of the part has it.
+        """
+        name = image_name(name)
+        if not os.path.splitext(name)[1]:
+            name += next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".img")
+        if name in self._used:
+            raise BadField("image name is used by an earlier example of the split")
+        self._used.add(name)
+        return f"{self.part}/{name}"
+
+
 class Spool:
-    """The photos of one part of a source, such as a split or an archive.
+    """Files of the photos of one part.
 
     Args:
       images: folder, local or remote, that the names of rows are relative to.
@@ -29,47 +57,67 @@ class Spool:
 
     def __init__(self, images: str, part: str):
         self.part, self.folder = part, os.path.join(images, part)
-        self._images = images
-        self._is_remote = "://" in images
-        self._used: set[str] = set()
-        self._present: dict[str, set[str]] = {}  # names of earlier runs, by folder
+        self._images, self._names = images, PartNames(part)
 
     def store(self, name: str, data: bytes) -> str:
-        """Writes a photo and returns its name under `images`; a name without a suffix gets that of its format.
+        """Writes a photo and returns its name under `images`. An interrupted run writes what is missing.
 
         Raises:
-          BadField: no file can have this name, or an earlier photo of the part has it.
+          BadField: as `PartNames.name` does.
           OSError: it cannot be written.
         """
-        name = image_name(name)
-        if not os.path.splitext(name)[1]:
-            name += next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".img")
-        if name in self._used:
-            raise BadField("image name is used by an earlier example of the split")
-        self._used.add(name)
-        name = f"{self.part}/{name}"
-        if self._is_remote:
-            self._store_remotely(epath.Path(self._images) / name, data)
-        else:
-            self._store_here(os.path.join(self._images, name), data)
+        name = self._names.name(name, data)
+        write_image(self._images, name, data)
         return name
 
-    def _store_here(self, path: str, data: bytes) -> None:
-        folder, name = os.path.split(path)
-        if folder not in self._present:
-            os.makedirs(folder, exist_ok=True)
-            self._present[folder] = set(os.listdir(folder))  # opening a file that is not there is not free
-        if name in self._present[folder]:
-            with open(path, "rb") as file:
-                if os.fstat(file.fileno()).st_size == len(data) and file.read() == data:
-                    return
-        temporary = os.path.join(folder, f".{os.getpid()}.tmp")
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
 
-    @staticmethod
-    def _store_remotely(path: epath.Path, data: bytes) -> None:
-        if not path.exists() or path.read_bytes() != data:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+class Pack:
+    """One file with the photos of a part, one after the other: written and read in half the time of a file each.
+
+    Args:
+      folder: the file's folder, made when the first photo comes. In an object store, where no file can be appended to,
+        photos become a file each, under `images`.
+      images: folder that the names of rows are relative to.
+      part: name of the file, without its suffix. It is there when the pack is closed, whole; one that was there
+        before, by a run that was killed or by another worker of a cluster, is replaced.
+    """
+
+    def __init__(self, folder: str, images: str, part: str):
+        self._images, self._is_remote = images, "://" in folder
+        self._path = os.path.abspath(os.path.join(folder, f"{part}.photos"))
+        self._temporary = f"{self._path}.tmp-{os.getpid()}"
+        self._file: BinaryIO | None = None
+        self._end = 0
+
+    def __enter__(self) -> "Pack":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Closes the file, its bytes safely on disk: a database that survives a power cut will point to them."""
+        if self._file is None:
+            return
+        with self._file:
+            if kind is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        if kind is None:
+            os.replace(self._temporary, self._path)
+        else:
+            os.unlink(self._temporary)
+
+    def add(self, name: str, data: bytes) -> Extent | None:
+        """Appends a photo; where it lies, or None where it is a file of its own.
+
+        Raises:
+          OSError: it cannot be written.
+        """
+        if self._is_remote:
+            write_image(self._images, name, data)
+            return None
+        if self._file is None:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            self._file = open(self._temporary, "wb", buffering=1 << 20)  # noqa: SIM115
+        self._file.write(data)
+        extent = Extent(self._path, self._end, len(data))
+        self._end += len(data)
+        return extent

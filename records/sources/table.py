@@ -33,6 +33,10 @@ _BINARY = {b"PK\x03\x04": "a zip file, as Excel workbooks are", b"\xff\xd8\xff":
            b"\x80\x05": "a Python pickle", b"\x93NUMPY": "a NumPy file", b"MATLAB 5.0": "a MATLAB file",
            b"BZh": "a bzip2 file", b"\xfd7zXZ": "an xz file", b"\x28\xb5\x2f\xfd": "a Zstandard file",
            b"{\\rtf": "an RTF document"}
+_TAR_MAGIC = slice(257, 262), b"ustar"
+_REMEDIES = {"a Parquet file": "--captions=parquet:{} reads it", "a tar": "--captions=webdataset:{} reads it",
+             "a zip file, as Excel workbooks are": "unpack it, or of a workbook export it as CSV",
+             **dict.fromkeys(("a bzip2 file", "an xz file", "a Zstandard file", "a 7z file"), "unpack it")}
 # Texts that hold tables in forms of their own: what they begin with, what they are, and what to do.
 _MARKUP = ((re.compile(r"<\?xml|<annotations?\b", re.IGNORECASE), "XML", "export it as COCO JSON or CSV"),
            (re.compile(r"<!doctype html|<html|<table\b", re.IGNORECASE), "a web page", "save the table itself as CSV"),
@@ -79,6 +83,7 @@ class Table:
       own_splits: whether the splits that the table gives its rows count.
       keywords: whether texts beside the photos, of which no column's name tells it, are keywords.
       span: the part of the file to read; None for all of it.
+      scratch: local folder for photos that a source brings along and that cannot be read where they lie.
     """
 
     path: str
@@ -88,6 +93,7 @@ class Table:
     own_splits: bool = True
     keywords: bool = False
     span: Span | None = None
+    scratch: str = ""
 
     @functools.cached_property
     def name(self) -> str:
@@ -257,6 +263,12 @@ def _line_start(file: Any, offset: int) -> int:
     return place
 
 
+def text_of(data: bytes) -> str:
+    """A small file's text: UTF-8, or what its byte order mark says; stray bytes are lone surrogates."""
+    encoding = next((encoding for bom, encoding in _BOMS if data.startswith(bom)), "utf-8")
+    return data.decode(encoding, _errors(encoding))
+
+
 def _errors(encoding: str) -> str:
     return "surrogateescape" if encoding.startswith("utf-8") else "replace"
 
@@ -266,10 +278,13 @@ def _encoding(head: bytes, path: str) -> str:
     for bom, encoding in _BOMS:
         if head.startswith(bom):
             return encoding
-    for magic, kind in _BINARY.items():
-        if head.startswith(magic):
-            raise UserError(f"--captions: {path} is {kind}, expected a table of captions as text "
-                            "(CSV, JSON lines, a Flickr token file, COCO or Karpathy JSON): export it as CSV")
+    kind = next((kind for magic, kind in _BINARY.items() if head.startswith(magic)), None)
+    if head[_TAR_MAGIC[0]] == _TAR_MAGIC[1]:
+        kind = "a tar"
+    if kind is not None:
+        remedy = _REMEDIES.get(kind, "export it as CSV").format(path)
+        raise UserError(f"--captions: {path} is {kind}, expected a table of captions as text "
+                        f"(CSV, JSON lines, a Flickr token file, COCO or Karpathy JSON): {remedy}")
     pairs = max(len(head) // 2, 1)
     even, odd = head[0::2].count(0) / pairs, head[1::2].count(0) / pairs
     if min(even, odd) < 0.05 and max(even, odd) > 0.4:  # mostly Latin letters, two bytes each

@@ -125,7 +125,8 @@ def written_value(text: str) -> Any:
     return None
 
 
-_KEYWORD_KEYS = (*columns.KEYWORDS, "name", "value", "title", "text", "rectanglelabels", "polygonlabels", "choices")
+_KEYWORD_KEYS = (*columns.KEYWORDS, "name", "names", "value", "title", "text", "rectanglelabels", "polygonlabels",
+                 "choices")
 
 
 def _keyword(item: Any) -> str | int | float | None:

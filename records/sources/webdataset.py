@@ -2,30 +2,69 @@
 
 What lies between two members of another name up to the first dot is one example: 000012.jpg with 000012.txt (one
 caption), 000012.json (an object with captions or tags) or 000012.cls (a class, which is a tag); the first of these that
-is there counts. With --target=tags a .txt is keywords. Tars are read as streams; the photos are written to TAR/NAME
-under --images.
+is there counts. With --target=tags a .txt is keywords. Several photos of one such name are examples of their own, by
+their names up to the last dot, unless one of them has no other dot: 12.jpg with 12.seg.png is one example.
+
+Photos are read where they lie in the tar; those of a compressed tar are copied into one file first.
 """
 
+import bz2
+import contextlib
+import functools
+import gzip
 import itertools
 import json
+import lzma
+import operator
 import os
-import tarfile
-from collections.abc import Callable, Iterator
-from typing import Any
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from flags.errors import UserError
+from records.images.extents import Extent
+from records.images.files import MAX_FILE_BYTES
 from records.sources import columns
-from records.sources.archives import files_of, parts_of, split_of
+from records.sources.archives import tables_of_files
 from records.sources.base import BadField, BadRow, Row, printable
 from records.sources.names import has_image_suffix
 from records.sources.objects import rows_of
-from records.sources.spool import Spool
-from records.sources.table import LINE_LIMIT, Table
+from records.sources.spool import Pack, PartNames
+from records.sources.table import LINE_LIMIT, Table, text_of
+from records.sources.tar_members import BadTar, members
 from records.util.progress import Progress
+from records.util.regular_files import open_binary
 
 PREFIX = "webdataset:"
-_MOST_BYTES = 512 << 20  # of a photo, as of one in a folder
 _TEXTS = (".txt", ".caption", ".json", ".cls")
+_COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_JPEG = (".jpg", ".jpeg")
+_KEY = operator.itemgetter(0)
+_BUFFER = 1 << 18  # small photos are read over, which costs less than seeking
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+
+
+class _Content(NamedTuple):
+    """A photo or a text of an example.
+
+    Attributes:
+      stem, suffix: its name without folders, before and from its last dot; the suffix in lower case.
+      is_photo: or else it is a text.
+      extent: where a photo lies, of a tar that is not compressed.
+      data: the bytes of anything else.
+    """
+
+    stem: str
+    suffix: str
+    is_photo: bool
+    extent: Extent | None
+    data: bytes
+
+
+class _Fault(NamedTuple):
+    """Why the example, or the rest of the tar, cannot be used."""
+
+    reason: str
 
 
 def matches(table: Table) -> bool:
@@ -37,87 +76,119 @@ def read(table: Table) -> Iterator[Row | BadRow]:
     """One row per caption, tar by tar, in stored order.
 
     Raises:
-      UserError: there is no such tar, or its photos cannot be written.
+      UserError: there is no such tar, it cannot be read, or photos of a compressed one cannot be written.
     """
-    files = files_of(table.path if matches(table) else PREFIX + table.path)
-    total = sum(map(os.path.getsize, files))
+    tars = tables_of_files(table, PREFIX)
+    total = sum(os.path.getsize(tar.path) for tar, _ in tars)
     with Progress("tars", total, "MB", scale=1e6) as progress:
-        for file, part in zip(files, parts_of(files), strict=True):
-            yield from read_file(file, part, table, progress.add)
+        for tar, part in tars:
+            yield from read_file(tar, part)
+            progress.add(os.path.getsize(tar.path))
 
 
-def read_file(file: str, part: str, table: Table, progress: Callable[[int], None] = lambda size: None
-              ) -> Iterator[Row | BadRow]:
-    """Like `read`, for one tar.
-
-    Args:
-      part: the folder under --images for its photos.
-      progress: called with the bytes of every example.
-    """
+def read_file(tar: Table, part: str) -> Iterator[Row | BadRow]:
+    """Like `read`, for one tar; `part` is the folder of its photos' names."""
     try:
-        yield from _rows_of_tar(file, Spool(table.images, part), table, progress)
+        with open_binary(tar.path, _BUFFER) as raw, Pack(tar.scratch, tar.images, part) as pack:
+            yield from _rows_of_tar(raw, PartNames(part), pack, tar)
     except OSError as error:
-        raise UserError(f"--captions: {file} cannot be read, or its photos cannot be written to "
-                        f"{table.images} ({error.strerror or error})") from error
+        raise UserError(f"--captions: {tar.path} cannot be read, or its photos cannot be written to {tar.scratch} "
+                        f"({error.strerror or error})") from error
 
 
-def _rows_of_tar(file: str, spool: Spool, table: Table, progress: Callable[[int], None]
-                 ) -> Iterator[Row | BadRow]:
-    split = split_of(file)
-    name = os.path.basename(file)
-    for key, members in itertools.groupby(_members(file), key=lambda member: member[0]):
-        contents = dict(suffix_and_data for _, suffix_and_data in members)
-        if (fault := contents.get("")) is not None:
-            yield BadRow(name, "", fault.decode())
+def _rows_of_tar(raw: BinaryIO, names: PartNames, pack: Pack, table: Table) -> Iterator[Row | BadRow]:
+    label = table.name
+    for key, group in itertools.groupby(_contents(raw, table.path), key=_KEY):
+        contents = [content for _, content in group]
+        fault = next((content for content in contents if isinstance(content, _Fault)), None)
+        if fault is not None:
+            yield BadRow(label, "", fault.reason)
             continue
-        yield from _rows_of_example(key, contents, f"{name}:{key}", spool, table, split)
-        progress(sum(map(len, contents.values())))
+        for name, photo, texts in _examples(key, cast(list[_Content], contents)):
+            yield from _rows_of_example(name, photo, texts, f"{label}:{name}", names, pack, table)
 
 
-def _members(file: str) -> Iterator[tuple[str, tuple[str, bytes]]]:
-    """(name up to the first dot, (the rest in lower case, bytes)) of each photo and text; ("", reason) for a fault."""
+def _contents(raw: BinaryIO, file: str) -> Iterator[tuple[str, _Content | _Fault]]:
+    """Each photo and text of a tar, with its folders and its name up to the first dot."""
+    magic = raw.read(6)
+    raw.seek(0)
+    opened = next((opened for start, opened in _COMPRESSED.items() if magic.startswith(start)), None)
+    path = os.path.realpath(file)  # not /dev/stdin, which is another file in another process
+    size = os.path.getsize(path) if opened is None else None
     try:
-        with tarfile.open(file, "r|*", bufsize=1 << 20) as tar:
-            for member in tar:
-                folder, base = os.path.split(member.name)
+        if magic.startswith(_ZSTANDARD):
+            raise BadTar("it is compressed by Zstandard: unpack it with zstd -d")
+        with opened(raw) if opened else contextlib.nullcontext(raw) as stream:
+            for name, offset, length in members(cast(BinaryIO, stream), size):
+                folder, _, base = name.rpartition("/")
                 stem, dot, rest = base.partition(".")
-                suffix = "." + rest.rpartition(".")[2].lower()
-                if not member.isfile() or not dot or base.startswith("."):
+                if not stem or not dot:
                     continue
-                is_photo = has_image_suffix(base)
+                suffix = f".{rest.rpartition('.')[2].lower()}"
+                is_photo = _is_photo(suffix)
                 if not is_photo and suffix not in _TEXTS:
                     continue
-                key = os.path.join(folder, stem)
-                if member.size > (_MOST_BYTES if is_photo else LINE_LIMIT):
-                    yield key, ("", f"file in a tar is too large: {printable(member.name)}".encode())
-                    continue
-                stream = tar.extractfile(member)
-                yield key, (suffix, stream.read() if stream else b"")
-    except (tarfile.TarError, EOFError) as error:
-        yield "\0", ("", f"tar is damaged or cut short: {printable(str(error), 80)}".encode())
+                key = f"{folder}/{stem}" if folder else stem
+                full = base[:-len(suffix)]
+                if length > (MAX_FILE_BYTES if is_photo else LINE_LIMIT):
+                    yield key, _Fault(f"file in a tar is too large: {printable(name)}")
+                elif is_photo and opened is None:
+                    yield key, _Content(full, suffix, True, Extent(path, offset, length), b"")
+                else:
+                    data = stream.read(length)
+                    if len(data) < length:
+                        raise BadTar("unexpected end of data")
+                    yield key, _Content(full, suffix, is_photo, None, data)
+    except (BadTar, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        yield "\0", _Fault(f"tar is damaged or cut short: {printable(str(error), 80)}")
 
 
-def _rows_of_example(key: str, contents: dict[str, bytes], where: str, spool: Spool, table: Table,
-                     split: str | None) -> Iterator[Row | BadRow]:
-    suffix = next((suffix for suffix in contents if has_image_suffix(key + suffix)), None)
-    if suffix is None:
-        yield BadRow(where, printable(key), "example has no photo: expected .jpg, .png, .webp or the like")
+@functools.cache
+def _is_photo(suffix: str) -> bool:
+    return has_image_suffix(f"_{suffix}")
+
+
+def _examples(key: str, contents: list[_Content]) -> Iterator[tuple[str, _Content | None, list[_Content]]]:
+    """The examples of what has one key: the name, the photo and the texts of each."""
+    base = key.rpartition("/")[2]
+    photos = [content for content in contents if content.is_photo]
+    texts = [content for content in contents if not content.is_photo]
+    plain = [photo for photo in photos if photo.stem == base]
+    folder = key[:len(key) - len(base)]
+    if plain or len(photos) < 2:
+        photo = min(plain, key=lambda photo: photo.suffix not in _JPEG) if plain else photos[0] if photos else None
+        own = photo is not None and any(text.stem == photo.stem for text in texts)
+        # Of two texts of one kind, as a.txt and a.blip.txt, the one with the photo's own name comes last and counts.
+        texts.sort(key=lambda text: (text.stem == base, photo is not None and text.stem == photo.stem))
+        yield (folder + photo.stem if photo is not None and own else key), photo, texts
+        return
+    for stem in dict.fromkeys(content.stem for content in contents):
+        yield (folder + stem, next((photo for photo in photos if photo.stem == stem), None),
+               [text for text in texts if text.stem == stem])
+
+
+def _rows_of_example(name: str, photo: _Content | None, texts: list[_Content], where: str, names: PartNames,
+                     pack: Pack, table: Table) -> Iterator[Row | BadRow]:
+    if photo is None:
+        yield BadRow(where, printable(name), "example has no photo: expected .jpg, .png, .webp or the like")
         return
     try:
-        captions = _captions(contents, table.keywords)
+        captions = _captions(texts, table.keywords)
         if not captions:
             raise BadField("image has no caption: expected .txt, .json or .cls of its name")
-        image = spool.store(key + suffix, contents[suffix])
+        image = names.name(name + photo.suffix)
     except BadField as error:
-        yield BadRow(where, printable(key), str(error))
+        yield BadRow(where, printable(name), str(error))
         return
-    yield from rows_of({**captions, "image": image}, table, where, split=split)
+    extent = photo.extent or pack.add(image, photo.data)
+    yield from rows_of({**captions, "image": image}, table, where, extent=extent)
 
 
-def _captions(contents: dict[str, bytes], keywords: bool) -> dict[str, Any]:
+def _captions(contents: list[_Content], keywords: bool) -> dict[str, Any]:
     """What the texts of an example say, as an object with a caption, captions, tags and the like, or none."""
-    texts = {suffix: data.decode("utf-8-sig", "surrogateescape").strip() for suffix, data in contents.items()
-             if suffix in _TEXTS}
+    texts = {content.suffix: text_of(content.data).strip() for content in contents}
     if text := texts.get(".txt") or texts.get(".caption"):
         return {"tags" if keywords else "caption": text}
     if text := texts.get(".json"):
@@ -125,9 +196,7 @@ def _captions(contents: dict[str, bytes], keywords: bool) -> dict[str, Any]:
             value = json.loads(text)
         except (ValueError, RecursionError):
             raise BadField("text is no JSON") from None
-        if isinstance(value, str):
-            return {"caption": value}
-        names = list(value) if isinstance(value, dict) else []
-        if found := columns.find_captions(names):
-            return {names[index]: value[names[index]] for index in found}
+        if isinstance(value, dict):  # its names of the photo are those of where it came from
+            return {name: value[name] for name in value if columns.find((name,), columns.IMAGE) is None}
+        return {"captions": value} if value and isinstance(value, str | list) else {}
     return {"label": texts[".cls"]} if texts.get(".cls") else {}

@@ -45,8 +45,11 @@ def check_handle(handle: int, path: str) -> None:
     _check_mode(os.fstat(handle).st_mode, path)
 
 
-def open_binary(path: Path) -> BinaryIO:
+def open_binary(path: Path, buffering: int = -1) -> BinaryIO:
     """Opens a file to be read, local or in an object store.
+
+    Args:
+      buffering: bytes that are read ahead of a local one; -1: what Python takes.
 
     Raises:
       NotRegular: it is a pipe, a device, a socket or a folder.
@@ -65,7 +68,7 @@ def open_binary(path: Path) -> BinaryIO:
         raise
     try:
         check_handle(handle, local)
-        return os.fdopen(handle, "rb")
+        return os.fdopen(handle, "rb", buffering)
     except BaseException:
         os.close(handle)
         raise

@@ -22,6 +22,7 @@ from records.format.example import Example, encode
 from records.format.layout import plan_path, receipt_path, staging_dir
 from records.format.manifest import ShardInfo
 from records.format.tfrecord import frame
+from records.images.extents import Extent
 from records.images.files import read_unchanged
 from records.images.shrinking import shrink
 from records.images.validation import check_image
@@ -203,7 +204,8 @@ def not_finite(key: str, feature: np.ndarray, backbone: BackboneJob) -> str:
 
 def _stored(job: ShardJob, row: dict[str, Any]) -> tuple[bytes, int, int]:
     """The photo as it is stored and seen by the backbone, its height and its width."""
-    data = read_unchanged(job.images_dir, row["key"], row["file_crc32c"], job.follow_links)
+    extent = Extent(*row["extent"]) if "extent" in row else None
+    data = read_unchanged(job.images_dir, row["key"], row["file_crc32c"], job.follow_links, extent)
     data = check_image(data).storable if row["reencode"] else data
     if job.store_size and min(row["height"], row["width"]) > job.store_size:
         return shrink(data, job.store_size)

@@ -64,8 +64,8 @@ def contents(folder: pathlib.Path) -> dict[str, str]:
             for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def deadly_check(tasks, images_dir, max_words, follow_links):
+def deadly_check(tasks, images_dir, max_words, **flags):
     """check_chunk with a decoder that takes its process down on one photo, as native code can."""
     if any(task.key == "photo_0007.jpg" for task in tasks):
         os.kill(os.getpid(), signal.SIGKILL)
-    return check_chunk(tasks, images_dir, max_words, follow_links)
+    return check_chunk(tasks, images_dir, max_words, **flags)

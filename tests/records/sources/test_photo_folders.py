@@ -49,6 +49,33 @@ def test_a_folder_is_the_tag_and_a_split_before_it_the_split(tmp_path):
     assert [where for where, _ in bad] == ["4.jpg", "test/5.jpg"]
 
 
+@pytest.mark.parametrize("names,tags", [
+    (["data/train/dog/1.jpg", "data/val/cat/2.jpg"], [("cat", "validation"), ("dog", "train")]),
+    (["images/dog/1.jpg", "images/cat/2.jpg"], [("cat", None), ("dog", None)]),
+    (["dog/train/1.jpg", "cat/test/2.jpg"], [("cat", "test"), ("dog", "train")]),
+    (["train/n01/images/1.JPEG", "train/n02/images/2.JPEG"], [("n01", "train"), ("n02", "train")]),
+    (["cat/1.jpg", "cat/2.jpg"], [("cat", None), ("cat", None)]),
+    (["animals/dog/poodle/1.jpg", "animals/cat/2.jpg"], [("cat", None), ("dog", None)]),
+], ids=["data/SPLIT/TAG", "images/TAG", "TAG/SPLIT", "tiny ImageNet", "one tag", "deeper"])
+def test_a_folder_of_all_photos_is_no_tag(tmp_path, names, tags):
+    rows, bad = read("folders", folder_of(tmp_path, dict.fromkeys(names)))
+    assert not bad and sorted((*row.keywords, row.split) for row in rows) == tags
+
+
+def test_captions_and_tags_beside_one_photo(tmp_path):
+    folder_of(tmp_path, {"10_dog/a.jpg": None, "10_dog/a.txt": "1girl, dog", "10_dog/a.caption": "A girl with a dog."})
+    assert [row.caption for row in read("sidecar", tmp_path)[0]] == ["A girl with a dog."]
+    assert [row.caption for row in read("sidecar", tmp_path, keywords=True)[0]] == ["1girl, dog"]
+
+
+def test_texts_of_other_encodings_and_boxes(tmp_path):
+    folder_of(tmp_path, {"a.jpg": None, "b.jpg": None, "b.txt": "0 0.5 0.5 0.1 0.1\n16 0.1 0.2 0.3 0.3\n"})
+    (tmp_path / "a.txt").write_bytes("Ein Hund läuft.".encode("utf-16"))
+    rows, bad = read("sidecar", tmp_path)
+    assert [row.caption for row in rows] == ["Ein Hund läuft."]
+    assert bad == [("b.txt", "caption file holds numbers alone, as YOLO writes boxes: expected words")]
+
+
 def test_comma_tags_beside_photos_become_tags(tmp_path):
     images = folder_of(tmp_path / "photos", {
         name: text for i in range(4) for name, text in ((f"{i}.jpg", None), (f"{i}.txt", "1girl, long hair, dog"))})

@@ -1,45 +1,14 @@
 """Tables as public tools leave them: each is read right, or refused by a line that says what to change."""
 
 import contextlib
-import dataclasses
 import json
-import sqlite3
 import time
-import zipfile
 
 import pytest
 
 from flags.errors import UserError
-from records.sources import Row, open_source
-
-DOG, CAT = ("p1.jpg", "a red dog"), ("p2.jpg", "a white cat")
-BOTH = [DOG, CAT]
-KEYWORDS = [("p1.jpg", ("dog", "red ball")), ("p2.jpg", ("cat",))]
-
-
-@dataclasses.dataclass
-class Case:
-    """One table.
-
-    Attributes:
-      data: its text or bytes, or what json.dumps takes.
-      rows: (image, caption) or (image, keywords) that must come out, and nothing else but what `bad` names.
-      bad: beginnings of the reasons of bad rows, in order.
-      error: what the line must say, for tables that are refused as a whole.
-      splits: of the rows, where they matter.
-    """
-
-    data: object
-    rows: list = dataclasses.field(default_factory=list)
-    bad: list[str] = dataclasses.field(default_factory=list)
-    error: str = ""
-    splits: list[str] | None = None
-    name: str = "table"
-
-
-def lines(*texts: str) -> str:
-    return "".join(f"{text}\n" for text in texts)
-
+from records.sources import open_source
+from tests.records.sources.tables import BOTH, CAT, DOG, KEYWORDS, Case, check_read, check_refused, lines, write
 
 SHAPES = [{"label": "dog", "points": []}, {"label": "red ball"}, {"label": "dog"}]
 READ = {
@@ -315,46 +284,15 @@ def test_no_table_takes_time_out_of_proportion(tmp_path, name):
     assert time.process_time() - start < 5
 
 
-def write(tmp_path, case):
-    path = tmp_path / case.name
-    if case.data == "zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("xl/workbook.xml", "x")
-    elif case.data == "sqlite":
-        with sqlite3.connect(path) as database:
-            database.execute("CREATE TABLE photos (image TEXT, caption TEXT)")
-    elif isinstance(case.data, bytes):
-        path.write_bytes(case.data)
-    else:
-        path.write_text(case.data if isinstance(case.data, str) else json.dumps(case.data), "utf-8")
-    return str(path)
-
-
 def test_there_are_sixty_and_more():
     assert len(READ) + len(REFUSED) >= 60
 
 
 @pytest.mark.parametrize("name", READ)
 def test_tables_of_public_tools_are_read(tmp_path, name):
-    case = READ[name]
-    rows = list(open_source(write(tmp_path, case), "auto", str(tmp_path)))
-    good = [row for row in rows if isinstance(row, Row)]
-    assert [(row.image, row.caption if row.keywords is None else row.keywords) for row in good] == case.rows
-    bad = [row.reason for row in rows if not isinstance(row, Row)]
-    assert len(bad) == len(case.bad) and all(map(str.startswith, bad, case.bad)), bad
-    if case.splits:
-        assert [row.split for row in good] == case.splits
+    check_read(tmp_path, READ[name])
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_tables_that_cannot_be_read_say_what_to_change(tmp_path, name):
-    case = REFUSED[name]
-    path = write(tmp_path, case)
-    if case.error:
-        with pytest.raises(UserError, match=case.error) as error:
-            list(open_source(path, "auto", str(tmp_path)))
-        assert path in str(error.value) and "\n" not in str(error.value)
-        return
-    rows = list(open_source(path, "auto", str(tmp_path)))
-    assert [isinstance(row, Row) for row in rows] == [False] * len(case.bad)
-    assert all(row.reason.startswith(reason) for row, reason in zip(rows, case.bad, strict=True)), rows
+    check_refused(tmp_path, REFUSED[name])
