@@ -36,7 +36,7 @@ class CountingJob:
 def _texts(name: str, job: CountingJob) -> Iterator[Text]:
     placed: Placed
     for placed in job.work.get(name):
-        yield from placed.fields[-1]
+        yield from placed.example.captions
 
 
 def cells(name: str, job: CountingJob) -> Iterator[tuple[int, Any]]:

@@ -184,7 +184,7 @@ def open_source(captions: str, captions_format: str, images: str, scratch: str |
     if captions_format not in (AUTO, *FORMATS):
         raise UserError(f"--captions_format={captions_format} is unknown: expected one of {AUTO}, {', '.join(FORMATS)}")
     tables = tables_of(captions, captions_format, images, own_splits, keywords, scratch)
-    return itertools.chain.from_iterable(itertools.starmap(rows_of, tables))
+    return (row for table, form in tables for row in rows_of(table, form))
 
 
 def tables_of(captions: str, captions_format: str, images: str, own_splits: bool = True,

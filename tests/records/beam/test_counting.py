@@ -24,7 +24,7 @@ def test_parts_add_up_and_rare_words_are_only_summed(tmp_path, least):
     whole = TextCounts(rules)
     for number, text in enumerate(TEXTS):
         whole.add(text)
-        work.put(f"examples-train-{number}", [Placed("train", b"", (text.caption, (text,)))], {})
+        work.put(f"examples-train-{number}", [Placed("train", b"", ("a.jpg", 1, 1, 0, False, 9, (text,)))], {})
     job = CountingJob(work, 4, rules, least)
     in_process.run("", work.names("examples"), [functools.partial(counting.counts, job=job),
                                                 functools.partial(counting.add_up, job=job)], tmp_path)

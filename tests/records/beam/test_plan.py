@@ -10,6 +10,7 @@ from records.format import layout
 from tests.records.beam import in_process
 from tests.records.beam_inputs import write_inputs, write_keywords
 from tests.records.inputs import contents, make, write_captions, write_photos
+from tests.records.sources.archives import shards, write_parquet
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,14 @@ def test_a_restart_keeps_photos_that_were_good_and_mends_the_rest(tmp_path, monk
     records = make(tmp_path / "images", table, tmp_path / "r", runner="beam")
     assert len(kept) > 1 and names[3] in checked and len(checked) < 20
     assert contents(records) == contents(make(tmp_path / "images", table, tmp_path / "local"))
+
+
+@pytest.mark.parametrize("form", ["tar", "parquet"])
+def test_photos_inside_archives(tmp_path, form):
+    names = write_photos(tmp_path / "photos", 16)
+    photos = [(tmp_path / "photos" / name).read_bytes() for name in (*names, *names[:4])]  # some of them twins
+    captions = shards(tmp_path, photos) if form == "tar" else write_parquet(tmp_path / "a.parquet", photos)
+    local, cluster = both("", captions, tmp_path)
+    assert cluster == local and (tmp_path / "cluster" / "duplicates.jsonl").read_text().count("\n") == 4
+    make(tmp_path / "images", captions, tmp_path / "unpacked", runner="beam")
+    assert sorted(path.read_bytes() for path in (tmp_path / "images").rglob("*.jpg")) == sorted(photos)

@@ -55,11 +55,6 @@ def test_photos_are_spooled_as_they_are_and_splits_kept(nested, tmp_path):
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 6
 
 
-def test_spool_dir_goes_before_images(nested, tmp_path):
-    row = next(open_source(nested, "tfds", "elsewhere", spool_dir=str(tmp_path / "spool")))
-    assert (tmp_path / "spool" / row.image).exists()
-
-
 def test_reading_again_writes_only_what_is_missing_or_spoiled(nested, tmp_path):
     stream = open_source(nested, "auto", str(tmp_path))
     next(stream)
