@@ -5,11 +5,13 @@ import glob
 import hashlib
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from flags.errors import UserError
 from records.sources.base import BadField, known_split
 from records.sources.table import Table
 from records.util.hashing import file_sha256
+from records.util.process_pool import cpus
 
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
 _MOST_FILES = 1_000_000
@@ -76,7 +78,10 @@ def tables_of_files(table: Table, prefix: str) -> list[tuple[Table, str]]:
 
 def content_sha256(captions: str) -> str:
     """Hash of the names and contents of all files, which a restart compares."""
-    files = [f"{os.path.basename(file)} {file_sha256(file)}" for file in files_of(captions)]
+    paths = files_of(captions)
+    with ThreadPoolExecutor(cpus()) as pool:
+        files = [f"{os.path.basename(path)} {digest}" for path, digest in
+                 zip(paths, pool.map(file_sha256, paths), strict=True)]
     return hashlib.sha256("\n".join(files).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -7,7 +7,6 @@
     {"imagePath": "dog.jpg", "shapes": [{"label": "dog"}]}                          LabelMe and other annotations
 """
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,7 +77,14 @@ def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None
     for index, text in enumerate(captions):
         row = table.row(image, text, where if len(captions) == 1 else f"{where} caption {index}", split,
                         found[0][0])
-        yield row if extent is None or isinstance(row, BadRow) else dataclasses.replace(row, extent=extent)
+        yield with_extent(row, extent)
+
+
+def with_extent(row: Row | BadRow, extent: Extent | None) -> Row | BadRow:
+    """A row whose image lies inside an archive."""
+    if extent is None or isinstance(row, BadRow):
+        return row
+    return Row(row.image, row.caption, row.where, row.split, row.keywords, extent)  # dataclasses.replace takes 6 times
 
 
 def left_out(fields: dict[str, Any]) -> str | None:
