@@ -98,7 +98,8 @@ def splits_of(files: list[str]) -> list[str | None]:
     Folders with more in their names (cc3m_val) count where they name more splits than one, as a folder called my_test
     may be anything.
     """
-    folders = [os.path.basename(os.path.dirname(os.path.abspath(file))) for file in files]
+    parents = [os.path.dirname(os.path.abspath(file)) for file in files]
+    folders = ["" if parent == "/dev" else os.path.basename(parent) for parent in parents]  # /dev/stdin
     by_part = [_split_in(folder) for folder in folders]
     several = len(set(by_part)) > 1 and None not in by_part
     return [_split_in(os.path.basename(file)) or _known(folder) or (part if several else None)

@@ -13,6 +13,10 @@ from tagger.saved_model.loaded import SavedModel
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 MAX_FILE_BYTES = 256 << 20
 _DIGITS = 4  # of a score
+# What cameras and make_records have beside the formats that TensorFlow decodes.
+_OTHER_FORMATS = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+                  (b"\xffO\xffQ", "JPEG 2000"))
+_BRANDS = {b"avi": "AVIF", b"hei": "HEIC", b"hev": "HEIC", b"mif": "HEIC or AVIF", b"msf": "HEIC or AVIF"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +55,18 @@ def answer_photos(model: SavedModel, contents: Sequence[bytes | Unreadable], opt
             continue
         answer = next(answers)
         rows.append(row(answer) if answer["valid"] else
-                    {"error": f"{len(content)} bytes that are no image TensorFlow can decode"})
+                    {"error": unread_reason(content)})
     return rows
+
+
+def unread_reason(content: bytes) -> str:
+    """Why the model decodes no picture of these bytes."""
+    form = next((form for start, form in _OTHER_FORMATS if content.startswith(start)), None)
+    if content[4:8] == b"ftyp":
+        form = _BRANDS.get(content[8:11])
+    if form is not None:
+        return f"{form}, which the model does not read: convert it to JPEG or PNG, see docs/data.md"
+    return f"{len(content)} bytes that are no image TensorFlow can decode"
 
 
 def row(answer: dict[str, Any]) -> dict[str, Any]:

@@ -34,8 +34,8 @@ def test_another_content_of_the_same_name_is_told(tmp_path, small_photos):
 def test_folders_and_splits_by_the_names_of_files():
     assert parts_of(["x/a.tar", "x/b.tar.gz"]) == ["a", "b"]
     assert len(set(parts_of(["x/a.tar", "y/a.tar"]))) == 2
-    assert splits_of(["x/train-00000-of-00002.parquet", "x/00000.tar", "val/1.tar", "my_test/1.tar"]) == [
-        "train", None, "validation", None]
+    assert splits_of(["x/train-00000-of-00002.parquet", "x/00000.tar", "val/1.tar", "my_test/1.tar", "/dev/stdin"]) == [
+        "train", None, "validation", None, None]
     assert splits_of(["cc3m_train/1.tar", "cc3m_val/1.tar"]) == ["train", "validation"]
 
 

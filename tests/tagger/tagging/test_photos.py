@@ -5,7 +5,7 @@ import pytest
 from flags.tag import Tag
 from tagger.saved_model.loaded import SavedModel
 from tagger.tagging import photos
-from tagger.tagging.photos import Unreadable, answer_photos, options_of, read_photo
+from tagger.tagging.photos import Unreadable, answer_photos, options_of, read_photo, unread_reason
 from tests.tagger.saved_model import small
 
 
@@ -27,6 +27,13 @@ def test_answers_stand_where_their_photos_do(tmp_path):
         {"error": "is a pipe"}, {"caption": "one", "tags": ["dog", "run"], "scores": [0.1235, 0.1]},
         {"error": "2 bytes that are no image TensorFlow can decode"},
         {"caption": "two", "tags": ["dog", "run"], "scores": [0.1235, 0.1]}]
+
+
+def test_formats_that_the_model_does_not_read_are_named():
+    reasons = list(map(unread_reason, [b"\0\0\0\x18ftypheic", b"\0\0\0\x20ftypavif", b"II*\0", b"\0\0\0\x18ftypisom"]))
+    assert [reason.partition(",")[0] for reason in reasons[:3]] == ["HEIC", "AVIF", "TIFF"]
+    assert reasons[0].endswith("convert it to JPEG or PNG, see docs/data.md")
+    assert reasons[3] == "12 bytes that are no image TensorFlow can decode"
 
 
 @pytest.mark.parametrize(("flags", "options"), [
