@@ -26,7 +26,7 @@ Step = Callable[..., Iterable[tuple[int, Any]]]
 
 _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 _DASK_TASKS = 16  # its GroupByKey gives out as many parts as there are tasks: one task would leave all to one worker
-_LOOK_EVERY_S = 2.0
+_LOOK_EVERY_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,9 +127,11 @@ def run(beam_args: str, tasks: Sequence[Any], steps: Sequence[Step], failures: e
                 tuple[int, Any])
         with _watched(watch):
             result = pipeline.run()
-            result.wait_until_finish()
-        if (client := getattr(result, "client", None)) is not None:
-            client.close()  # of Dask, which would print a traceback when the cluster ends before this process
+            try:
+                result.wait_until_finish()
+            finally:
+                if (client := getattr(result, "client", None)) is not None:
+                    client.close()  # of Dask, which would print a traceback when the cluster ends before this process
     except UserError:
         raise
     except Exception as error:  # each runner has exceptions of its own

@@ -145,7 +145,7 @@ def table_files(captions: str) -> list[str]:
         part = os.path.expanduser(part)
         if len(parts) > 1 and is_spooled(part):
             raise UserError(f"--captions={captions}: {part} brings its own photos and is read alone; make records of "
-                            "each and train on both")
+                            "each, the second with --vocabulary=FIRST, and train on both")
         if re.search(r"[*?\[]", part) and not os.path.exists(part) and "://" not in part:
             matched = sorted(glob.glob(part, recursive=True))
             if not matched:
