@@ -46,6 +46,9 @@ def run(config: eval_flags.Eval) -> int:
       UserError: the folders are not what they should be or do not belong together, or a flag is out of range.
     """
     start = time.monotonic()
+    if len(joined.folders(config.records_dir)) > 1:
+        raise UserError(f"--records_dir={config.records_dir}: eval takes one folder, as photos are told apart by their "
+                        "names; evaluate on one after the other")
     photos = caption_dataset.open_split(config.records_dir, config.split)
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     split = caption_dataset.open_split(trained_features.records_for(config.run_dir, config.records_dir), config.split)
@@ -55,8 +58,8 @@ def run(config: eval_flags.Eval) -> int:
     decoder = Decoder(models, vocabulary, max_length, tags=config.top_tags, tag_samples=config.tag_samples,
                       block_repeats=config.block_repeats, tag_outputs=runs[0].tag_outputs,
                       separator=runs[0].separator, calibrations=calibrations(runs))
-    tags = TagVocabulary.load(joined.first(config.records_dir))
-    frequent = frequent_tags(Vocabulary.load(joined.first(config.records_dir)), tags)
+    tags = TagVocabulary.load(config.records_dir)
+    frequent = frequent_tags(Vocabulary.load(config.records_dir), tags)
     predicted = list(predict_split(decoder, split, vocabulary, tags, frequent, config.batch_size, config.beam_width,
                                    config.length_penalty, config.limit))
     loss, tokens = split_loss(models, split, config.batch_size,

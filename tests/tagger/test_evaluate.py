@@ -172,3 +172,8 @@ def test_bad_input_is_one_line(run_copy, capsys, flag, named):
     assert main.main(["main.py", "--mode=eval", *(f"{k}={v}" for k, v in {**given, name: value}.items())]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and named in error
+
+
+def test_several_folders_are_evaluated_one_by_one():
+    with pytest.raises(UserError, match="--records_dir=a,b: eval takes one folder"):
+        evaluate.run(Eval(records_dir="a,b", run_dir="runs/first", split="test"))
