@@ -37,7 +37,7 @@ from records.ingest.staging import StagingFolder
 from records.ingest.targets import Targets, make_same_targets, targets_of
 from records.ingest.text_counts import PUBLISHED, TextCounts
 from records.runners import beam_pipeline
-from records.runners.beam_pipeline import Step, Watch
+from records.runners.beam_pipeline import Step, StepFailed, Watch
 from records.sources.pieces import Piece, Survey, pieces_of, placed, survey
 from records.sources.registry import no_rows
 from records.text.keywords import are_separated
@@ -132,8 +132,12 @@ class _Pass1:
         job = RowsJob(work, buckets, self._images_dir, plan_lib.listed_images(config), config.max_words_per_caption,
                       config.follow_links, bool(config.images))
         watch = Watch("checking photos", "parts", buckets, lambda: len(work.names("photos")))
-        self._run([*pieces, *lists], [functools.partial(rows.read, job=job),
-                                      functools.partial(rows.check_photos, job=job)], watch)
+        try:
+            self._run([*pieces, *lists], [functools.partial(rows.read, job=job),
+                                          functools.partial(rows.check_photos, job=job)], watch)
+        except StepFailed:
+            work.remove(["photos"])  # they lack the rows of a piece that could not be read
+            raise
         by_source = Counter[int]()
         for summary in work.summaries("photos").values():
             for source, count in summary["rows"].items():

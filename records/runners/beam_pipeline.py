@@ -29,6 +29,10 @@ _DASK_TASKS = 16  # its GroupByKey gives out as many parts as there are tasks: o
 _LOOK_EVERY_S = 5.0
 
 
+class StepFailed(UserError):
+    """A step raised it for some of what it was given; the steps after it have gone on without."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Watch:
     """What a pipeline has done so far, for the progress line."""
@@ -104,7 +108,8 @@ def run(beam_args: str, tasks: Sequence[Any], steps: Sequence[Step], failures: e
       failures: folder, shared by all workers, where they say what went wrong.
 
     Raises:
-      UserError: Apache Beam is not installed, an option is wrong, the pipeline failed, or a step raised one.
+      UserError: Apache Beam is not installed, an option is wrong, or the pipeline failed.
+      StepFailed: a step raised a UserError, which is not tried again.
     """
     options = _options(beam_args)
     import apache_beam as beam
@@ -138,7 +143,7 @@ def run(beam_args: str, tasks: Sequence[Any], steps: Sequence[Step], failures: e
         raise UserError(f"--runner=beam: the pipeline failed ({type(error).__name__}: {error}); the same command "
                         "keeps what it finished") from error
     if said := sorted(path.read_text() for path in folder.glob("*.failure")):
-        raise UserError(said[0])
+        raise StepFailed(said[0])
 
 
 @contextlib.contextmanager

@@ -7,14 +7,21 @@ import pickle
 import random
 from collections import defaultdict
 
+from flags.errors import UserError
+from records.runners.beam_pipeline import StepFailed
+
 
 def run(beam_args, tasks, steps, failures, watch=None):
-    """Like records.runners.beam_pipeline.run, but that errors of steps come out of the step itself."""
+    """Like records.runners.beam_pipeline.run."""
     choose = random.Random(11)
-    elements = list(tasks)
+    elements, said = list(tasks), list[str]()
     for number, step in enumerate(pickle.loads(pickle.dumps(list(steps)))):
-        given = [value for element in pickle.loads(pickle.dumps(elements))
-                 for value in (step(*element) if number else step(element))]
+        given = []
+        for element in pickle.loads(pickle.dumps(elements)):
+            try:
+                given += step(*element) if number else step(element)
+            except UserError as error:
+                said.append(str(error))
         given += choose.sample(given, len(given) // 5)
         choose.shuffle(given)
         groups = defaultdict(list)
@@ -23,6 +30,8 @@ def run(beam_args, tasks, steps, failures, watch=None):
             groups[key].append(value)
         elements = list(groups.items())
     assert not elements, "the last step gives out nothing"
+    if said:
+        raise StepFailed(min(said))
     if watch:
         assert 0 <= watch.done() <= watch.total
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from flags.errors import UserError
+from records.beam import rows
 from records.format import layout
 from tests.records.beam import in_process
 from tests.records.beam_inputs import write_inputs, write_keywords
@@ -87,6 +88,22 @@ def test_what_stops_the_local_runner_stops_the_cluster_with_the_same_words(input
         make(inputs[0], tmp_path / "empty.csv", tmp_path / "r", runner="beam")
 
 
+def test_rows_that_could_not_be_read_are_not_forgotten(inputs, tmp_path, monkeypatch):
+    read = rows.read_piece
+
+    def unreadable(piece):
+        if piece.number == 1:
+            raise UserError("--captions: cannot read captions.csv to its end")
+        yield from read(piece)
+
+    monkeypatch.setattr(rows, "read_piece", unreadable)
+    with pytest.raises(UserError, match="to its end"):
+        make(*inputs[:2], tmp_path / "cluster", runner="beam", max_rejected="50%")
+    monkeypatch.setattr(rows, "read_piece", read)
+    local, cluster = both(*inputs[:2], tmp_path, max_rejected="50%")
+    assert cluster == local
+
+
 def test_a_restart_keeps_photos_that_were_good_and_mends_the_rest(tmp_path, monkeypatch):
     names = write_photos(tmp_path / "images", 30)
     table = write_captions(tmp_path / "captions.csv", names)
@@ -99,8 +116,6 @@ def test_a_restart_keeps_photos_that_were_good_and_mends_the_rest(tmp_path, monk
     kept = {path: path.stat().st_mtime_ns for path in state.glob("photos-*.json")
             if not json.loads(path.read_text())["bad"]}
     checked = []
-    from records.beam import rows
-
     check = rows.check_chunk
     monkeypatch.setattr(rows, "check_chunk", lambda tasks, *rest: checked.append(tasks[0].key) or check(tasks, *rest))
     records = make(tmp_path / "images", table, tmp_path / "r", runner="beam")
