@@ -20,10 +20,11 @@ def notes(values: Mapping[str, Any]) -> list[str]:
                   "hold out more (make_records --split_fractions)")
         lines.append(f"Only {counted(images, 'photo')}: below a hundred, scores mean little, as every photo moves "
                      f"them; {remedy}.")
-    if values.get("images_without_shared_tags") == images:
-        lines.append("Precision, recall and F1 at 5 can only be 0 here: " + (
-            "no photo has a tag of tags.txt." if of_tags else
-            "no photo has a tag that two of its captions share, or its only caption has."))
+    untagged = values.get("images_without_shared_tags") or 0
+    if 2 * untagged > images:
+        counting = "tags of tags.txt" if of_tags else "tags that two captions of a photo share, or its only caption has"
+        lines.append(f"Precision, recall and F1 at 5 count {counting}: {untagged:,} of {images:,} photos have none, so "
+                     f"{'all three are 0' if untagged == images else 'precision and F1 are low'} whatever is answered.")
     if empty := values.get("captions_without_words"):
         what = "answers have no tag" if of_tags else "captions have no words"
         lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little; train it for more steps (a "

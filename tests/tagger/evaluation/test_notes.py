@@ -9,7 +9,7 @@ def test_numbers_of_many_photos_need_no_note():
 
 
 def test_few_photos_are_said_with_what_gives_more():
-    (line,) = notes({**GOOD, "images": 1})
+    (line,) = notes({**GOOD, "images": 1, "images_without_shared_tags": 0})
     assert line.startswith("Only 1 photo: below a hundred, scores mean little") and "--split_fractions" in line
     (line,) = notes({**GOOD, "images": 99, "limit": 99})
     assert "score more of them (--limit)" in line
@@ -17,8 +17,15 @@ def test_few_photos_are_said_with_what_gives_more():
 
 def test_an_f1_that_can_only_be_zero_and_captions_without_words():
     lines = notes({**GOOD, "images_without_shared_tags": 100, "captions_without_words": 20})
-    assert lines[0].startswith("Precision, recall and F1 at 5 can only be 0 here: no photo has a tag that two of its")
+    assert "100 of 100 photos have none, so all three are 0 whatever is answered" in lines[0]
     assert lines[1].startswith("20 of 100 captions have no words") and "--batch_size" in lines[1]
+
+
+def test_few_tags_that_count_at_5():
+    (line,) = notes({**GOOD, "images_without_shared_tags": 51})
+    assert line.startswith("Precision, recall and F1 at 5 count tags that two captions of a photo share")
+    assert "51 of 100 photos have none, so precision and F1 are low" in line
+    assert notes({**GOOD, "images_without_shared_tags": 50}) == []
 
 
 def test_where_there_are_no_captions_nothing_speaks_of_them():
