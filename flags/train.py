@@ -61,8 +61,9 @@ class Train(Flags):
                            "and kept as best; smooths out the last steps; 0 is off.", at_least=0, below=1)
 
     tag_weight: float = flag(0.0, "Weight of learning which tags a caption of the photo has, as a second answer of the "
-                                  "same network, which then ranks the tags; 0 ranks them by the captions that it would "
-                                  "write. At 1 captions suffer; 0.5 is a start.", at_least=0)
+                                  "same network. It then ranks tags, with a regression on the features, solved when "
+                                  "training ends; 0 ranks them by the captions that it would write. At 1 captions "
+                                  "suffer; 0.5 is a start.", at_least=0)
 
     teachers: int = flag(0, "Models like this one, of other seeds, that are trained before it, in RUN_DIR/teacher_1 "
                             "and so on: it then learns their mean answer beside the captions. Each costs a training, "

@@ -17,6 +17,7 @@ from records.input.shard_reader import open_split
 from records.util.folder_lock import locked
 from records.util.folders import make_folder
 from tagger.runs import trained_features
+from tagger.training import fit_tag_readout
 from tagger.training.batch_size import with_batch_size
 from tagger.training.calibrate_tags import calibrate
 from tagger.training.caption_task import CaptionTask
@@ -63,7 +64,10 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
                 "again with the same command, the run continues from its last checkpoint") from error
         if status == 0 and devices.is_chief and TAGS in joined.load(config.records_dir).files:
             records_dir = trained_features.records_for(config.run_dir, config.records_dir)
-            calibrate(config.run_dir, open_split(records_dir, config.validation_split))
+            validation = open_split(records_dir, config.validation_split)
+            if config.tag_weight:
+                fit_tag_readout.fit(config.run_dir, open_split(records_dir, config.train_split), validation)
+            calibrate(config.run_dir, validation)
         return status
 
 

@@ -205,7 +205,7 @@ def test_config_json_repeats_a_run(main_process, tmp_path, demo):
 def test_demo_leaves_everything_behind(demo):
     folder, output = demo
     for path in ("records/manifest.json", "run/history.csv", "run/loss.png", "run/best.weights.h5",
-                 "run/eval-test/contact_sheet.png"):
+                 "run/tag_readout.h5", "run/eval-test/contact_sheet.png"):
         assert (folder / path).stat().st_size > 0
     metrics = json.loads((folder / "run/eval-test/metrics.json").read_text())
     assert metrics["images"] > 0 and metrics["loss"] > 0

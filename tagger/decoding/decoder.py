@@ -46,7 +46,7 @@ class Decoded(NamedTuple):
 class Decoder(tf.Module):
     """Beam search and tag ranking over one model or over the mean of the probabilities of several.
 
-    Tags are ranked by the models' own answer (`MergeModel.tag_logits`) where all of them were trained for it with
+    Tags are ranked by the models' own answer (`MergeModel.tag_scores`) where all of them were trained for it with
     --tag_weight, else by the captions that they would write (tagger.decoding.tag_ranking), with the probabilities
     from before a self-critical stage sharpened them.
 
@@ -130,7 +130,7 @@ class Decoder(tf.Module):
             together = tag_marginals(prefill, decode_step, feature, self._noise, beams, limit, self.tag_outputs)
             p = [together] * len(self.models)
         else:
-            p = [tf.sigmoid(self.tag_outputs.logits(model.tag_logits(model.image(feature)))) for model in self.models]
+            p = [model.tag_scores(feature, self.tag_outputs) for model in self.models]
         if self._calibrations:
             names = list(self.tag_outputs.names)
             p = [calibration.apply(scores, names) for scores, calibration in zip(p, self._calibrations, strict=True)]

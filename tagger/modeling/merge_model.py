@@ -20,6 +20,8 @@ from tagger.modeling import stateless_dropout as dropout_lib
 from tagger.modeling.lstm import Recurrence, cell, cudnn_lstm, loop_lstm, packed_lstm
 from tagger.modeling.packed_sequence import Packing, pack
 from tagger.modeling.stateless_dropout import Noise, Stream
+from tagger.modeling.tag_outputs import TagOutputs
+from tagger.modeling.tag_readout import TagReadout
 
 State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -33,6 +35,8 @@ class MergeModel(tf.Module):
       dropout: rate of both dropouts, used only where noise is given. feature_dropout, embedding_dropout: of
         the image's feature and of the words' embeddings, likewise.
       tag_prompt: whether `tag_logits` is trained; see there.
+      tag_readout: what is mixed into `tag_logits` where tags are answered; None unless a run has one. No part of the
+        published model: neither trained with it nor among its `weights`.
       inverse_temperature: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
       compute_dtype: dtype of everything before the logits; weights and logits stay float32.
       recurrence: how `hidden` runs the LSTM.
@@ -48,6 +52,7 @@ class MergeModel(tf.Module):
         self.hidden_size, self.dropout, self.recurrence = hidden_size, dropout, Recurrence(recurrence)
         self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
         self.inverse_temperature = inverse_temperature
+        self.tag_readout: TagReadout | None = None
         self.compute_dtype = tf.as_dtype(compute_dtype)
         init = keras.initializers
         glorot = [init.GlorotUniform(seed=seed * 8 + k) for k in range(4)]
@@ -177,6 +182,11 @@ class MergeModel(tf.Module):
         if noise is not None and self.dropout:
             merge_noise = noise.of_rows(Stream.TAG, tf.shape(image)[0], self.units + self.hidden_size)
         return self.logits(self._merge(h, image, merge_noise)) / self.inverse_temperature
+
+    def tag_scores(self, feature: tf.Tensor, outputs: TagOutputs) -> tf.Tensor:
+        """What `tag_logits` and the readout answer about T tags, float32 [B, T] in [0, 1], of features [B, F]."""
+        logits = outputs.logits(self.tag_logits(self.image(feature)))
+        return tf.sigmoid(logits if self.tag_readout is None else self.tag_readout.mix(feature, logits))
 
     def token_logits(self, feature: tf.Tensor, inputs: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Logits at the real positions only, without dropout.

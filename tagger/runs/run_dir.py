@@ -3,9 +3,9 @@
     run = load_run(run_dir)
     run.model, run.vocabulary, run.config, run.manifest
 
-It is self-contained: config.json (the flags of train), best.weights.h5, tag_calibration.json, vocabulary.txt,
-word_counts.tsv, tags.txt, tag_forms.tsv and manifest.json (copies from the records folder, the vocabulary cut to
---vocabulary_size).
+It is self-contained: config.json (the flags of train), best.weights.h5, tag_readout.h5, tag_calibration.json,
+vocabulary.txt, word_counts.tsv, tags.txt, tag_forms.tsv and manifest.json (copies from the records folder, the
+vocabulary cut to --vocabulary_size).
 """
 
 import dataclasses
@@ -31,10 +31,12 @@ from records.util.folders import make_folder
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_calibration import TagCalibration
 from tagger.modeling.tag_outputs import TagOutputs
+from tagger.modeling.tag_readout import TagReadout
 from tagger.runs import run_id, trained_backbone
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "best.weights.h5"
+READOUT_FILE = "tag_readout.h5"
 _FORMAT = 1
 
 
@@ -181,8 +183,11 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
     vocabulary = Vocabulary.load(folder)
     model = new_model(config, manifest, vocabulary, **kwargs)
     load_weights(model, folder / WEIGHTS_FILE if weights == "best" else epath.Path(weights))
-    calibration = TagCalibration.load(folder) if weights == "best" else None
-    return Run(config, model, vocabulary, manifest, TagVocabulary.load(folder), calibration)
+    run = Run(config, model, vocabulary, manifest, TagVocabulary.load(folder),
+              TagCalibration.load(folder) if weights == "best" else None)
+    if weights == "best":
+        model.tag_readout = _load_readout(folder, model.feature_size, run.tag_outputs.size)
+    return run
 
 
 def load_weights(model: MergeModel, path: epath.Path) -> None:
@@ -222,3 +227,28 @@ def save_weights(model: MergeModel, max_length: int, path: epath.Path) -> None:
         model.to_keras(max_length).save_weights(local)
         run_id.write_to_weights(local, run_id.of_config(path.parent / CONFIG_FILE))
         write_atomic(path, epath.Path(local).read_bytes())
+
+
+def save_readout(readout: TagReadout, run_dir: epath.PathLike) -> None:
+    """Writes tag_readout.h5, whole or not at all."""
+    folder = epath.Path(run_dir)
+    name = run_id.of_config(folder / CONFIG_FILE)
+    write_atomic(folder / READOUT_FILE, readout.to_bytes({run_id.KEY: name} if name else {}))
+
+
+def _load_readout(folder: epath.Path, feature_size: int, tags: int) -> TagReadout | None:
+    """What `save_readout` wrote; None where there is none, as in runs of before and without --tag_weight.
+
+    Raises:
+      UserError: it is damaged or of another run.
+    """
+    path = folder / READOUT_FILE
+    try:
+        data = regular_files.read_bytes(path)
+        readout, name = TagReadout.from_bytes(data, feature_size, tags), run_id.of_weights(data)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is damaged ({error}); delete it, and the same train command makes it anew") from error
+    run_id.check_same(path, name, folder / CONFIG_FILE)
+    return readout

@@ -41,6 +41,8 @@ class ServingModel(tf.Module):
     def __init__(self, backbone: FrozenEncoder, decoder: Decoder, precision: str = "float32"):
         super().__init__(name="tagger")
         variables = [*backbone.keras_variables, *(weight for model in decoder.models for weight in model.weights)]
+        readouts = [model.tag_readout for model in decoder.models if model.tag_readout]
+        variables += [weight for readout in readouts for weight in readout.weights]
         self.weights = WeightsStore(variables, precision)
         self._feature_size, self._longest, self._tags = backbone.feature_size, decoder.max_length, decoder.tags
         network = backbone.compute  # inlined below, where its weights are those of the store

@@ -92,7 +92,8 @@ def _prepare(task: Task) -> None:
             (folder / name).unlink(missing_ok=True)
         if (folder / tensorboard.FOLDER).exists():
             (folder / tensorboard.FOLDER).rmtree()
-    (folder / tag_calibration.FILE).unlink(missing_ok=True)  # of other weights than those at the end of this training
+    for name in (run_dir.READOUT_FILE, tag_calibration.FILE):  # of other weights than those at the end of this training
+        (folder / name).unlink(missing_ok=True)
     if checkpoints.steps():
         check_same(config, task.manifest)
     run_dir.save_description(config, task.manifest, task.vocabulary, task.tags)

@@ -1,4 +1,5 @@
-"""Side-cars, read back by an XML parser and, behind a marker, by exiftool (Debian: libimage-exiftool-perl)."""
+"""Side-cars, read back by an XML parser and, behind a marker, by exiftool and exiv2 (Debian: libimage-exiftool-perl,
+exiv2)."""
 
 import json
 import shutil
@@ -65,7 +66,7 @@ def test_what_is_no_side_car_is_left_alone(tmp_path, text):
 
 
 @pytest.mark.exiftool
-def test_exiftool_reads_them(tmp_path):
+def test_exiftool_and_exiv2_read_them(tmp_path):
     shutil.copy(PHOTOS[0], tmp_path / "one.jpg")
     (tmp_path / "two.xmp").write_text(FOREIGN)
     paths = [sidecar_path(str(tmp_path / name)) for name in ("one.jpg", "two.jpg")]
@@ -78,3 +79,6 @@ def test_exiftool_reads_them(tmp_path):
     assert two["HierarchicalSubject"] == "people|Anna"
     valid = subprocess.run(["exiftool", "-validate", "-warning", *paths], capture_output=True, text=True, check=True)
     assert "Warning" not in valid.stdout, valid.stdout
+    shown = subprocess.run(["exiv2", "-K", "Xmp.dc.subject", "-Pt", "print", *paths], capture_output=True, text=True,
+                           check=True)
+    assert [line.split("  ")[-1] for line in shown.stdout.splitlines()] == ["dog, New York", "Anna, dog, New York"]

@@ -129,7 +129,8 @@ def test_the_whole_job(records, tmp_path):
         assert status == 0, output
     assert "complete already" in output
     trained = load_run(run / "pixels").manifest.backbone
-    assert load_run(run).manifest.backbone.weights_sha256 == trained.weights_sha256
+    loaded = load_run(run)
+    assert loaded.manifest.backbone.weights_sha256 == trained.weights_sha256 and loaded.model.tag_readout
     for arguments in (["--mode=eval", f"--records_dir={records}", f"--run_dir={run}", "--split=validation"],
                       ["--mode=export", f"--run_dir={run}", f"--export_dir={exported}"]):
         [(status, output)] = finish(start(["main.py", *arguments]))
