@@ -10,6 +10,7 @@ Whatever TensorFlow's own decoders cannot be trusted with is turned away by look
 larger than `records.images.limits` allows, and animated WebP, on which TensorFlow 2.21 corrupts its heap.
 """
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -26,6 +27,8 @@ _PARALLEL_IMAGES = 64
 # Images that take more than this are decoded one after another, or the memory of a batch would be that of all of them.
 _SIDE_BY_SIDE_BYTES = 24 << 20
 _STRIPE_PIXELS = 1 << 22
+
+Decode = Callable[[tf.Tensor, int, tf.Tensor | int], tf.Tensor]
 
 
 def decode_and_resize(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
@@ -53,7 +56,7 @@ def decode_and_resize(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
     return _decode_any(image_bytes, size, limits.MAX_DECODED_BYTES)
 
 
-def _decode_any(image_bytes: tf.Tensor, size: int, most_bytes: int) -> tf.Tensor:
+def _decode_any(image_bytes: tf.Tensor, size: int, most_bytes: tf.Tensor | int) -> tf.Tensor:
     """`decode_and_resize` of what takes at most so many bytes."""
     image_bytes = tf.convert_to_tensor(image_bytes, tf.string)
     header = headers.read_header(image_bytes)
@@ -127,12 +130,12 @@ def _decode_rows(image_bytes: tf.Tensor, plain: tf.Tensor, size: int, most_bytes
     """
     count = tf.size(image_bytes, out_type=tf.int64)
 
-    def decoded(of: tf.Tensor, decode: Callable[[tf.Tensor, int, int], tf.Tensor]) -> tf.data.Dataset:
-        row = tf.where(of)[:, 0]
+    def decoded(of: tf.Tensor, decode: Decode) -> tf.data.Dataset:
+        row, function = tf.where(of)[:, 0], _traced_once(decode, size)
         rows = tf.data.Dataset.from_tensor_slices((row, tf.gather(image_bytes, row)))
-        decode = tf.autograph.experimental.do_not_convert(decode)  # nothing to convert, and looking takes seconds
-        images = rows.map(lambda row, data: (row, decode(data, size, most_bytes)), num_parallel_calls=parallel)
-        return images.ignore_errors(log_warning=False)
+        # Nothing to convert, and looking takes seconds.
+        one = tf.autograph.experimental.do_not_convert(lambda row, data: (row, function(data, most_bytes)))
+        return rows.map(one, num_parallel_calls=parallel).ignore_errors(log_warning=False)
 
     # One more row keeps the dataset from being empty, which get_single_element would take for an error.
     extra = tf.data.Dataset.from_tensors((count, tf.zeros([size, size, 3])))
@@ -143,6 +146,13 @@ def _decode_rows(image_bytes: tf.Tensor, plain: tf.Tensor, size: int, most_bytes
     in_order = tf.reduce_all(valid) & tf.reduce_all(plain)
     images = tf.cond(in_order, lambda: images, lambda: tf.scatter_nd(rows[:, None], images, shape))[:-1]
     return images, valid
+
+
+@functools.cache
+def _traced_once(decode: Decode, size: int) -> Callable[[tf.Tensor, int], tf.Tensor]:
+    """`decode` to squares of this size as one function of a graph: to trace its branches takes seconds each time."""
+    return tf.function(lambda data, most_bytes: decode(data, size, most_bytes), autograph=False, input_signature=[
+        tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)])
 
 
 def _refuse(reason: str, size: int) -> tf.Tensor:
@@ -181,7 +191,7 @@ def decode_upright_jpeg(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
     return _decode_jpeg(tf.convert_to_tensor(image_bytes, tf.string), size, limits.MAX_DECODED_BYTES)
 
 
-def _decode_jpeg(image_bytes: tf.Tensor, size: int, most_bytes: int) -> tf.Tensor:
+def _decode_jpeg(image_bytes: tf.Tensor, size: int, most_bytes: tf.Tensor | int) -> tf.Tensor:
     height, width, channels = tf.unstack(tf.cast(tf.image.extract_jpeg_shape(image_bytes), tf.int64))
     scans, of = headers.jpeg_scans(image_bytes), headers.Size(height, width, channels)
 
@@ -192,11 +202,10 @@ def _decode_jpeg(image_bytes: tf.Tensor, size: int, most_bytes: int) -> tf.Tenso
     side = tf.minimum(height, width)
     halvings = tf.add_n([tf.cast(side >= _ENOUGH * size * ratio, tf.int32) for ratio in (2, 4, 8)])
     readable = of.is_readable() & (scans <= limits.MAX_SCANS)
-    if most_bytes < limits.MAX_DECODED_BYTES:
-        # Several scans keep all coefficients, of two bytes each, and the picture is decoded at its reduced scale.
-        coefficients = tf.where(scans > 1, 2 * of.bytes(), 0)
-        decoded = of.bytes() // tf.cast(tf.bitwise.left_shift(1, 2 * halvings), tf.int64)
-        readable &= decoded + coefficients <= most_bytes
+    # Several scans keep all coefficients, of two bytes each, and the picture is decoded at its reduced scale.
+    coefficients = tf.where(scans > 1, 2 * of.bytes(), 0)
+    decoded = of.bytes() // tf.cast(tf.bitwise.left_shift(1, 2 * halvings), tf.int64)
+    readable &= (most_bytes >= limits.MAX_DECODED_BYTES) | (decoded + coefficients <= most_bytes)
     small = _when(readable, lambda: tf.switch_case(
         halvings, [lambda ratio=ratio: decode(ratio) for ratio in (1, 2, 4, 8)]), size)
     return tf.ensure_shape(small, [size, size, 3])

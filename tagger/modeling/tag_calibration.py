@@ -7,7 +7,8 @@
 A tag is right when at least one reference of the photo has it. The model's own answer is trained towards the share of
 captions that have it, which is less. The probability is sigmoid(slope * logit(p) + offset) (Platt scaling), two
 numbers for each tag with enough examples, drawn towards the two that fit all tags together; those stand for the rest.
-Slopes are positive, so the photos keep their order under each tag.
+Most of what these are fitted to are small answers about tags that nobody sees, so a last pair, for all tags alike, is
+fitted to the LISTED best tags of each photo. Slopes are positive, so the photos keep their order under each tag.
 
 Platt, "Probabilistic outputs for support vector machines", 1999; Guo et al., "On calibration of modern neural
 networks", 2017 (https://arxiv.org/abs/1706.04599).
@@ -119,9 +120,17 @@ def fit(names: Sequence[str], scores: np.ndarray, right: np.ndarray) -> TagCalib
     own = _newton(x[:, enough], y[:, enough], np.tile(shared, (len(enough), 1)), _PRIOR)
     both = np.tile(shared, (len(names), 1))
     both[enough] = own
-    calibrated = 1 / (1 + np.exp(-(both[:, 0] * x + both[:, 1])))
-    return TagCalibration({names[tag]: (float(a), float(b)) for tag, (a, b) in zip(enough.tolist(), own, strict=True)},
-                          (float(shared[0]), float(shared[1])), _thresholds(calibrated, right))
+    logits = both[:, 0] * x + both[:, 1]
+    best = _listed(logits)
+    listed_x, listed_y = (np.take_along_axis(part, best, 1).reshape(-1, 1) for part in (logits, y))
+    slope, offset = _newton(listed_x, listed_y, np.array([[1.0, 0.0]]), _PRIOR)[0]
+
+    def composed(pair: np.ndarray) -> tuple[float, float]:
+        return float(slope * pair[0]), float(slope * pair[1] + offset)
+
+    calibrated = 1 / (1 + np.exp(-(slope * logits + offset)))
+    return TagCalibration({names[tag]: composed(pair) for tag, pair in zip(enough.tolist(), own, strict=True)},
+                          composed(shared), _thresholds(calibrated, right))
 
 
 def _newton(x: np.ndarray, y: np.ndarray, start: np.ndarray, precision: np.ndarray) -> np.ndarray:
@@ -140,9 +149,14 @@ def _newton(x: np.ndarray, y: np.ndarray, start: np.ndarray, precision: np.ndarr
     return found
 
 
-def _thresholds(scores: np.ndarray, right: np.ndarray) -> tuple[tuple[float, float, float, float], ...]:
+def _listed(scores: np.ndarray) -> np.ndarray:
+    """int [N, LISTED], or fewer where there are fewer tags: the columns of each photo's best tags, in any order."""
     listed = min(LISTED, scores.shape[1])
-    best = np.argpartition(-scores, listed - 1, axis=1)[:, :listed]
+    return np.argpartition(-scores, listed - 1, axis=1)[:, :listed]
+
+
+def _thresholds(scores: np.ndarray, right: np.ndarray) -> tuple[tuple[float, float, float, float], ...]:
+    best = _listed(scores)
     scores, hits = np.take_along_axis(scores, best, 1), np.take_along_axis(right, best, 1)
     relevant, rows = right.sum(), []
     for least in _GRID.tolist():

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-_LEAST, _MOST = -20.0, 0.98  # in rates of the tag; as a probability
+_LEAST, _MOST = -0.5, 0.98  # in units of the tag's rate; as a probability
 _SHARPNESS = 2.0
 
 
@@ -49,7 +49,8 @@ class TagReadout(tf.Module):
     def logits(self, feature: tf.Tensor) -> tf.Tensor:
         """float32 [B, K] of features [B, F].
 
-        A regression may leave [0, 1]. Softplus brings what is below 0 above it, in its order.
+        A regression may leave [0, 1]. Softplus brings what is below 0 above it; how far below half the rate it was is
+        noise, and would spoil the calibration.
         """
         kernel, bias, rate = (tf.convert_to_tensor(weight.value) for weight in self.weights)
         times = tf.maximum(tf.nn.bias_add(tf.matmul(tf.cast(feature, tf.float32), kernel), bias), _LEAST)

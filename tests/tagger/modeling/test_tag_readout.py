@@ -22,8 +22,8 @@ def test_the_photo_that_is_like_the_average_has_about_the_rate_of_each_tag():
 def test_answers_are_probabilities_in_the_order_of_the_regression():
     steps = np.linspace(-3, 1, 50)
     logits = readout().logits(np.outer(steps, [1, 1, 0, 0, 0])).numpy()
-    assert np.isfinite(logits).all() and (np.diff(logits[:, 0]) > 0).all()
-    assert (np.diff(logits[:, 1]) >= 0).all()  # far below 0 the last bits are gone
+    assert np.isfinite(logits).all() and (np.diff(logits, axis=0) >= 0).all()
+    assert (np.diff(logits[steps > -0.4, 0]) > 0).all()  # what is unlikely is alike
     assert 0 < tf.sigmoid(logits).numpy().min() and tf.sigmoid(logits).numpy().max() < 1
 
 
