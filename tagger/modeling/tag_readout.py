@@ -9,7 +9,7 @@ of how many of a photo's captions have the tag; tagger.training.fit_tag_readout 
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import h5py
 import keras
@@ -94,7 +94,7 @@ class TagReadout(tf.Module):
         return cls(kernel, bias, rate, share)
 
 
-def solve(gram: np.ndarray, moments: np.ndarray, strengths: Sequence[float]) -> list[np.ndarray]:
+def solve(gram: np.ndarray, moments: np.ndarray, strengths: Sequence[float]) -> Iterator[np.ndarray]:
     """Ridge regressions: for each strength the kernel float64 [F, K] that minimises the squared error plus it.
 
     Args:
@@ -105,4 +105,5 @@ def solve(gram: np.ndarray, moments: np.ndarray, strengths: Sequence[float]) -> 
     Hoerl & Kennard, "Ridge regression", 1970.
     """
     unit = max(np.trace(gram) / len(gram), 1e-9)
-    return [np.linalg.solve(gram + strength * unit * np.eye(len(gram)), moments) for strength in strengths]
+    for strength in strengths:
+        yield np.linalg.solve(gram + strength * unit * np.eye(len(gram)), moments)
