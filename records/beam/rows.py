@@ -6,19 +6,21 @@ A bucket is what a worker holds at a time: some thousand photos with all their r
 """
 
 import dataclasses
+import functools
 import itertools
 import operator
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from flags.errors import UserError
+from records.beam import in_flight
 from records.beam.work import WorkFolder, once, stable_hash
 from records.images.extents import Extent
 from records.ingest import rejections
 from records.ingest.database_tables import ImageResult, ImageTask
-from records.ingest.scan_worker import check_chunk
+from records.ingest.scan_worker import CRASHED, check_chunk
 from records.ingest.splits import in_two_lists, listed_names
 from records.sources import Row
 from records.sources.pieces import Piece, read_piece
@@ -145,16 +147,19 @@ def check_photos(bucket: int, values: Iterable[tuple[Any, ...]], job: RowsJob) -
         rows += [entry for entry in batch if entry[0] is not None]
         bad += [entry[1:] for entry in batch if entry[0] is None]
     listed = _listed(names)
-    photos = []
     rows.sort()
-    for key, group in itertools.groupby(rows, key=operator.itemgetter(0)):
-        photos.append(_photo(key, list(group), listed.get(key), job))
+    groups = [list(group) for _, group in itertools.groupby(rows, key=operator.itemgetter(0))]
+    tasks = [ImageTask(number, group[0][0], tuple((seq, caption) for _, seq, caption, *_ in group), group[0][-1])
+             for number, group in enumerate(groups)]
+    photos = [_photo(group, result, listed) for group, result in zip(
+        groups, in_flight.results(tasks, functools.partial(_check, job), name, job.work), strict=True)]
     used = {photo.key for photo in photos}
     bad += [(seq, key, f"{os.path.basename(file)}:{line}", rejections.UNUSED_NAME)
             for key, seq, _, file, line in names if key not in used]
     good = [photo.result for photo in photos if photo.result.reason is None]
     job.work.put(name, Bucket(photos, bad), {
-        "rows": {str(source): rows for source, rows in count.items()}, "bad": len(photos) - len(good),
+        "rows": {str(source): rows for source, rows in count.items()},
+        "bad": sum(photo.result.reason not in (None, CRASHED) for photo in photos),
         "photos": len(photos), "sizes": sorted({(r.height, r.width) for r in good if r.eighth_crc32c is None})})
     yield from ()
 
@@ -167,11 +172,12 @@ def _listed(names: list[Any]) -> dict[str, str]:
     return listed
 
 
-def _photo(key: str, rows: list[Any], listed: str | None, job: RowsJob) -> Photo:
-    extent: Extent | None = rows[0][-1]
-    task = ImageTask(0, key, tuple((seq, caption) for _, seq, caption, *_ in rows), extent)
-    (result,) = check_chunk([task], job.images_dir, job.max_words, job.follow_links, job.unpack)
+def _check(job: RowsJob, tasks: Sequence[ImageTask]) -> list[ImageResult]:
+    return check_chunk(list(tasks), job.images_dir, job.max_words, job.follow_links, job.unpack)
+
+
+def _photo(rows: list[Any], result: ImageResult, listed: dict[str, str]) -> Photo:
     texts = {seq: text for seq, *text in result.texts}
-    return Photo(rows[0][1], key, listed, result._replace(texts=()), tuple(
+    return Photo(rows[0][1], rows[0][0], listed.get(rows[0][0]), result._replace(texts=()), tuple(
         PhotoRow(seq, caption, place, split, keywords, *texts.get(seq, ("", "", result.reason)))
-        for _, seq, caption, place, split, keywords, _ in rows), extent)
+        for _, seq, caption, place, split, keywords, _ in rows), rows[0][-1])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from records.images.validation import PixelHash
 from records.ingest.database import IngestDatabase
 from records.ingest.database_tables import ImageResult, ImageTask
-from records.ingest.scan_worker import check_chunk, hash_chunk, warm_up
+from records.ingest.scan_worker import CRASHED, check_chunk, hash_chunk, warm_up
 from records.sources import BadRow, Row
 from records.util.process_pool import WorkerDied, Workers, worth
 from records.util.progress import Progress
@@ -73,7 +73,7 @@ def check_images(database: IngestDatabase, images_dir: str, max_words: int, work
             if not check_some(itertools.islice(database.unchecked(1), 4 * count * _CHUNK), 1):
                 (task,) = next(database.unchecked(1))
                 if not check_some([[task]], 1):
-                    crash = ImageResult(task.image, "image crashes its decoder: the process that read it died")
+                    crash = ImageResult(task.image, CRASHED)
                     database.check([crash])
                     progress.add(1)
     for hashed in (PixelHash.CRC32C, PixelHash.SHA256):

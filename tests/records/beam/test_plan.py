@@ -117,7 +117,12 @@ def test_a_restart_keeps_photos_that_were_good_and_mends_the_rest(tmp_path, monk
             if not json.loads(path.read_text())["bad"]}
     checked = []
     check = rows.check_chunk
-    monkeypatch.setattr(rows, "check_chunk", lambda tasks, *rest: checked.append(tasks[0].key) or check(tasks, *rest))
+
+    def noted(tasks, *rest):
+        checked.extend(task.key for task in tasks)
+        return check(tasks, *rest)
+
+    monkeypatch.setattr(rows, "check_chunk", noted)
     records = make(tmp_path / "images", table, tmp_path / "r", runner="beam")
     assert len(kept) > 1 and names[3] in checked and len(checked) < 20
     assert contents(records) == contents(make(tmp_path / "images", table, tmp_path / "local"))
