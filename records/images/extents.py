@@ -6,6 +6,8 @@
 import os
 from typing import NamedTuple
 
+import google_crc32c
+
 from flags.errors import UserError
 from records.util.regular_files import check_handle
 
@@ -17,11 +19,13 @@ class Extent(NamedTuple):
       file: absolute path of a local file.
       offset: of the first byte, from 0.
       size: how many bytes.
+      crc32c: of these bytes, of a file that was written and not synced: a power cut may leave others. Else None.
     """
 
     file: str
     offset: int
     size: int
+    crc32c: int | None = None
 
 
 def read_extent(extent: Extent) -> bytes:
@@ -45,6 +49,8 @@ def read_extent(extent: Extent) -> bytes:
                         "make_records began; the same command continues once it is back") from error
     if len(data) < extent.size:
         raise changed(extent, "it is shorter than it was")
+    if extent.crc32c is not None and google_crc32c.value(data) != extent.crc32c:
+        raise changed(extent, "it does not hold what was written to it")
     return data
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from records.images.validation import PixelHash
 from records.ingest.database_tables import (
     BY_EXAMPLE,
+    EXTENT_COLUMNS,
     HASH_COLUMNS,
     IN_ORDER,
     SCHEMA,
@@ -39,7 +40,7 @@ from records.sources import BadRow, Row
 FILE = f"index-{hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]}.sqlite"
 
 _BATCH = 500  # rows that are stored, or duplicate groups that are resolved, by one statement
-_OF_IMAGE = operator.itemgetter(slice(5))
+_OF_IMAGE = operator.itemgetter(slice(6))
 
 
 class IngestDatabase:
@@ -83,8 +84,8 @@ class IngestDatabase:
             good = [(seq, row) for seq, row in batch if isinstance(row, Row)]
             db.executemany("INSERT INTO bad_rows VALUES (?, ?, ?, ?)",
                            [(seq, row.image, row.where, row.reason) for seq, row in batch if isinstance(row, BadRow)])
-            db.executemany("INSERT OR IGNORE INTO images (key, file, start, size) VALUES (?, ?, ?, ?)",
-                           [(key, *(extent or (None, None, None)))
+            db.executemany(f"INSERT OR IGNORE INTO images (key, {EXTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
+                           [(key, *(extent or (None,) * 4))
                             for key, extent in {row.image: row.extent for _, row in good}.items()])
             db.executemany("INSERT INTO rows (image, seq, caption, place, split, keywords) "
                            "SELECT id, ?, ?, ?, ?, ? FROM images WHERE key = ?",
@@ -114,10 +115,10 @@ class IngestDatabase:
         """Images that were not checked yet, `chunk` at a time, in order."""
         last = 0
         while rows := self._db.execute(
-                "SELECT id, key, file, start, size, seq, caption FROM (SELECT id, key, file, start, size FROM images "
+                f"SELECT id, key, {EXTENT_COLUMNS}, seq, caption FROM (SELECT id, key, {EXTENT_COLUMNS} FROM images "
                 "WHERE NOT checked AND id > ? ORDER BY id LIMIT ?) JOIN rows ON rows.image = id ORDER BY id, seq",
                 (last, chunk)).fetchall():
-            yield [ImageTask(image, key, tuple([row[5:] for row in group]), extent_of(*place))
+            yield [ImageTask(image, key, tuple([row[6:] for row in group]), extent_of(*place))
                    for (image, key, *place), group in itertools.groupby(rows, key=_OF_IMAGE)]
             last = rows[-1][0]
 
@@ -147,7 +148,7 @@ class IngestDatabase:
         last, (column, search_index, needed) = 0, HASH_COLUMNS[kind]
         self._db.execute(search_index)
         while rows := self._db.execute(
-                "SELECT id, key, file_crc32c, file, start, size FROM images WHERE id > ? AND checked "
+                f"SELECT id, key, file_crc32c, {EXTENT_COLUMNS} FROM images WHERE id > ? AND checked "
                 f"AND reason IS NULL AND {column} IS NULL AND ({needed}) ORDER BY id LIMIT ?",
                 (last, chunk)).fetchall():
             yield [LookAlike(image, key, crc32c, extent_of(*place)) for image, key, crc32c, *place in rows]

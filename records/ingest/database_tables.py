@@ -23,7 +23,7 @@ CREATE TABLE rows (
 CREATE TABLE images (
   id INTEGER PRIMARY KEY,       -- in order of first appearance
   key TEXT UNIQUE NOT NULL,
-  file TEXT, start INTEGER, size INTEGER,  -- where its bytes lie inside an archive; NULL for a file under --images
+  file TEXT, start INTEGER, size INTEGER, extent_crc32c INTEGER,  -- its records.images.extents.Extent, or NULL
   checked INTEGER NOT NULL DEFAULT 0,
   reason TEXT, height INTEGER, width INTEGER, file_crc32c INTEGER, reencode INTEGER, stored_bytes INTEGER,
   eighth_crc32c BLOB,           -- of JPEG files; equal for one picture, and by chance for others
@@ -106,6 +106,9 @@ class LookAlike(NamedTuple):
     extent: Extent | None = None
 
 
-def extent_of(file: str | None, start: int, size: int) -> Extent | None:
-    """The columns of `images` that say where an image lies inside an archive."""
-    return None if file is None else Extent(file, start, size)
+EXTENT_COLUMNS = "file, start, size, extent_crc32c"
+
+
+def extent_of(file: str | None, start: int, size: int, crc32c: int | None) -> Extent | None:
+    """What the columns of `images` say of where an image lies inside an archive."""
+    return None if file is None else Extent(file, start, size, crc32c)

@@ -69,11 +69,11 @@ def planned(db: sqlite3.Connection, split: str, first: bytes = b"") -> Iterator[
     """The examples of a split from the position `first` on, in the order of their positions."""
     rows = db.execute(
         "SELECT example.id, example.key, example.height, example.width, example.file_crc32c, example.reencode, "
-        "example.stored_bytes, example.file, example.start, example.size, seq, "
+        "example.stored_bytes, example.file, example.start, example.size, example.extent_crc32c, seq, "
         f"{TEXT_COLUMNS} {OF_EXAMPLES} AND example.position >= ? "
         "ORDER BY example.position", (split, first))
     for _, group in itertools.groupby(rows, key=operator.itemgetter(0)):
-        texts = sorted(group, key=operator.itemgetter(10))  # only those of one image are sorted
+        texts = sorted(group, key=operator.itemgetter(11))  # only those of one image are sorted
         _, key, height, width, crc32c, reencode, size = texts[0][:7]
         yield PlannedExample(key, height, width, crc32c, bool(reencode), size,
-                             tuple([Text._make(row[11:]) for row in texts]), extent_of(*texts[0][7:10]))
+                             tuple([Text._make(row[12:]) for row in texts]), extent_of(*texts[0][7:11]))

@@ -10,6 +10,8 @@
 import os
 from typing import BinaryIO
 
+import google_crc32c
+
 from records.images.extents import Extent
 from records.images.files import write_image
 from records.sources.base import BadField, image_name
@@ -93,13 +95,10 @@ class Pack:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Closes the file, its bytes safely on disk: a database that survives a power cut will point to them."""
+        """Closes the file. It is not synced: mostly it is gone again before the system would write it to a disk."""
         if self._file is None:
             return
-        with self._file:
-            if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
+        self._file.close()
         if kind is None:
             os.replace(self._temporary, self._path)
         else:
@@ -118,6 +117,6 @@ class Pack:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
             self._file = open(self._temporary, "wb", buffering=1 << 20)  # noqa: SIM115
         self._file.write(data)
-        extent = Extent(self._path, self._end, len(data))
+        extent = Extent(self._path, self._end, len(data), google_crc32c.value(data))
         self._end += len(data)
         return extent

@@ -1,3 +1,4 @@
+import google_crc32c
 import pytest
 
 from flags.errors import UserError
@@ -16,6 +17,9 @@ def test_the_bytes_of_an_extent_and_no_other(tmp_path):
     path.write_bytes(b"before" + b"ph")
     with pytest.raises(UserError, match="it is shorter than it was"):
         read_extent(extent)
+    path.write_bytes(b"before" + bytes(5))
+    with pytest.raises(UserError, match="it does not hold what was written to it"):
+        read_extent(extent._replace(crc32c=google_crc32c.value(b"photo")))
     path.unlink()
     with pytest.raises(UserError, match=r"a\.tar cannot be read \(No such file"):
         read_extent(extent)
