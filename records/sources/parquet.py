@@ -9,7 +9,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flags.errors import UserError
@@ -24,7 +23,7 @@ from records.util.progress import Progress
 PREFIX = "parquet:"
 _OF_WEBDATASETS = ("txt", "json", "cls")  # as Hugging Face calls the members of tars
 _LIKELY = re.compile(r"image|img|photo|picture|jpe?g|png|webp", re.IGNORECASE)
-_ROWS = 64  # read at a time, photos included
+_ROWS = 64  # read at a time, photos included: so little that threads of pyarrow cost five times what they save
 
 
 def matches(table: Table) -> bool:
@@ -70,21 +69,12 @@ def _rows_of_file(source: Any, names: PartNames, pack: Pack, table: Table) -> It
     class_names = _class_names(schema.metadata)
     index = 0
     with Progress(f"rows of {name}", source.metadata.num_rows, "rows") as progress:
-        for batch in _ahead(source.iter_batches(batch_size=_ROWS, columns=used)):
+        for batch in source.iter_batches(batch_size=_ROWS, columns=used, use_threads=False):
             for value in _values(batch):
                 yield from _rows_of_value(value, image, class_names, f"{name}:{index}", f"{index:08d}", names, pack,
                                           table)
                 index += 1
             progress.add(len(batch))
-
-
-def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
-    """The same batches, each unpacked by a thread while the one before is looked at."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = pool.submit(next, batches, None)
-            yield batch
 
 
 def _values(batch: Any) -> Iterator[dict[str, Any]]:
