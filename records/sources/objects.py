@@ -77,10 +77,25 @@ def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None
     for index, text in enumerate(captions):
         row = table.row(image, text, where if len(captions) == 1 else f"{where} caption {index}", split,
                         found[0][0])
-        yield with_extent(row, extent)
+        yield _with_extent(row, extent)
 
 
-def with_extent(row: Row | BadRow, extent: Extent | None) -> Row | BadRow:
+def rows_of_text(column: str, text: str, table: Table, image: str, where: str,
+                 extent: Extent | None) -> Iterator[Row | BadRow]:
+    """Like `rows_of`, for an object that has nothing but an image and one text, in half the time."""
+    try:
+        captions = texts_of([(column, text)])
+    except BadField as error:
+        yield BadRow(where, printable(image), str(error))
+        return
+    if not captions:
+        yield BadRow(where, printable(image), "caption is empty")
+    for index, caption in enumerate(captions):
+        place = where if len(captions) == 1 else f"{where} caption {index}"
+        yield _with_extent(table.row(image, caption, place, column=column), extent)
+
+
+def _with_extent(row: Row | BadRow, extent: Extent | None) -> Row | BadRow:
     """A row whose image lies inside an archive."""
     if extent is None or isinstance(row, BadRow):
         return row

@@ -15,7 +15,7 @@ from flags.errors import UserError
 from records.sources import columns, dialogues
 from records.sources.archives import tables_of_files
 from records.sources.base import BadField, BadRow, Row, printable
-from records.sources.objects import rows_of
+from records.sources.objects import rows_of, rows_of_text
 from records.sources.spool import Pack, PartNames
 from records.sources.table import Table
 from records.util.progress import Progress
@@ -169,4 +169,8 @@ def _rows_of_value(value: dict[str, Any], image: str, class_names: dict[str, lis
         return
     if "txt" in texts or "cls" in texts:
         texts = {{"txt": "caption", "cls": "label"}.get(key, key): text for key, text in texts.items()}
-    yield from rows_of({**texts, "image": name}, table, where, extent=pack.add(name, data) if data else None)
+    extent = pack.add(name, data) if data else None
+    if len(texts) == 1 and isinstance(text := next(iter(texts.values())), str):
+        yield from rows_of_text(next(iter(texts)), text, table, name, where, extent)
+    else:
+        yield from rows_of({**texts, "image": name}, table, where, extent=extent)

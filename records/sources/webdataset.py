@@ -28,11 +28,10 @@ from records.sources import columns
 from records.sources.archives import tables_of_files
 from records.sources.base import BadField, BadRow, Row, printable
 from records.sources.names import has_image_suffix
-from records.sources.objects import rows_of, with_extent
+from records.sources.objects import rows_of, rows_of_text
 from records.sources.spool import Pack, PartNames
 from records.sources.table import LINE_LIMIT, Table, text_of
 from records.sources.tar_members import BadTar, members
-from records.sources.texts import texts_of
 from records.util.progress import Progress
 from records.util.regular_files import open_binary
 
@@ -180,17 +179,14 @@ def _rows_of_example(name: str, photo: _Content | None, texts: list[_Content], w
         if not value:
             raise BadField("image has no caption: expected .txt, .json or .cls of its name")
         image = names.name(name + photo.suffix)
-        captions = None if isinstance(value, dict) else texts_of([value])
     except BadField as error:
         yield BadRow(where, printable(name), str(error))
         return
     extent = photo.extent or pack.add(image, photo.data)
     if isinstance(value, dict):
         yield from rows_of({**value, "image": image}, table, where, extent=extent)
-    elif captions is not None:  # the usual text takes the short way
-        for index, text in enumerate(captions):
-            place = where if len(captions) == 1 else f"{where} caption {index}"
-            yield with_extent(table.row(image, text, place, column=value[0]), extent)
+    else:
+        yield from rows_of_text(*value, table, image, where, extent)
 
 
 def _value(contents: list[_Content], keywords: bool) -> tuple[str, str] | dict[str, Any]:
