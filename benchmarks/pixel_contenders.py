@@ -129,7 +129,8 @@ def our_step(batch: Batch, weights: str, precision: str) -> Step:
     step = TrainStep(state=state, objective=FromPixels(CrossEntropy()), validation_loss=validation_loss,
                      devices=open_devices("cpu"), seed=0, batch_rows=BATCH)
     tensors = {name: tf.constant(value) for name, value in batch.items()}
-    step.compile({name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in tensors.items()}, None)
+    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in tensors.items()}
+    step.compile(spec, spec)
 
     def train() -> None:
         step.train(tensors, 0)

@@ -26,9 +26,10 @@ from typing import Any
 
 from benchmarks import pipeline_data
 from benchmarks.pixel_contenders import BATCH, PIPELINES, STEPS, step_batch
+from records.images.shrinking import shrink
 
 _DEMO = Path(__file__).parents[1] / "tagger" / "demo_data" / "images"
-_SMALL, _LARGE = 1_000, 100_000  # photos
+_SMALL, _LARGE, _SIDE = 1_000, 100_000, 128  # photos, and their short side where memory is measured
 
 
 def write_photos(folder: Path, images: Path, count: int, side: int) -> None:
@@ -162,7 +163,7 @@ def _peak(folder: Path, photos: int, pipe: Connection) -> None:
 
 def memory(folder: Path, images: Path, read: int) -> None:
     """Prints the peak memory of reading a small and a large set."""
-    photo = sorted(images.glob("*.jpg"))[0].read_bytes()
+    photo, _, _ = shrink(sorted(images.glob("*.jpg"))[0].read_bytes(), _SIDE)
     context = multiprocessing.get_context("spawn")
     print("\n| photos in the set | photos read | peak memory, MiB |\n|---:|---:|---:|")
     for count in (_SMALL, _LARGE):
