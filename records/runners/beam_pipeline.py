@@ -25,7 +25,9 @@ from records.util.progress import Progress
 Step = Callable[..., Iterable[tuple[int, Any]]]
 
 _DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
-_DASK_TASKS = 16  # its GroupByKey gives out as many parts as there are tasks: one task would leave all to one worker
+# Its GroupByKey gives out as many parts as it is given: one would leave all to one worker, and from 33 on it takes
+# several rounds of some thousand tasks, each of which costs a millisecond or two.
+_LEAST_PARTS, _MOST_PARTS = 16, 32
 _LOOK_EVERY_S = 5.0
 
 
@@ -48,7 +50,7 @@ def check(beam_args: str) -> None:
     _options(beam_args)
 
 
-def _options(beam_args: str) -> Any:
+def _options(beam_args: str, tasks: int = 1, groups: bool = False) -> Any:
     usage = io.StringIO()
     try:
         import apache_beam  # noqa: F401
@@ -68,7 +70,10 @@ def _options(beam_args: str) -> Any:
         raise UserError(f"--beam_args={beam_args}: cannot be read as pipeline options ({reason})") from error
     if _is_dask(options):
         if not any(argument.startswith(("--dask_npartitions", "--dask_partition_size")) for argument in arguments):
-            options = PipelineOptions([*arguments, "--dask_partition_size=1"])  # 128 tasks would go to one worker
+            # Unless told, Dask gives 128 tasks to one worker.
+            parts = max(_LEAST_PARTS, min(tasks, _MOST_PARTS))
+            options = PipelineOptions([*arguments, f"--dask_npartitions={parts}" if groups else
+                                       "--dask_partition_size=1"])
         options.view_as(StandardOptions).runner = _DASK  # Beam knows it by its whole name alone
     options.view_as(SetupOptions).save_main_session = False
     return options
@@ -111,7 +116,7 @@ def run(beam_args: str, tasks: Sequence[Any], steps: Sequence[Step], failures: e
       UserError: Apache Beam is not installed, an option is wrong, or the pipeline failed.
       StepFailed: a step raised a UserError, which is not tried again.
     """
-    options = _options(beam_args)
+    options = _options(beam_args, len(tasks), len(steps) > 1)
     import apache_beam as beam
 
     folder = epath.Path(failures)
@@ -120,7 +125,7 @@ def run(beam_args: str, tasks: Sequence[Any], steps: Sequence[Step], failures: e
         path.unlink(missing_ok=True)
     everything = list(tasks)
     if _is_dask(options):
-        everything += [None] * (_DASK_TASKS - len(everything))
+        everything += [None] * (_LEAST_PARTS - len(everything))
     try:
         pipeline = beam.Pipeline(options=options)
         # The reshuffle ends the fusion with Create: every task can go to another worker.
