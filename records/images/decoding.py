@@ -134,7 +134,8 @@ def _decode_rows(image_bytes: tf.Tensor, plain: tf.Tensor, size: int, most_bytes
         row, function = tf.where(of)[:, 0], _traced_once(decode, size)
         rows = tf.data.Dataset.from_tensor_slices((row, tf.gather(image_bytes, row)))
         # Nothing to convert, and looking takes seconds.
-        one = tf.autograph.experimental.do_not_convert(lambda row, data: (row, function(data, most_bytes)))
+        one = tf.autograph.experimental.do_not_convert(
+            lambda row, data: (row, function(data, tf.constant(most_bytes, tf.int64))))
         return rows.map(one, num_parallel_calls=parallel).ignore_errors(log_warning=False)
 
     # One more row keeps the dataset from being empty, which get_single_element would take for an error.
@@ -150,9 +151,12 @@ def _decode_rows(image_bytes: tf.Tensor, plain: tf.Tensor, size: int, most_bytes
 
 @functools.cache
 def _traced_once(decode: Decode, size: int) -> Callable[[tf.Tensor, int], tf.Tensor]:
-    """`decode` to squares of this size as one function of a graph: to trace its branches takes seconds each time."""
-    return tf.function(lambda data, most_bytes: decode(data, size, most_bytes), autograph=False, input_signature=[
-        tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)])
+    """`decode` to squares of this size as one function of a graph: to trace its branches takes seconds each time.
+
+    A concrete function, as the other kind is traced anew under another device.
+    """
+    return tf.function(lambda data, most_bytes: decode(data, size, most_bytes), autograph=False).get_concrete_function(
+        tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64))
 
 
 def _refuse(reason: str, size: int) -> tf.Tensor:
