@@ -37,14 +37,15 @@ from tests.records import folders
 
 _BATCH, _RECORDS = 32, 1024
 _NAMES = """
-import itertools, resource, sys
+import itertools, sys
 from tagger.tagging.names import find_names, in_order, write_names
 folder, number = sys.argv[1], 0
 names = in_order(find_names(folder + "/list"), folder)
 while shard := list(itertools.islice(names, 4096)):
     write_names(f"{folder}/plan-{number}", shard)
     number += 1
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+(peak,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(int(peak.split()[1]) / 1024)
 """
 
 
