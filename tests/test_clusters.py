@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 
+from flags import flag_files
 from flags.modes import MODES
 from flags.spec import define
 from tagger.training.distribution import worker_and_count
@@ -69,6 +70,39 @@ def test_kubernetes_names_fit_together():
 @pytest.mark.parametrize("script", ["tf_config.sh", "train.sbatch"])
 def test_scripts_are_sound_bash(script):
     subprocess.run(["bash", "-n", str(CLUSTER / script)], check=True)
+
+
+@pytest.mark.parametrize(("codes", "again"), [
+    ((0, 0), False), ((1, 75), False), ((75, 1), False), ((75, 75), True), ((143, 143), True), ((137, 75), True)])
+def test_slurm_requeues_unless_a_worker_ended_with_1(tmp_path, codes, again):
+    """With stand-ins for Slurm, and for a training that SIGTERM ends: it reaches the shell around it as well."""
+    tools = {
+        "srun": 'shift; worst=0; for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; code=$?\n'
+                '[ $code -gt $worst ] && worst=$code; done; exit $worst',
+        "scontrol": '[ "$1" = show ] && printf "gpu07\\ngpu08\\n" || echo "$@" >> requeued',
+        "tagger": f'echo "$@" >> started; kill -TERM $PPID; set -- {codes[0]} {codes[1]}; shift $SLURM_PROCID; exit $1'}
+    for name, text in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    shown = subprocess.run(
+        ["bash", str(CLUSTER / "train.sbatch")], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "gpu[07-08]"})
+    assert shown.returncode == max(codes), shown.stderr
+    assert (tmp_path / "started").read_text() == 2 * "--mode=train --flagfile=configs/two_hosts.flags\n"
+    assert (tmp_path / "requeued").exists() == again
+    assert not list(tmp_path.glob("exit-codes-*"))
+
+
+def test_two_hosts_follow_the_recipe_of_one_in_a_folder_of_their_own(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    one, two = (dict(line.split("=", 1) for line in flag_files.split([f"--flagfile=configs/{name}.flags"])[0])
+                for name in ("coco_8gpu", "two_hosts"))
+    differing = {name for name in two if two[name] != one.get(name)}
+    assert differing == {"--run_dir", "--export_dir", "--batch_size", "--learning_rate", "--checkpoint_every_minutes"}
+    text = (CLUSTER / "train.yaml").read_text()
+    for name in ("--batch_size", "--learning_rate", "--checkpoint_every_minutes"):
+        assert f"{name}={two[name]}" in text.split()
 
 
 def test_flags_in_the_files_exist():

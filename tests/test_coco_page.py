@@ -42,7 +42,8 @@ def test_the_commands(tmp_path, monkeypatch, capfd):
     _coco(tmp_path / "coco")
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
-    commands = re.findall(r"^    (tagger .*)$", (ROOT / "docs" / "coco.md").read_text(), re.M)
+    page = (ROOT / "docs" / "coco.md").read_text().partition("## The 2017 files")[0]
+    commands = re.findall(r"^    (tagger .*)$", page, re.M)
     modes = []
     for command in commands:
         _, mode, *arguments = shlex.split(command)
@@ -53,3 +54,25 @@ def test_the_commands(tmp_path, monkeypatch, capfd):
     assert examples == {"train": 16, "validation": 2, "test": 2}
     assert json.loads((tmp_path / "runs/coco/eval-test/metrics.json").read_text())["images"] == 2
     assert (tmp_path / "exported/coco/1/saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_the_2017_files(tmp_path, monkeypatch, capfd):
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    (tmp_path / "coco" / "annotations").mkdir(parents=True)
+    photos = sorted((DEMO / "images").iterdir())
+    for year, names in (("train2017", photos[:6]), ("val2017", photos[6:8])):
+        (tmp_path / "coco" / year).mkdir()
+        images, annotations = [], []
+        for number, photo in enumerate(names):
+            shutil.copy(photo, tmp_path / "coco" / year)
+            images.append({"id": number, "file_name": photo.name})
+            annotations.append({"id": number, "image_id": number, "caption": f"a photo of thing {number}"})
+        (tmp_path / "coco" / "annotations" / f"captions_{year}.json").write_text(
+            json.dumps({"images": images, "annotations": annotations}))
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "coco.md").read_text().partition("## The 2017 files")[2]
+    [command] = re.findall(r"^    tagger (.*)$", page, re.M)
+    assert main.main(["tagger", *shlex.split(command), *SMALL["make_records"]]) == 0, capfd.readouterr().err
+    examples = {name: split.examples for name, split in manifest.load(tmp_path / "data/coco").splits.items()}
+    assert examples == {"train": 6, "validation": 2}
