@@ -134,6 +134,10 @@ def _run(argv: Sequence[str]) -> int:
         print(_mode_help(_command(argv), name, config_class, values))
         return 0
     config = spec.read(config_class, values, arguments)
+    for line in flag_files.of_training(lines, config_class, others):
+        flag = line.lstrip("-").partition("=")[0]
+        print(f"{line} in the flag file is for training; {name} takes --{flag}={getattr(config, flag)}, or what the "
+              "command line says", file=sys.stderr)
     _quiet(values["verbosity"].value)
     if mode.convolves or getattr(config, "train_backbone", ""):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -145,7 +149,7 @@ def _run(argv: Sequence[str]) -> int:
         status = run(config) or 0
     except KeyboardInterrupt as interruption:
         return _interrupted(interruption, "; the same command " + (
-            "continues where this one stopped" if mode.continues else "starts over"))
+            "continues where this one stopped" if mode.goes_on(config) else "starts over"))
     if mode.explained and not status:
         print(f"(words that are new to you: {_command(argv)} --glossary)", file=sys.stderr)
     return status

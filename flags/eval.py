@@ -32,7 +32,8 @@ class Eval(Flags):
                                "and slower; 0 leaves the beams alone. The default is that of export. Not used where "
                                "train was given --tag_weight.", at_least=0)
     batch_size: int = flag(128, "Images decoded at once, captions per step of the loss. Changes speed and memory, "
-                                "not results.", at_least=1)
+                                "not results. That of a flag file that describes a training is not taken.",
+                           at_least=1, as_in_train=False)
     limit: int = flag(0, "Score only the first N images of the split, for a quick look; 0 scores all. The loss too "
                          "is then that of their captions.", at_least=0)
     train_captions: bool = flag(True, "Read the train split too, to count predictions that recite one of its captions. "

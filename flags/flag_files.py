@@ -92,14 +92,31 @@ def _as_text(value: object) -> str:
 def of_mode(lines: Sequence[str], config_class: type, arguments: Sequence[str] = ()) -> list[str]:
     """The lines of a flag file without those that only other modes know.
 
-    So one file describes a whole job, records to export. What no mode knows stays in, and is refused. A repeatable flag
-    that `arguments`, the command line, gives too goes: it would be added to, and the command line is to win.
+    So one file describes a whole job, records to export. What no mode knows stays in, and is refused. Two more kinds
+    go: those `of_training`; and a repeatable flag that `arguments`, the command line, gives too, as it would be added
+    to and the command line is to win.
     """
     others = set().union(*(names(mode.load_flags()) for mode in MODES.values())) - names(config_class)
     given = {_flag_name(argument) for argument in arguments if argument.startswith("-")}
     others |= {field.name for field in dataclasses.fields(config_class)
                if field.metadata.get("repeatable") and field.name in given}
-    return [line for line in lines if _flag_name(line) not in others]
+    training = of_training(lines, config_class)
+    return [line for line in lines if _flag_name(line) not in others and line not in training]
+
+
+def of_training(lines: Sequence[str], config_class: type, arguments: Sequence[str] = ()) -> list[str]:
+    """The lines of a flag file that describes a training whose flags mean something else to this mode.
+
+    Such as --batch_size=4096, captions of a step, to eval, which computes images; `of_mode` leaves them out. A file
+    describes a training where it has a flag that only train knows. None of a flag that `arguments` gives too.
+    """
+    train = names(MODES["train"].load_flags())
+    only_train = train.difference(*(names(mode.load_flags()) for name, mode in MODES.items() if name != "train"))
+    if not only_train.intersection(map(_flag_name, lines)):
+        return []
+    given = {_flag_name(argument) for argument in arguments if argument.startswith("-")}
+    own = {field.name for field in dataclasses.fields(config_class) if not field.metadata.get("as_in_train", True)}
+    return [line for line in lines if _flag_name(line) in own - given]
 
 
 def names(config_class: type) -> set[str]:

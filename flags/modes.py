@@ -18,6 +18,7 @@ class Mode:
         leaves them off.
       explained: whether it prints words that the glossary explains, and says so at its end.
       continues: whether the same command goes on where an earlier one was interrupted.
+      continues_with: the flag with which it does so, in a mode that else does not.
     """
 
     summary: str
@@ -27,6 +28,11 @@ class Mode:
     convolves: bool = False
     explained: bool = False
     continues: bool = False
+    continues_with: str = ""
+
+    def goes_on(self, config: Any) -> bool:
+        """Whether the same command goes on after an interruption; config: the mode's flags."""
+        return self.continues or bool(self.continues_with and getattr(config, self.continues_with))
 
     def load_flags(self) -> type:
         return _load(self.flags)
@@ -69,7 +75,7 @@ MODES = {
     "tag": Mode(
         "caption and tag photos with nothing but an exported SavedModel",
         "flags.tag:Tag", "tagger.tag:run",
-        "--export_dir=exported photos/one.jpg 'holiday/*.jpg'", convolves=True),
+        "--export_dir=exported photos/one.jpg 'holiday/*.jpg'", convolves=True, continues_with="output"),
     "serve": Mode(
         "answer TensorFlow Serving's REST requests on this machine, with a page to drop photos on",
         "flags.serve:Serve", "tagger.serve:run",

@@ -50,7 +50,8 @@ class Bounds:
 
 def flag(default: Any = dataclasses.MISSING, help: str = "", choices: Sequence[str] | None = None, *,
          at_least: float | None = None, above: float | None = None, at_most: float | None = None,
-         below: float | None = None, path: bool = False, repeatable: bool = False) -> Any:
+         below: float | None = None, path: bool = False, repeatable: bool = False,
+         as_in_train: bool = True) -> Any:
     """A dataclass field that becomes an absl flag of the same name; without a default it is required.
 
     Args:
@@ -58,10 +59,13 @@ def flag(default: Any = dataclasses.MISSING, help: str = "", choices: Sequence[s
       at_least, above, at_most, below: the range of a number.
       path: it names a file or a folder, in which `~` is the user's home folder.
       repeatable: a text that may be given several times.
+      as_in_train: False where train has a flag of the same name with another meaning; a flag file that describes a
+        training is then not read for this one.
     """
     bounds = Bounds(at_least, above, at_most, below)
     return dataclasses.field(default=default, kw_only=True, metadata={
-        "help": help, "choices": choices, "bounds": bounds, "path": path, "repeatable": repeatable})
+        "help": help, "choices": choices, "bounds": bounds, "path": path, "repeatable": repeatable,
+        "as_in_train": as_in_train})
 
 
 def positional(name: str, help: str = "", path: bool = False) -> Any:

@@ -11,7 +11,8 @@ class Tag(Flags):
 
     export_dir: str = flag(help="Folder that export wrote (its newest version is used), or one version in it.",
                            path=True)
-    batch_size: int = flag(32, "Photos read and answered at once. Fewer need less memory.", at_least=1)
+    batch_size: int = flag(32, "Photos read and answered at once. Fewer need less memory. That of a flag file that "
+                               "describes a training is not taken.", at_least=1, as_in_train=False)
     json: bool = flag(False, "Print one JSON object per photo and line, for programs: image, caption, tags (each with "
                              "its score), or image and error.")
     sheet: str = flag("", "PNG to draw the first photos into, with what was said about them: to show to others.",

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,6 +31,9 @@ from tagger.training.task import Task
 
 # Of a run folder: the runs of the stages before.
 CROSS_ENTROPY_FOLDER, PIXELS_FOLDER, TEACHER_FOLDER = "cross_entropy", "pixels", "teacher_{}"
+# Lines of a TensorFlow error that say where in the program, not what happened.
+_PLACE = re.compile(r'Graph execution error|Detected at node|File "|<stack traces unavailable>|Stack trace for|'
+                    r'\[\[|\d+ root error')
 _SEED_STEP = 1000  # from one teacher to the next, so that runs of seeds 0, 1, 2 … share none
 
 
@@ -60,7 +64,7 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
             if devices.hosts == 1:
                 raise
             raise TemporaryError(
-                f"another worker stopped answering ({type(error).__name__}: {str(error)[:200]}); start every worker "
+                f"another worker stopped answering ({type(error).__name__}{_reason(error)}); start every worker "
                 "again with the same command, the run continues from its last checkpoint") from error
         if status == 0 and devices.is_chief and TAGS in joined.load(config.records_dir).files:
             records_dir = trained_features.records_for(config.run_dir, config.records_dir)
@@ -69,6 +73,14 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
                 fit_tag_readout.fit(config.run_dir, open_split(records_dir, config.train_split), validation)
             calibrate(config.run_dir, validation)
         return status
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """": " and the first line of TensorFlow's message that says what happened; "" where all of it says where."""
+    for line in map(str.strip, error.message.splitlines()):
+        if line and not _PLACE.match(line):
+            return ": " + line.partition(" [[{{node")[0][:200]
+    return ""
 
 
 def _check(config: Train) -> None:

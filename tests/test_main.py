@@ -212,16 +212,18 @@ def test_demo_leaves_everything_behind(demo):
     assert "contact_sheet.png" in output and "resnet50" in output
 
 
-@pytest.mark.parametrize(("mode", "line"), [
-    ("make_records", "interrupted; the same command continues where this one stopped"),
-    ("verify_records", "interrupted; the same command starts over")])
+@pytest.mark.parametrize(("flags", "line"), [
+    ("--mode=make_records --records_dir=x --captions=x --images=x",
+     "the same command continues where this one stopped"),
+    ("--mode=tag --export_dir=x --images=x --output=x", "the same command continues where this one stopped"),
+    ("--mode=tag --export_dir=x x.jpg", "the same command starts over"),
+    ("--mode=verify_records --records_dir=x", "the same command starts over")])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_sigterm_ends_with_the_line_of_ctrl_c(monkeypatch, capsys, mode, line, number):
+def test_sigterm_ends_with_the_line_of_ctrl_c(monkeypatch, capsys, flags, line, number):
     monkeypatch.setattr(Mode, "load_code", lambda _: lambda _: os.kill(os.getpid(), number))
-    flags = ["--captions=x", "--images=x"] if mode == "make_records" else []
     before = signal.getsignal(signal.SIGTERM)
-    assert main.main(["main.py", f"--mode={mode}", "--records_dir=x", *flags]) == 128 + number
-    assert capsys.readouterr().err == f"\n{line}\n"
+    assert main.main(["main.py", *flags.split()]) == 128 + number
+    assert capsys.readouterr().err == f"\ninterrupted; {line}\n"
     assert signal.getsignal(signal.SIGTERM) == before
 
 

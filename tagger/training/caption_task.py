@@ -26,9 +26,11 @@ class CaptionTask(Task):
                               bucket_batches=self.config.bucket_batches)
 
     def hints(self) -> list[str]:
+        updates = -(-self.train.steps_per_epoch // self.config.accumulate_steps)
         return hints(captions=self.train_split.info.captions, batch_size=self.config.batch_size,
                      steps=self.train.steps_per_epoch, validation_split=self.config.validation_split,
-                     validation_photos=self.validation_split.info.examples)
+                     validation_photos=self.validation_split.info.examples, updates=self.schedule.epochs * updates,
+                     warmup_steps=self.config.warmup_steps)
 
     def make_objective(self, model: MergeModel) -> Objective:
         models = [run_dir.load_run(folder, compute_dtype=model.compute_dtype, recurrence=model.recurrence).model

@@ -6,12 +6,14 @@ from tagger.training import batch_size as batch_sizes
 _FEW_STEPS, _FEW_PHOTOS = 10, 20
 
 
-def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, validation_photos: int) -> list[str]:
+def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, validation_photos: int,
+          updates: int, warmup_steps: int) -> list[str]:
     """Lines to read before the first epoch; none for a set that is large enough.
 
     Args:
       captions, steps: of an epoch.
       validation_photos: photos of the validation split.
+      updates: of the whole run, over `warmup_steps` of which the learning rate rises.
     """
     lines = []
     if steps < _FEW_STEPS:
@@ -21,4 +23,7 @@ def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, 
     if validation_photos < _FEW_PHOTOS:
         lines.append(f"{counted(validation_photos, 'photo')} in {validation_split} hardly tell a better epoch from a "
                      "lucky one: make records that hold out more, --split_fractions=train=0.6,validation=0.2,test=0.2")
+    if 0 < updates <= warmup_steps:
+        lines.append(f"--warmup_steps={warmup_steps}: the run has {counted(updates, 'update')}, so the learning rate "
+                     "rises to its end and never falls; give about a tenth of them, or more --epochs")
     return lines

@@ -85,8 +85,7 @@ class Trainer:
                 self._checkpoint()
                 if self._signals.number == signal.SIGINT:
                     raise KeyboardInterrupt
-                if self._devices.is_chief:
-                    say_stopped(progress.epoch, progress.step, self._train.steps)
+                say_stopped(progress.epoch, progress.step, self._train.steps)
                 return EXIT_TERMINATED
         self._callbacks.on_train_end()
         self._reporters.on_train_end()

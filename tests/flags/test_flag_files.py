@@ -6,7 +6,9 @@ import pytest
 
 from flags import flag_files
 from flags.errors import UserError
+from flags.eval import Eval
 from flags.make_records import MakeRecords
+from flags.tag import Tag
 from flags.train import Train
 from flags.verify_records import VerifyRecords
 
@@ -31,6 +33,17 @@ def test_lines_of_other_modes_go_and_unknown_ones_stay():
     lines = ["--records_dir=r", "--epochs=3", "--nofresh", "--nosuch=1"]
     assert flag_files.of_mode(lines, VerifyRecords) == ["--records_dir=r", "--nosuch=1"]
     assert flag_files.of_mode(lines, Train) == lines
+
+
+@pytest.mark.parametrize("config_class", [Eval, Tag])
+def test_the_batch_of_a_training_is_not_that_of_eval_and_tag(config_class):
+    job = ["--batch_size=4096", "--learning_rate=8e-3", "--export_dir=e", "--run_dir=r"]
+    assert not [line for line in flag_files.of_mode(job, config_class) if "batch_size" in line]
+    assert flag_files.of_training(job, config_class) == ["--batch_size=4096"]
+    assert flag_files.of_training(job, config_class, ["--batch_size=64"]) == []
+    assert flag_files.of_training(job, Train) == [] and "--batch_size=4096" in flag_files.of_mode(job, Train)
+    own = ["--batch_size=64", "--run_dir=r"]  # of no training
+    assert "--batch_size=64" in flag_files.of_mode(own, config_class) and not flag_files.of_training(own, config_class)
 
 
 @pytest.mark.parametrize("line, argument", [
