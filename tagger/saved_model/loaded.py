@@ -6,7 +6,7 @@
 import functools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,12 @@ class SavedModel:
         saved = saved_model_pb2.SavedModel.FromString((self._path / "saved_model.pb").read_bytes())
         defaults = saved.meta_graphs[0].signature_def["serving_default_with_options"].defaults
         return {name: tf.constant(tf.make_ndarray(value)) for name, value in defaults.items()}
+
+    def compute(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What a signature answers to arrays, its inputs by name; options, where it has any, are scalars among them."""
+        specs = self.signatures[signature].structured_input_signature[1]
+        tensors = {name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()}
+        return {name: value.numpy() for name, value in self.signatures[signature](**tensors).items()}
 
     def ask(self, signature: str, batch: dict[str, tf.Tensor], **options: float) -> dict[str, np.ndarray]:
         """What a signature answers.

@@ -11,6 +11,7 @@ from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
 from tagger.serving import tf_serving_json
 from tagger.serving.admission import Limits, Refusal
+from tagger.serving.costly_images import CostlyImages
 from tagger.serving.dynamic_batching import Arrays, MicroBatches
 from tagger.serving.image_cost import is_quick
 
@@ -24,8 +25,9 @@ _Kind = tuple[str, tuple[tuple[str, float], ...]]  # a signature and its options
 class ServedModel:
     """The newest version of an export, loaded and warm.
 
-    Requests of a few photos that decode quickly are computed together. One with many, or with one that takes long, goes
-    another way: it is computed a few rows at a time by a thread of its own, so that the others do not wait for it.
+    Requests of a few photos that decode quickly are computed together. Two kinds go other ways, so that the others do
+    not wait for them: one with many photos is computed a few rows at a time by a thread of its own, one with a photo
+    that takes long a row at a time by a process of its own.
 
     Attributes:
       path: of the SavedModel.
@@ -41,6 +43,8 @@ class ServedModel:
         self._max_batch, self._together = config.max_batch, config.together
         self._quick = MicroBatches(self._compute, config.together, config.threads)
         self._bulk = MicroBatches(self._compute, _PIECE, 1)
+        self._costly_images = CostlyImages(self.path)
+        self._costly = MicroBatches(self._compute_costly, 1, 1)
         self._quick_calls = self._bulk_calls = 0
         # Parsing JSON holds Python's lock: one large body at a time, or all clients would feel it.
         self._parsing_large = asyncio.Semaphore(1)
@@ -97,14 +101,19 @@ class ServedModel:
             raise Refusal(503, "too many requests with many or large images are waiting")
         self._bulk_calls += 1
         try:
-            return await self._bulk.call_in_pieces(kind, rows, at_a_time)
+            way = self._costly if at_a_time == 1 else self._bulk
+            return await way.call_in_pieces(kind, rows, at_a_time)
         finally:
             self._bulk_calls -= 1
 
     @property
     def is_computing(self) -> bool:
         """Whether TensorFlow is at work, be it for a client that has left."""
-        return self._quick.is_computing or self._bulk.is_computing
+        return self._quick.is_computing or self._bulk.is_computing or self._costly.is_computing
+
+    def close(self) -> None:
+        """Ends the process for costly images."""
+        self._costly_images.close()
 
     def _nothing(self, signature: str) -> Arrays:
         """What a signature answers to no rows."""
@@ -115,9 +124,12 @@ class ServedModel:
     def _compute(self, kind: _Kind, rows: Arrays) -> dict[str, np.ndarray]:
         """What a signature answers to rows, all with the same options."""
         signature, options = kind
-        inputs = {name: tf.constant(value, self._inputs[signature][name].dtype)
-                  for name, value in [*rows.items(), *options]}
-        return {name: value.numpy() for name, value in self._loaded.signatures[signature](**inputs).items()}
+        return self._loaded.compute(signature, {**rows, **{name: np.array(value) for name, value in options}})
+
+    def _compute_costly(self, kind: _Kind, rows: Arrays) -> dict[str, np.ndarray]:
+        """The same by the other process."""
+        signature, options = kind
+        return self._costly_images.compute(signature, {**rows, **{name: np.array(value) for name, value in options}})
 
     def metadata(self, name: str) -> dict[str, Any]:
         """What TensorFlow Serving answers about the signatures."""

@@ -105,7 +105,8 @@ class Server:
         if self._model.is_computing:  # for a client that left; Python would wait for it, however long it takes
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(status)
+            os._exit(status)  # the process for costly images ends with its parent
+        self._model.close()
         return status
 
     def _end(self, number: int, asked: asyncio.Event) -> None:

@@ -16,7 +16,7 @@ import pytest
 from records.images.limits import MAX_MEMORY_BYTES
 from tests.conftest import ROOT
 from tests.records.inputs import PHOTOS
-from tests.tagger.serving.server import b64, process_and_address
+from tests.tagger.serving.server import b64, children, process_and_address
 
 pytest.importorskip("aiohttp")
 SECONDS = float(os.environ.get("ATTACK_SECONDS", "300"))
@@ -74,8 +74,9 @@ class Clients:
 
 
 def resident_mb(pid: int, name: str = "VmRSS") -> float:
+    """Of a process and of those that it started."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(text.split(f"{name}:")[1].split()[0]) / 1024
+    return int(text.split(f"{name}:")[1].split()[0]) / 1024 + sum(resident_mb(child, name) for child in children(pid))
 
 
 def memory_watched_until(process: subprocess.Popen, pid: int) -> list[float]:
