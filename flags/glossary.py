@@ -9,9 +9,10 @@ TERMS = {
     "shard": "One of the files that a split is cut into, so that several processes or machines can read it at once.",
     "feature": "The numbers, 2,048 for ResNet50, that the pretrained network (the backbone) makes of a photo.",
     "vocabulary": "The words that the model can write. Rarer ones (--min_count) are <unk>, unknown, to it.",
-    "<unk>": "A word that is not in the vocabulary. Above 10 % of the words, lower --min_count.",
+    "<unk>": "A word that is not in the vocabulary. Above 10 % of the words, lower --min_count; "
+             "with --min_count=1 they occur in held-out captions alone.",
     "token": "A word of a caption, or the <end> that closes it. tokens/s counts how many are trained on in a second.",
-    "waiting": "Share of the time in which the training waited for data instead of computing. A few per cent are well.",
+    "waiting": "Share of the time in which the training waited for data instead of computing. A few per cent are fine.",
     "step": "One update of the weights, from --batch_size captions. An epoch is all steps over the train split once.",
     "learning rate": "How far a step moves the weights. It is lowered when the validation loss no longer falls.",
     "loss": "How surprised the model is by the true next word, on average (cross-entropy): lower is better, and "

@@ -25,6 +25,7 @@ from records.format.manifest import Manifest
 from records.format.tfrecord import Damage, walk
 from records.images import contact_sheet
 from records.input.shard_reader import Split, open_split
+from records.text import unknown_words
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import END, UNK
 from records.util import example_lines, regular_files
@@ -32,7 +33,6 @@ from records.util.counted import counted
 from records.util.printable import printable
 from records.util.progress import Progress
 
-_MANY_UNKNOWN = "which is much: make records with a smaller --min_count, or a caption will often miss its main word"
 _NO_SHEET = "none"
 _COLUMNS = 6
 _CAPTIONS_SHOWN, _TAGS_SHOWN = 3, 10
@@ -163,9 +163,10 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
            f"{printable(os.path.basename(backbone.weights))} (sha256 {backbone.weights_sha256[:12]}…)" if backbone
            else "no features (--backbone=none)")
     words = sum(length * count for length, count in seen.lengths.items())
+    remark = unknown_words.remark(seen.unknown, words, manifest.min_count, manifest.max_words)
     yield (f"{counted(manifest.vocabulary_size, 'word')} (--min_count={manifest.min_count}); "
            f"{_percent(seen.unknown, words)} of the target words are <unk>"
-           + (f", {_MANY_UNKNOWN}" if seen.unknown > 0.1 * words and manifest.min_count > 1 else ""))
+           + (f", {remark}" if remark else ""))
     yield ""
     yield from _table(
         ["split", "examples", "captions", "target words", "longest", "shards", "MB"],

@@ -20,12 +20,14 @@ from records.format import layout
 from records.format import manifest as manifests
 from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
 from records.format.tfds_metadata import dataset_info_json, features_json
-from records.ingest import fingerprint, rejections, staging
+from records.ingest import fingerprint, rejections, splits, staging
 from records.ingest import plan as plan_lib
 from records.ingest.plan import Plan
 from records.ingest.splits import Splitter
 from records.runners import local
 from records.sources import is_spooled
+from records.text import unknown_words
+from records.text.vocabulary import END, UNK, Vocabulary
 from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.hashing import file_sha256
@@ -68,7 +70,7 @@ def run(config: MakeRecords) -> None:
             state.remove()
     except (WorkerDied, MemoryError, OSError, sqlite3.Error) as error:
         raise _refused(config.records_dir, error) from error
-    _summary(records_dir, plan, receipts)
+    _summary(config, records_dir, plan, receipts)
 
 
 def _splitter(config: MakeRecords) -> Splitter:
@@ -211,17 +213,17 @@ def _written(config: MakeRecords, waiting: list[ShardJob], examples: int, worker
 def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, info: BackboneInfo | None, plan: Plan,
             receipts: Mapping[str, list[Receipt]]) -> None:
     name = settings["name"]
-    splits = {split: SplitInfo(*shard_writer.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
+    infos = {split: SplitInfo(*shard_writer.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
               for split, done in receipts.items()}
     folder = epath.Path(records_dir)
     write_atomic(folder / layout.FEATURES,
                  features_json(info.feature_size if info else None, config.store_images, plan.has_tag_ids))
-    write_atomic(folder / layout.DATASET_INFO, dataset_info_json(name, splits))
+    write_atomic(folder / layout.DATASET_INFO, dataset_info_json(name, infos))
     names = layout.OTHER_FILES + layout.TAG_FILES * plan.has_tag_ids
     files = {file: _file_info(folder / file) for file in sorted(names)}
     manifests.save(records_dir, Manifest(
         name, plan.target, config.seed, _created_with(), settings, info, plan.vocabulary_size, config.min_count,
-        config.max_words, config.max_words_per_caption, splits, files, plan.duplicates_merged, plan.rejected))
+        config.max_words, config.max_words_per_caption, infos, files, plan.duplicates_merged, plan.rejected))
 
 
 def _created_with() -> dict[str, str]:
@@ -239,17 +241,24 @@ def _file_info(path: epath.Path) -> FileInfo:
     return FileInfo(path.stat().length, file_sha256(path))
 
 
-def _summary(records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]) -> None:
+def _summary(config: MakeRecords, records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]) -> None:
     for split, done in receipts.items():
         examples, captions, _ = shard_writer.total(done)
         size = sum(receipt.shard.bytes for receipt in done)
         print(f"{split}: {counted(examples, 'example')}, {counted(captions, 'caption')}, "
               f"{counted(len(done), 'shard')}, {size / 1e6:,.1f} MB")
+    for split in splits.without_photos(config.split_fractions, receipts):
+        print(f"{split}: no photos")
     if few := [split for split in receipts if split != "train" and plan.examples[split] < _FEW_PHOTOS]:
-        print(f"few photos in {' and '.join(few)}: scores on them say little; --overwrite with "
-              "--split_fractions=train=0.6,validation=0.2,test=0.2 holds out more")
+        print(f"few photos in {' and '.join(few)}: scores on them say little; "
+              f"{splits.way_to_hold_out_more(config.split_fractions, few)}")
     if plan.target == "captions":
-        print(f"vocabulary: {counted(plan.vocabulary_size, 'word')}")
+        vocabulary = Vocabulary.load(records_dir)
+        unknown, words = vocabulary.counts[UNK], sum(vocabulary.counts) - vocabulary.counts[END]
+        # Counts of --vocabulary are those of the records that it is from.
+        remark = "" if config.vocabulary else unknown_words.remark(unknown, words, config.min_count, config.max_words)
+        print(f"vocabulary: {counted(plan.vocabulary_size, 'word')}" + (
+            f"; {unknown / words:.1%} of the words of train are <unk>, {remark}" if remark else ""))
     for note in plan.notes:
         print(note)
     if plan.duplicates_merged:

@@ -21,6 +21,7 @@ from tagger.runs import trained_features
 from tagger.training import fit_tag_readout
 from tagger.training.batch_size import with_batch_size
 from tagger.training.calibrate_tags import calibrate
+from tagger.training.callbacks import check_names
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distribution import Devices, open_devices
@@ -47,6 +48,7 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
       UserError: bad flags or input, another run in the folder, a loss that is not finite, a lost worker.
     """
     _check(config)
+    check_names(config.callbacks)
     config = with_batch_size(config, TEACHER_FOLDER.format(1), CROSS_ENTROPY_FOLDER)
     devices = open_devices(config.devices)
     if config.xla and devices.replicas > 1:

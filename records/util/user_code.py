@@ -24,6 +24,8 @@ def load(name: str, flag: str) -> Any:
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
         raise UserError(f"--{flag}={name}: expected module:name, such as my_file:my_name for my_name in my_file.py")
+    if module.endswith(".py"):
+        raise UserError(f"--{flag}={name}: names a file; write its module, --{flag}={module[:-3]}:{attribute}")
     folder = os.getcwd()
     sys.path.insert(0, folder)
     try:

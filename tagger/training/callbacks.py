@@ -1,12 +1,13 @@
 """The published callbacks, and users' own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 
 from flags.errors import UserError
 from flags.train import Train
 from records.util import user_code
+from records.util.counted import counted
 from tagger.training.best_weights import BestWeights, mode
 
 
@@ -22,6 +23,23 @@ def make_callbacks(*, config: Train, monitor: str, save: Callable[[], None] | No
             monitor, factor=config.plateau_factor, patience=config.plateau_patience,
             min_lr=config.min_learning_rate, mode=mode(monitor)))
     return callbacks + [_named(name) for name in config.callbacks]
+
+
+def check_number(saved: int, callbacks: int, config: Train) -> None:
+    """Raises UserError where a checkpoint has the state of `saved` callbacks, and the training has another number."""
+    if saved != callbacks:
+        published = 1 + bool(config.patience) + bool(config.plateau_patience)
+        raise UserError(f"--run_dir={config.run_dir}: its run was trained with "
+                        f"{counted(saved - published, 'callback')} of your own, now there are "
+                        f"{callbacks - published}; pass the same ones again (from Python as callbacks=[…]), or give "
+                        "another --run_dir")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raises UserError where one of --callbacks is no class or function in a module that can be imported."""
+    for name in names:
+        if not callable(user_code.load(name, "callbacks")):
+            raise UserError(f"--callbacks={name}: expected the class of a keras.callbacks.Callback")
 
 
 def _named(name: str) -> keras.callbacks.Callback:

@@ -1,5 +1,6 @@
 """What to change where a set is so small that a training can hardly work, a line each."""
 
+from records.ingest.splits import way_to_hold_out_more
 from records.util.counted import counted
 from tagger.training import batch_size as batch_sizes
 
@@ -7,22 +8,24 @@ _FEW_STEPS, _FEW_PHOTOS = 10, 20
 
 
 def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, validation_photos: int,
-          updates: int, warmup_steps: int) -> list[str]:
+          updates: int, warmup_steps: int, split_fractions: str = "") -> list[str]:
     """Lines to read before the first epoch; none for a set that is large enough.
 
     Args:
       captions, steps: of an epoch.
       validation_photos: photos of the validation split.
       updates: of the whole run, over `warmup_steps` of which the learning rate rises.
+      split_fractions: that the records were made with.
     """
     lines = []
     if steps < _FEW_STEPS:
-        remedy = "a smaller --batch_size" if batch_size > batch_sizes.SMALLEST else "more --epochs and --patience"
+        remedy = "a smaller --batch_size" if batch_size > batch_sizes.SMALLEST else (
+            "more --patience, which is what mostly ends such a run, and with it more --epochs")
         lines.append(f"{counted(steps, 'step')} an epoch ({counted(captions, 'caption')}, --batch_size={batch_size}) "
                      f"teach little: give {remedy}, or more photos")
     if validation_photos < _FEW_PHOTOS:
         lines.append(f"{counted(validation_photos, 'photo')} in {validation_split} hardly tell a better epoch from a "
-                     "lucky one: make records that hold out more, --split_fractions=train=0.6,validation=0.2,test=0.2")
+                     f"lucky one: {way_to_hold_out_more(split_fractions, [validation_split])}")
     if 0 < updates <= warmup_steps:
         lines.append(f"--warmup_steps={warmup_steps}: the run has {counted(updates, 'update')}, so the learning rate "
                      "rises to its end and never falls; give about a tenth of them, or more --epochs")

@@ -18,6 +18,7 @@ from flags.errors import UserError
 from records.util.counted import counted
 from tagger.training import bad_batch, checkpoint_state, history
 from tagger.training.callback_state import get_state, set_state
+from tagger.training.callbacks import check_number
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
 from tagger.training.run_progress import RunProgress
@@ -225,6 +226,7 @@ class Trainer:
         if restored is None:
             return
         _, state = restored
+        check_number(len(state["callbacks"]), len(self._stateful), self._config)
         if state["steps_per_epoch"] != self._train.steps:
             raise UserError(f"--run_dir={self._config.run_dir}: was trained with "
                             f"{counted(state['steps_per_epoch'], 'step')} an epoch, now it would be "

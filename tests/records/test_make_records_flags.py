@@ -98,6 +98,15 @@ def test_the_summary_shows_examples_as_they_were_understood(photos, tmp_path, ca
         '  validation  photo_0002.jpg: "a cat"; tags: none']
 
 
+def test_the_summary_says_what_a_small_set_lacks(photos, tmp_path, capsys):
+    table = write_table(tmp_path / "t.csv", [(f"photo_000{i}.jpg", f"a dog sees number{i}") for i in range(3)])
+    make(photos[0], table, tmp_path / "r", split_fractions="train=0.998,validation=0.001,test=0.001", min_count=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert "validation: no photos" in lines and "test: no photos" in lines
+    assert any("25.0% of the words of train are <unk>, which is much: make records with a smaller --min_count" in line
+               for line in lines)
+
+
 def test_nothing_usable_names_the_reasons(photos, tmp_path):
     table = write_table(tmp_path / "t.csv", [("https://example.org/a.jpg", "a dog")] * 3 + [("photo_0000.jpg", "")])
     for limit in (None, "100%"):

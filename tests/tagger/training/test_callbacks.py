@@ -10,7 +10,7 @@ from tagger.modeling.merge_model import MergeModel
 from tagger.runs.run_dir import load_weights, save_weights
 from tagger.training.best_weights import BestWeights
 from tagger.training.callback_state import get_state, set_state
-from tagger.training.callbacks import make_callbacks
+from tagger.training.callbacks import check_names, check_number, make_callbacks
 from tagger.training.optimizer import FusedAdam
 
 LOSSES = [3.0, 2.5, 2.6, 2.4, 2.41, 2.42, 2.45, 2.43, 2.5, 2.6]
@@ -105,6 +105,21 @@ def test_own_callbacks():
     callbacks[-1].epochs_seen = 4
     assert get_state(callbacks)[-1]["epochs_seen"] == 4
     assert "notes" not in get_state(callbacks)[-1]
+
+
+def test_callbacks_that_are_missing_when_a_run_goes_on_are_counted():
+    config = Train(records_dir="", run_dir="runs/a", plateau_patience=0)
+    check_number(3, 3, config)
+    with pytest.raises(UserError, match="--run_dir=runs/a: its run was trained with 1 callback of your own, now there "
+                                        "are 0; pass the same ones again"):
+        check_number(3, 2, config)
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("mycb.py:Mine", "write its module, --callbacks=mycb:Mine"),
+                                              ("nowhere:X", "cannot be imported"), ("keras:__name__", "the class of")])
+def test_names_are_checked_before_a_run_begins(name, remedy):
+    with pytest.raises(UserError, match=f"--callbacks={name}: .*{remedy}"):
+        check_names((f"{__name__}:Mine", name))
 
 
 @pytest.mark.parametrize("name", ["nowhere:X", "keras:Nothing", "keras.layers:ReLU", "keras.callbacks"])

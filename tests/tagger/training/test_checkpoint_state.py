@@ -20,7 +20,6 @@ def test_what_a_trainer_writes_is_taken():
 @pytest.mark.parametrize(("change", "said"), [
     ({"step": -1}, "step is -1"), ({"step": 11}, "of step 11 of 10 after 1 epochs"),
     ({"epoch": 2}, "its history of 1"), ({"history": [{**ROW, "epoch": 2}]}, "its history of 1"),
-    ({"callbacks": []}, "state of 0 callbacks, this run has 1"),
     ({"callbacks": [{"wait": "text"}]}, "wait of EarlyStopping is 'text'"),
     ({"callbacks": [{"wait": [1]}]}, "wait of EarlyStopping is"),
     ({"history": [{**ROW, "loss": float("nan")}]}, "not finite"), ({"extra": 1}, "unknown")])

@@ -20,6 +20,6 @@ def test_a_warm_up_that_lasts_longer_than_the_run_is_said():
 def test_few_steps_and_few_photos_are_said_with_what_to_change():
     assert lines(180, 64, 1) == [
         "3 steps an epoch (180 captions, --batch_size=64) teach little: give a smaller --batch_size, or more photos",
-        "1 photo in validation hardly tell a better epoch from a lucky one: make records that hold out more, "
-        "--split_fractions=train=0.6,validation=0.2,test=0.2"]
-    assert "give more --epochs and --patience, or more photos" in lines(40, 8, 20)[0]
+        "1 photo in validation hardly tell a better epoch from a lucky one: make_records --overwrite with "
+        "--split_fractions=train=0.6,validation=0.2,test=0.2 holds out more"]
+    assert "give more --patience, which is what mostly ends such a run" in lines(40, 8, 20)[0]
