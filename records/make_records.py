@@ -18,6 +18,7 @@ from flags.errors import UserError
 from flags.make_records import MakeRecords
 from records.format import layout
 from records.format import manifest as manifests
+from records.format.held_out import way_to_hold_out_more
 from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
 from records.format.tfds_metadata import dataset_info_json, features_json
 from records.ingest import fingerprint, rejections, splits, staging
@@ -251,7 +252,7 @@ def _summary(config: MakeRecords, records_dir: str, plan: Plan, receipts: Mappin
         print(f"{split}: no photos")
     if few := [split for split in receipts if split != "train" and plan.examples[split] < _FEW_PHOTOS]:
         print(f"few photos in {' and '.join(few)}: scores on them say little; "
-              f"{splits.way_to_hold_out_more(config.split_fractions, few)}")
+              f"{way_to_hold_out_more(config.split_fractions, few)}")
     if plan.target == "captions":
         vocabulary = Vocabulary.load(records_dir)
         unknown, words = vocabulary.counts[UNK], sum(vocabulary.counts) - vocabulary.counts[END]

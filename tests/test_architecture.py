@@ -25,7 +25,7 @@ RECORDS = {
     "ingest": "sources images text format",
     "beam": "ingest runners sources images text format",
     "input": "format images",
-    "make_records": "ingest beam runners writing sources format",
+    "make_records": "ingest beam runners writing sources text format",
     "verify_records": "format",
     "inspect_records": "input images text format",
 }

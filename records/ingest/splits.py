@@ -11,7 +11,7 @@ import errno
 import functools
 import hashlib
 import itertools
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 
 from etils import epath
 
@@ -22,7 +22,6 @@ from records.sources.names import FileNames
 from records.util import regular_files
 
 DEFAULT_FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
-_MORE_HELD_OUT = {"validation": 0.2, "test": 0.2}
 _ORDER = ("train", "validation", "test")
 _RANGE = 2**64
 
@@ -90,15 +89,6 @@ def without_photos(split_fractions: str, made: Container[str]) -> list[str]:
     """The splits that --split_fractions asks for and that no photo came into."""
     return [split for split, share in _read_fractions(split_fractions).items() if share and split not in made] \
         if split_fractions else []
-
-
-def way_to_hold_out_more(split_fractions: str, few: Sequence[str]) -> str:
-    """What gives splits with few photos more of them: other fractions than `split_fractions`, or more photos."""
-    fractions = _read_fractions(split_fractions) if split_fractions else {}
-    if any(fractions.get(split, 0.0) < share for split, share in _MORE_HELD_OUT.items() if split in few):
-        advice = ",".join(f"{split}={share:g}" for split, share in (("train", 0.6), *_MORE_HELD_OUT.items()))
-        return f"make_records --overwrite with --split_fractions={advice} holds out more"
-    return "only more photos help"
 
 
 def _flag_split(name: str, flag: str) -> str:

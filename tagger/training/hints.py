@@ -1,6 +1,6 @@
 """What to change where a set is so small that a training can hardly work, a line each."""
 
-from records.ingest.splits import way_to_hold_out_more
+from records.format.held_out import way_to_hold_out_more
 from records.util.counted import counted
 from tagger.training import batch_size as batch_sizes
 

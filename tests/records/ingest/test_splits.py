@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from flags.errors import UserError
-from records.ingest.splits import Splitter, way_to_hold_out_more, without_photos
+from records.ingest.splits import Splitter, without_photos
 
 KEYS = [f"photo_{index}.jpg" for index in range(10_000)]
 
@@ -53,13 +53,6 @@ def test_everything_in_one_split():
 def test_the_tables_own_split_counts_unless_a_flag_says_otherwise():
     assert Splitter().split_of("a.jpg", "test", 0) == "test"
     assert Splitter.from_flags("", "train=1").split_of("a.jpg", "test", 0) == "train"
-
-
-def test_advice_about_few_held_out_photos_is_never_what_was_given():
-    for fractions in ("", "train=0.9,validation=0.1", "train=0.75,validation=0.2,test=0.05"):
-        assert "--split_fractions=train=0.6,validation=0.2,test=0.2" in way_to_hold_out_more(
-            fractions, ["validation", "test"])
-    assert way_to_hold_out_more("train=0.6,validation=0.2,test=0.2", ["test"]) == "only more photos help"
 
 
 def test_splits_that_no_photo_came_into():
