@@ -96,6 +96,9 @@ def _mode(values: absl_flags.FlagValues, arguments: Sequence[str]) -> str:
     name, modes = values["mode"].value, ", ".join(MODES)
     if name is None:
         hint = next((f"; write --mode={argument}" for argument in arguments if argument in MODES), "")
+        near_flags = (argument for argument in arguments
+                      if difflib.get_close_matches(argument.lstrip("-").partition("=")[0], ["mode"]))
+        hint = next((f"; did you mean --mode for {argument}?" for argument in near_flags), hint)
         raise UserError(f"--mode is required: one of {modes} (--help describes them){hint}")
     if name not in MODES:
         near = difflib.get_close_matches(name, MODES, 1)

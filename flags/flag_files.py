@@ -77,12 +77,12 @@ def _lines_of_config(path: str) -> list[str]:
             raise UserError(f"--flagfile={path}: is not the config.json of a run; give one that train wrote, or a "
                             "file with one flag a line") from error
     config.pop("run_id", None)  # of that run, not of the next
-    return [f"--{name}={_as_text(value)}" for name, value in config.items() if value is not None]
+    return [f"--{name}={as_text(value)}" for name, value in config.items() if value is not None]
 
 
-def _as_text(value: object) -> str:
-    """A flag's value as absl reads it; elements of a list may hold commas."""
-    if not isinstance(value, list):
+def as_text(value: object) -> str:
+    """A flag's value as absl reads it; elements of a list or tuple may hold commas."""
+    if not isinstance(value, list | tuple):
         return str(value)
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(value)

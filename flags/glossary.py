@@ -11,10 +11,14 @@ TERMS = {
     "vocabulary": "The words that the model can write. Rarer ones (--min_count) are <unk>, unknown, to it.",
     "<unk>": "A word that is not in the vocabulary. Above 10 % of the words, lower --min_count; "
              "with --min_count=1 they occur in held-out captions alone.",
+    "target words": "The words of the captions, which the model learns to write one after the other.",
     "token": "A word of a caption, or the <end> that closes it. tokens/s counts how many are trained on in a second.",
     "waiting": "Share of the time in which the training waited for data instead of computing. A few per cent are fine.",
     "step": "One update of the weights, from --batch_size captions. An epoch is all steps over the train split once.",
     "learning rate": "How far a step moves the weights. It is lowered when the validation loss no longer falls.",
+    "plateau": "--plateau_patience epochs in which the validation loss did not fall.",
+    "best weights": "Those after the epoch with the lowest validation loss (or highest val_cider): what eval and "
+                    "export use.",
     "loss": "How surprised the model is by the true next word, on average (cross-entropy): lower is better, and "
             "val_loss, on the validation split, is the one that counts.",
     "perplexity": "exp(loss): among how many words, equally likely, the model would still be choosing.",
@@ -32,8 +36,11 @@ TERMS = {
     "at 5, at threshold": "Of the five likeliest tags of a photo; of those whose probability reached the best F1 on "
                           "the validation split.",
     "calibration error": "How far the probabilities of tags are, on average, from the share that turned out right.",
-    "mean avg. precision": "How well the ranking of photos by a tag's score separates those that have the tag from "
-                           "those that have not, averaged over tags: 1 is perfect.",
+    "mean avg. precision (mAP)": "How well the ranking of photos by a tag's score separates those that have the tag "
+                                 "from those that have not, averaged over tags: 1 is perfect.",
+    "reference": "A caption, or list of tags, that a person gave to a photo; what the model writes is compared with "
+                 "it.",
+    "words used": "How many different words the captions that were written hold.",
     "distinct": "How many different captions were written: few mean that the model says the same of every photo.",
     "seen in training": "Share of the captions that are, word for word, a caption of the train split.",
 }

@@ -8,12 +8,14 @@
         images: tuple[str, ...] = positional("IMAGE", "Photos to tag.", path=True)
 
 `define` turns the fields into absl flags, `read` turns parsed absl flags back into the dataclass. Whoever makes an
-instance, bounds and choices are checked, and `~` in paths is the user's home folder.
+instance, types, bounds and choices are checked, and `~` in paths is the user's home folder.
 Supported types: str, int, float, bool, tuple[str, ...] (comma-separated), and `X | None` of the first three. A str flag
 that is `repeatable` may be given several times; its values are joined by commas.
 """
 
 import dataclasses
+import functools
+import numbers
 import os
 import types
 import typing
@@ -25,6 +27,7 @@ from absl import flags as absl_flags
 from flags.errors import UserError
 
 Config = TypeVar("Config")
+_WHOLE, _NUMBER = "a whole number", "a number"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,14 +80,20 @@ class Flags:
     """Base of every mode's dataclass: an instance has no value that its flag would refuse.
 
     Raises:
-      UserError: when it is made with a number outside its bounds, or another value than the choices.
+      UserError: when it is made with a value of another type, outside its bounds, or not among the choices.
     """
 
     def __post_init__(self) -> None:
+        config_class: Any = type(self)
+        hints = _hints(config_class)
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            if field.metadata["path"]:
-                object.__setattr__(self, field.name, _expanded(value))
+            if field.metadata["path"] and isinstance(value, str | os.PathLike | tuple | list):
+                value = _expanded(value)
+            elif isinstance(value, list):
+                value = tuple(value)
+            object.__setattr__(self, field.name, value)
+            _check_type(field.name, value, hints[field.name])
             if "positional" not in field.metadata and value is not None:
                 _check(field.name, value, field.metadata["bounds"], field.metadata["choices"])
 
@@ -94,6 +103,50 @@ def _expanded(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple(map(_expanded, value))
     return value and os.path.expanduser(value)
+
+
+@functools.cache
+def _hints(config: Any) -> dict[str, Any]:
+    return typing.get_type_hints(config)
+
+
+# Of each type of a flag: what its values are called, and the classes that they may have (NumPy's numbers too).
+_TYPES: dict[Any, tuple[str, type]] = {bool: ("True or False", bool), int: (_WHOLE, numbers.Integral),
+                                       float: (_NUMBER, numbers.Real), str: ("text", str)}
+
+
+def _check_type(name: str, value: Any, annotation: Any) -> None:
+    """Raises UserError where a value, from Python, is not of its flag's type."""
+    kind = _kind(annotation)
+    if value is None and isinstance(annotation, types.UnionType):
+        return
+    if kind is tuple:
+        if not isinstance(value, tuple) or not all(isinstance(part, str) for part in value):
+            raise UserError(f"--{name}={value!r}: expected several texts, as a tuple or list")
+        return
+    words, allowed = _TYPES[kind]
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+        raise UserError(f"--{name}={value!r}: expected {words}")
+
+
+class _WholeNumbers(absl_flags.IntegerParser):
+    """Reads whole numbers, and says so where there is none."""
+
+    def convert(self, argument: Any) -> int:
+        try:
+            return super().convert(argument)
+        except (ValueError, TypeError):
+            raise ValueError(f"expected {_WHOLE}") from None
+
+
+class _Numbers(absl_flags.FloatParser):
+    """Likewise for any number."""
+
+    def convert(self, argument: Any) -> float:
+        try:
+            return super().convert(argument)
+        except (ValueError, TypeError):
+            raise ValueError(f"expected {_NUMBER}") from None
 
 
 def _check(name: str, value: Any, bounds: Bounds, choices: Sequence[str] | None) -> None:
@@ -124,13 +177,14 @@ def define(config: type, values: absl_flags.FlagValues) -> None:
         if choices:
             absl_flags.DEFINE_enum(field.name, default, list(choices), text, **common)
         elif field.metadata["repeatable"]:
-            absl_flags.DEFINE_multi_string(field.name, default, text, **common)
+            # absl adds how to give several, after a semicolon, and would show no value as "['']".
+            absl_flags.DEFINE_multi_string(field.name, default or None, text.rstrip("."), **common)
         elif kind is bool:
             absl_flags.DEFINE_boolean(field.name, default, text, **common)
         elif kind is int:
-            absl_flags.DEFINE_integer(field.name, default, text, **common)
+            absl_flags.DEFINE(_WholeNumbers(), field.name, default, text, **common)
         elif kind is float:
-            absl_flags.DEFINE_float(field.name, default, text, **common)
+            absl_flags.DEFINE(_Numbers(), field.name, default, text, **common)
         elif kind is tuple:
             absl_flags.DEFINE_list(field.name, default and list(default), text, **common)
         else:
@@ -172,6 +226,8 @@ def read(config: type[Config], values: absl_flags.FlagValues, arguments: Sequenc
             raise UserError(f"--{field.name} is required: {field.metadata['help']}")
         if field.metadata["repeatable"] and isinstance(value, list):
             value = ",".join(value)
+        elif field.metadata["repeatable"] and value is None:
+            value = field.default
         kwargs[field.name] = tuple(value) if isinstance(value, list) else value
     if arguments and not takes_arguments:
         raise UserError(f"unexpected argument {arguments[0]!r}: this mode takes flags only, written --name=value")

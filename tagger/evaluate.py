@@ -119,8 +119,9 @@ def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifes
         for manifest in (records, trained_on))
     for name, value in values.items():
         if value != expected_values[name]:
-            raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: its {name} is {value}, the "
-                            f"run was trained with {expected_values[name]}; {remedy}")
+            raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: they are other records, or "
+                            f"were made anew since the run was trained on them: their {name} is {value}, the run's "
+                            f"{expected_values[name]}; {remedy}")
 
 
 def recited(train_split: caption_dataset.Split, predicted: list[Predicted], tags: TagVocabulary | None

@@ -26,7 +26,7 @@ from tagger.decoding.decoder import Decoder
 from tagger.runs.ensemble import calibrations, load_ensemble, threshold
 from tagger.runs.run_dir import Run
 from tagger.saved_model import backbone_info, warmup_requests
-from tagger.saved_model.model_card import Facts, readme
+from tagger.saved_model.model_card import FEW_PHOTOS, Facts, readme
 from tagger.saved_model.signatures import ServingModel
 from tagger.saved_model.versions import next_version
 
@@ -53,6 +53,9 @@ def run(config: Export) -> int:
                       tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
     min_score = min_score_of(config, runs)
     model = ServingModel(backbone, decoder, config.export_precision)
+    if (photos := _calibration_photos(runs)) is not None and photos < FEW_PHOTOS:
+        print(f"Tag scores were calibrated on {counted(photos, 'validation photo')}: below {FEW_PHOTOS}, they are a "
+              "rough guess of how often a tag is right.")
     print(f"Writing the next version to {folder} …", flush=True)
     with next_version(folder) as (unfinished, publish):
         tf.saved_model.save(model, str(unfinished),
@@ -176,6 +179,12 @@ def _warmup_requests(feature_size: int) -> list[bytes]:
             warmup_requests.prediction_log("features", {"features": tf.zeros([1, feature_size])})]
 
 
+def _calibration_photos(runs: list[Run]) -> int | None:
+    """Photos that the tag scores were calibrated on, the fewest of the runs; None where that is not known."""
+    numbers = [calibration.photos for calibration in calibrations(runs) if calibration.photos is not None]
+    return min(numbers, default=None)
+
+
 def _facts(config: Export, min_score: float, runs: list[Run], backbone: FrozenEncoder, decoder: Decoder, version: int
            ) -> Facts:
     return Facts(
@@ -183,6 +192,7 @@ def _facts(config: Export, min_score: float, runs: list[Run], backbone: FrozenEn
         ensemble=len(runs), backbone=backbone.info.name, preprocessing=backbone.info.preprocessing,
         image_size=backbone.image_size, feature_size=backbone.feature_size, vocabulary_size=runs[0].vocabulary.size,
         top_tags=config.top_tags, min_score=min_score, calibrated=bool(calibrations(runs)),
+        calibration_photos=_calibration_photos(runs),
         tag_prompt=all(run.model.tag_prompt for run in runs), tag_samples=config.tag_samples,
         beam_width=config.beam_width, length_penalty=config.length_penalty, max_length=decoder.max_length,
         block_repeats=config.block_repeats, precision=config.export_precision)

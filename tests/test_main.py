@@ -91,6 +91,11 @@ def test_mode_without_its_flag(main_process):
     _one_line(main_process("train", "--records_dir=x"), "--mode is required", "write --mode=train")
 
 
+def test_a_mistyped_mode_flag_is_named(capsys):
+    assert main.main(["main.py", "--mod=train", "--records_dir=x"]) == 1
+    assert "did you mean --mode for --mod=train?" in capsys.readouterr().err
+
+
 def test_unknown_mode(main_process):
     _one_line(main_process("--mode=trian"), "--mode=trian", "make_records", "did you mean --mode=train?")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from records.util.counted import counted
 
-_FEW_PHOTOS = 100
+_FEW_PHOTOS, _FEW_TAGS = 100, 10
 
 
 def notes(values: Mapping[str, Any]) -> list[str]:
@@ -25,6 +25,10 @@ def notes(values: Mapping[str, Any]) -> list[str]:
         counting = "tags of tags.txt" if of_tags else "tags that two captions of a photo share, or its only caption has"
         lines.append(f"Precision, recall and F1 at 5 count {counting}: {untagged:,} of {images:,} photos have none, so "
                      f"{'all three are 0' if untagged == images else 'precision and F1 are low'} whatever is answered.")
+    averaged = values.get("average_precision_tags") or 0
+    if 0 < averaged < _FEW_TAGS:
+        lines.append(f"Mean average precision is over {counted(averaged, 'tag')} only, which so few photos have: below "
+                     "ten it says nothing.")
     if empty := values.get("captions_without_words"):
         what = "answers have no tag" if of_tags else "captions have no words"
         lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little; train it for more steps (a "

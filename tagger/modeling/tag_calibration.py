@@ -45,11 +45,13 @@ class TagCalibration:
       shared: slope and offset of the others.
       thresholds: (least score, precision, recall, F1) of the tags that reach it, at most LISTED a photo, counts pooled
         over the photos that the calibration was learnt on; by rising score.
+      photos: how many those were; None of runs of before.
     """
 
     own: dict[str, tuple[float, float]]
     shared: tuple[float, float]
     thresholds: tuple[tuple[float, float, float, float], ...]
+    photos: int | None = None
 
     def parameters(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Slope and offset float32 [T] of the tags `names`."""
@@ -94,7 +96,8 @@ class TagCalibration:
             body = json.loads(path.read_text())
             return cls({name: (float(a), float(b)) for name, (a, b) in body["own"].items()},
                        (float(body["shared"][0]), float(body["shared"][1])),
-                       tuple((float(s), float(p), float(r), float(f)) for s, p, r, f in body["thresholds"]))
+                       tuple((float(s), float(p), float(r), float(f)) for s, p, r, f in body["thresholds"]),
+                       None if body.get("photos") is None else int(body["photos"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: is damaged ({error}); delete it, and the same train command makes it anew") \
                 from error
@@ -130,7 +133,7 @@ def fit(names: Sequence[str], scores: np.ndarray, right: np.ndarray) -> TagCalib
 
     calibrated = 1 / (1 + np.exp(-(slope * logits + offset)))
     return TagCalibration({names[tag]: composed(pair) for tag, pair in zip(enough.tolist(), own, strict=True)},
-                          composed(shared), _thresholds(calibrated, right))
+                          composed(shared), _thresholds(calibrated, right), len(right))
 
 
 def _newton(x: np.ndarray, y: np.ndarray, start: np.ndarray, precision: np.ndarray) -> np.ndarray:

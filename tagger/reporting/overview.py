@@ -56,7 +56,8 @@ def _training(runs: Sequence[RunData]) -> Html:
     return join(
         tag("h2", "Training"), tag("div", tag("table", tag("tr", [tag("th", cell) for cell in head]), rows),
                                    class_="scroll"),
-        tag("p", "Each at its best epoch; beside it the flags in which these runs differ." + (
+        tag("p", "Each at its best epoch" + ("; beside it the flags in which these runs differ." if flags else
+                                             "; no flag differs among these runs.") + (
             "" if comparable else " Not all learnt from the same records: losses of different ones do not compare."),
             class_="quiet"),
         tag("div", _curves(runs, "val_loss", "validation loss, nats per word"),

@@ -144,7 +144,8 @@ def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData])
 def _all_metrics(metrics: Mapping[str, Any]) -> Html:
     numbers = {name: value for name, value in metrics.items()
                if isinstance(value, int | float) and not isinstance(value, bool)}
-    shown = {name: f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" for name, value in numbers.items()}
+    shown = {name: f"{round(value, 6):,.6g}" if isinstance(value, float) else f"{value:,}"
+             for name, value in numbers.items()}
     return tag("details", tag("summary", "All numbers and what they mean"), _table(shown),
                _table(definitions(metrics["target"])))
 
@@ -165,11 +166,13 @@ def _configuration(run: RunData) -> Html:
     given = {field.name: getattr(run.config, field.name) for field in dataclasses.fields(run.config)}
     changed = {field.name: given[field.name] for field in dataclasses.fields(run.config)
                if given[field.name] != field.default}
-    flags = [_flag(name, value) for name, value in changed.items()]
+    again = {"run_dir": f"{run.config.run_dir.rstrip('/')}_again"}
+    flags = [_flag(name, value) for name, value in {**changed, **again}.items()]
     command = shlex.join(["tagger", "--mode=train", *flags])
     every = {name: _text(value) for name, value in given.items()}
     return join(tag("h2", "Configuration"),
-                tag("p", "The command that trains it again, flags at their defaults left out:"), tag("pre", command),
+                tag("p", "The command that trains such a run again, in a folder of its own; flags at their defaults "
+                    "are left out, but for --batch_size:"), tag("pre", command),
                 tag("details", tag("summary", "Every flag"), _table(every)))
 
 

@@ -5,6 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from records.util.counted import counted
+
+FEW_PHOTOS = 100  # a calibration on fewer promises nothing
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -22,6 +26,7 @@ class Facts:
       top_tags: n, the most tags that a photo gets.
       min_score: score from which on tags are answered, unless a request says otherwise.
       calibrated: whether tag scores were calibrated on the validation split.
+      calibration_photos: of how many photos that was; None where it is not known.
       tag_prompt: whether the models were trained to rank tags (--tag_weight).
       tag_samples: sampled captions that tags are ranked by where the models were not.
       beam_width, length_penalty: of the beam search, unless a request says otherwise.
@@ -42,6 +47,7 @@ class Facts:
     top_tags: int
     min_score: float
     calibrated: bool
+    calibration_photos: int | None
     tag_prompt: bool
     tag_samples: int
     beam_width: int
@@ -159,9 +165,14 @@ def _tag_scores(facts: Facts) -> str:
     """Where the scores come from."""
     what = "estimated probability that the tag occurs in a caption of the photo"
     if facts.calibrated:
+        photos = facts.calibration_photos
+        of_photos = "" if photos is None else f" of {counted(photos, 'photo')}"
+        meaning = ("too few for more than a rough guess, as it takes a hundred at least."
+                   if photos is not None and photos < FEW_PHOTOS else
+                   "of the tags with a score of 0.7 to 0.8 about three quarters are right.")
         what = ("probability that the tag is right, which is that at least one person would give it to the photo,\n  "
-                "calibrated on the validation split: of the tags with a score of 0.7 to 0.8 about three quarters are "
-                "right.\n  Beneath it is the estimated probability that the tag occurs in a caption")
+                f"calibrated on the validation split{of_photos}: {meaning}\n  "
+                "Beneath it is the estimated probability that the tag occurs in a caption")
     if facts.tag_prompt:
         return f"{what}, which the model was trained to answer\n  (`--tag_weight`)"
     return (f"""{what}, 1 - (1 - p1)(1 - p2)…, with pi the

@@ -8,6 +8,7 @@ import tensorflow as tf
 from etils import epath
 
 from flags.errors import UserError
+from flags.flag_files import as_text
 from flags.train import RESUMABLE, Train
 from records.format import layout
 from records.format import manifest as manifest_lib
@@ -109,9 +110,9 @@ def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
     for field in dataclasses.fields(Train):
         old, new = getattr(before, field.name), getattr(config, field.name)
         if old != new and field.name not in free:
-            raise UserError(f"--{field.name}={new}: the run in --run_dir={config.run_dir} was started with "
-                            f"--{field.name}={old}; give that to continue it, another --run_dir, or --fresh to start "
-                            "over")
+            raise UserError(f"--{field.name}={as_text(new)}: the run in --run_dir={config.run_dir} was started with "
+                            f"--{field.name}={as_text(old)}; give that to continue it, another --run_dir, or --fresh "
+                            "to start over")
     if manifest_lib.from_json((epath.Path(config.run_dir) / layout.MANIFEST).read_bytes()) != manifest:
         raise UserError(f"--records_dir={config.records_dir}: is not the records folder that the run in "
                         f"--run_dir={config.run_dir} was started with; give that, another --run_dir, or --fresh to "

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+import numpy as np
 import pytest
 from absl import flags as absl_flags
 
@@ -65,6 +66,28 @@ def test_a_value_out_of_bounds_is_refused_wherever_it_comes_from(flags, message)
     if "precision" not in flags:  # those, absl refuses
         with pytest.raises(UserError, match=message):
             _parse("--folder=x", *(f"--{name}={value}" for name, value in flags.items()))
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    ({"count": "ten"}, "--count='ten': expected a whole number"), ({"count": 2.5}, "--count=2.5: expected a whole"),
+    ({"count": None}, "--count=None: expected a whole"), ({"count": True}, "--count=True: expected a whole"),
+    ({"rate": "1"}, "--rate='1': expected a number"), ({"fresh": "false"}, "--fresh='false': expected True or False"),
+    ({"folder": 3}, "--folder=3: expected text"), ({"names": "a,b"}, "--names='a,b': expected several texts"),
+    ({"limit": "0"}, "--limit='0': expected a whole number"), ({"precision": 16}, "--precision=16: expected text")])
+def test_from_python_a_value_of_another_type_is_refused(flags, message):
+    with pytest.raises(UserError, match=message):
+        Example(**{"folder": "x", **flags})
+
+
+def test_lists_and_numbers_of_numpy_are_taken():
+    assert Example(folder="x", names=["a"], rate=1, count=np.int64(3)).names == ("a",)
+
+
+@pytest.mark.parametrize(("argument", "message"), [("--count=ten", "--count=ten: expected a whole number"),
+                                                   ("--rate=fast", "--rate=fast: expected a number")])
+def test_what_is_no_number_is_said_in_plain_words(argument, message):
+    with pytest.raises(absl_flags.IllegalFlagValueError, match=message):
+        _parse("--folder=x", argument)
 
 
 def test_bounds_themselves_are_inside():

@@ -28,6 +28,12 @@ def test_few_tags_that_count_at_5():
     assert notes({**GOOD, "images_without_shared_tags": 50}) == []
 
 
+def test_a_mean_over_few_tags():
+    assert notes({**GOOD, "average_precision_tags": 10}) == []
+    (line,) = notes({**GOOD, "average_precision_tags": 2})
+    assert line.startswith("Mean average precision is over 2 tags only")
+
+
 def test_where_there_are_no_captions_nothing_speaks_of_them():
     text = " ".join(notes({**GOOD, "images": 2, "target": "tags", "images_without_shared_tags": 2,
                            "captions_without_words": 1}))

@@ -32,6 +32,11 @@ def test_flags_that_shape_the_result_are_refused_by_name(begun, flags):
         check_same(dataclasses.replace(config, **flags), manifest)
 
 
+def test_flags_of_several_values_are_named_as_a_shell_takes_them(begun):
+    with pytest.raises(UserError, match="--callbacks=a:B,c:D: the run in .* was started with --callbacks=; give"):
+        check_same(dataclasses.replace(begun[0], callbacks=("a:B", "c:D")), begun[1])
+
+
 def test_a_cosine_schedule_depends_on_its_epochs(begun, tmp_path):
     config = dataclasses.replace(begun[0], schedule="cosine", run_dir=str(tmp_path / "cosine"))
     task = CaptionTask(config=config, devices=open_devices("cpu"))
