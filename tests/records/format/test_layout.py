@@ -21,5 +21,4 @@ def test_paths_of_an_unfinished_folder():
     assert shard == "photos-train.tfrecord-00000-of-00016"
     assert str(layout.plan_path("r", shard)) == f"r/.make_records/plans/{shard}.jsonl"
     assert str(layout.receipt_path("r", shard)) == f"r/.make_records/done/{shard}.json"
-    assert str(layout.failure_path("r", shard)) == f"r/.make_records/{shard}.failure"
     assert str(layout.plan_path("gs://bucket/r", shard)).startswith("gs://bucket/r/.make_records/")
