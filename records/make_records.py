@@ -252,7 +252,7 @@ def _summary(config: MakeRecords, records_dir: str, plan: Plan, receipts: Mappin
         print(f"{split}: no photos")
     if few := [split for split in receipts if split != "train" and plan.examples[split] < _FEW_PHOTOS]:
         print(f"few photos in {' and '.join(few)}: scores on them say little; "
-              f"{way_to_hold_out_more(config.split_fractions, few)}")
+              f"{way_to_hold_out_more(vars(config), few)}")
     if plan.target == "captions":
         vocabulary = Vocabulary.load(records_dir)
         unknown, words = vocabulary.counts[UNK], sum(vocabulary.counts) - vocabulary.counts[END]

@@ -1,15 +1,22 @@
 """What to do where the splits that are held out from training have few photos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flags.spec import pairs
 
 _MORE = {"validation": 0.2, "test": 0.2}
 
 
-def way_to_hold_out_more(split_fractions: str, few: Sequence[str]) -> str:
-    """What gives the splits `few` more photos: other fractions than `split_fractions`, or nothing but more photos."""
-    fractions = pairs(split_fractions, "split_fractions")
+def way_to_hold_out_more(flags: Mapping[str, Any], few: Sequence[str]) -> str:
+    """What gives the splits `few` more photos: longer lists, other fractions, or nothing but more photos.
+
+    Args:
+      flags: of make_records; --split_lists and --split_fractions count.
+    """
+    if flags.get("split_lists"):
+        return f"name more photos for {'it' if len(few) == 1 else 'them'} in --split_lists"
+    fractions = pairs(flags.get("split_fractions") or "", "split_fractions")
     if any(float(fractions.get(split, 0)) < share for split, share in _MORE.items() if split in few):
         advice = ",".join(f"{split}={share:g}" for split, share in (("train", 0.6), *_MORE.items()))
         return f"make_records --overwrite with --split_fractions={advice} holds out more"

@@ -30,8 +30,7 @@ class CaptionTask(Task):
         return hints(captions=self.train_split.info.captions, batch_size=self.config.batch_size,
                      steps=self.train.steps_per_epoch, validation_split=self.config.validation_split,
                      validation_photos=self.validation_split.info.examples, updates=self.schedule.epochs * updates,
-                     warmup_steps=self.config.warmup_steps,
-                     split_fractions=str(self.manifest.flags.get("split_fractions") or ""))
+                     warmup_steps=self.config.warmup_steps, records_flags=self.manifest.flags)
 
     def make_objective(self, model: MergeModel) -> Objective:
         models = [run_dir.load_run(folder, compute_dtype=model.compute_dtype, recurrence=model.recurrence).model

@@ -1,5 +1,8 @@
 """What to change where a set is so small that a training can hardly work, a line each."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from records.format.held_out import way_to_hold_out_more
 from records.util.counted import counted
 from tagger.training import batch_size as batch_sizes
@@ -8,14 +11,14 @@ _FEW_STEPS, _FEW_PHOTOS = 10, 20
 
 
 def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, validation_photos: int,
-          updates: int, warmup_steps: int, split_fractions: str = "") -> list[str]:
+          updates: int, warmup_steps: int, records_flags: Mapping[str, Any]) -> list[str]:
     """Lines to read before the first epoch; none for a set that is large enough.
 
     Args:
       captions, steps: of an epoch.
       validation_photos: photos of the validation split.
       updates: of the whole run, over `warmup_steps` of which the learning rate rises.
-      split_fractions: that the records were made with.
+      records_flags: of make_records, when it made the records.
     """
     lines = []
     if steps < _FEW_STEPS:
@@ -24,8 +27,8 @@ def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, 
         lines.append(f"{counted(steps, 'step')} an epoch ({counted(captions, 'caption')}, --batch_size={batch_size}) "
                      f"teach little: give {remedy}, or more photos")
     if validation_photos < _FEW_PHOTOS:
-        lines.append(f"{counted(validation_photos, 'photo')} in {validation_split} hardly tell a better epoch from a "
-                     f"lucky one: {way_to_hold_out_more(split_fractions, [validation_split])}")
+        lines.append(f"{counted(validation_photos, 'photo')} in {validation_split} cannot tell a better epoch from a "
+                     f"lucky one: {way_to_hold_out_more(records_flags, [validation_split])}")
     if 0 < updates <= warmup_steps:
         lines.append(f"--warmup_steps={warmup_steps}: the run has {counted(updates, 'update')}, so the learning rate "
                      "rises to its end and never falls; give about a tenth of them, or more --epochs")
