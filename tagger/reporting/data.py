@@ -76,7 +76,7 @@ _Metric = Annotated[float, between(-1e12, 1e12)] | None
 
 @dataclasses.dataclass(frozen=True)
 class _Metrics:
-    """What of metrics.json the page takes for granted, beside the metrics."""
+    """What of metrics.json the page and the notes on it take for granted, beside the metrics."""
 
     images: Annotated[int, between(1, 2**63 - 1)]
     limit: Count
@@ -86,6 +86,9 @@ class _Metrics:
     length_penalty: Annotated[float, between(-1e12, 1e12)]
     ranking: Annotated[str, Check(lambda name: name in RANKINGS, " or ".join(RANKINGS))]
     records_dir: str
+    images_without_shared_tags: Count | None = None
+    average_precision_tags: Count | None = None
+    captions_without_words: Count | None = None
 
 
 @dataclasses.dataclass(frozen=True)

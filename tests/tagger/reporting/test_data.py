@@ -21,7 +21,9 @@ def test_what_is_in_a_run_folder(tmp_path):
 
 @pytest.mark.parametrize(("metrics", "said"), [
     ({"images": 0}, "it.images is 0"), ({"ranking": "beauty"}, "it.ranking is"), ({"cider": "much"}, "it.cider is"),
-    ({"target": 3}, "it.target is 3"), ({"beam_width": None}, "it.beam_width is None")])
+    ({"target": 3}, "it.target is 3"), ({"beam_width": None}, "it.beam_width is None"),
+    ({"average_precision_tags": "ten"}, "it.average_precision_tags is"),
+    ({"captions_without_words": -1}, "it.captions_without_words is")])
 def test_metrics_that_eval_does_not_write(tmp_path, metrics, said):
     with pytest.raises(UserError, match=f"metrics.json: {said}.*; run eval again"):
         load(write(tmp_path / "a", **metrics))
