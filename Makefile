@@ -1,4 +1,4 @@
-# Both commands need only Python 3.11 or newer, make and git; everything else goes into .venv.
+# Both commands need only Python 3.11, 3.12 or 3.13, make and git; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 # Building graphs keeps one core busy, so there are two processes. The files that take minutes come first, lest one of

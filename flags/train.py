@@ -107,8 +107,8 @@ class Train(Flags):
                                            "is that of --precision. bfloat16 pays on a CPU with AVX512-BF16 or AMX, "
                                            "where the merge model may well stay in float32.",
                                            choices=("auto", *BACKBONE_PRECISIONS))
-    view_size: int = flag(0, "Side in pixels of the views that are learnt from. Less than the backbone's own takes "
-                             "less time, by its square, and makes up for crops, which show things larger than whole "
+    view_size: int = flag(0, "Side in pixels of the views that are learnt from. Less than the backbone's own is "
+                             "less work, by its square, and makes up for crops, which show things larger than whole "
                              "photos do; validation and features keep the backbone's size. 0 is that size.",
                              at_least=0)
     smallest_crop: float = flag(0.5, "Views of a photo, another in every epoch, show at least this share of its area; "

@@ -8,8 +8,10 @@
     rejected.jsonl, duplicates.jsonl       what was left out, and which photos became one example
     contact_sheet.png                      drawn by inspect_records
     .make_records/                         the staging folder of an unfinished make_records
-        settings.json, plan.json, plans/SHARD.jsonl, done/SHARD.json, NAME.failure
-        cluster-INPUTS/                what the workers of a cluster leave for each other
+        settings.json, plan.json, plans/SHARD.jsonl, done/SHARD.json
+        index-HASH.sqlite              the ingest database; with gs:// and the like in this machine's temporary folder
+        photos/                        copies of photos that a source brings along and that nothing else can find
+        cluster-INPUTS/                what the workers of a cluster leave for each other, and HASH.failure of steps
 """
 
 import os

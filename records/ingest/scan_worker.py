@@ -2,7 +2,7 @@
 
 Every photo is decoded to its last byte once. Two photos are duplicates when the SHA-256 of their pixels is the
 same. It is computed only where cheaper checksums (CRC-32C) agree: of the pixels, and for JPEG files, before that, of
-the picture at an eighth of its size, which takes half as long to decode (records.images.PixelHash).
+the picture at an eighth of its size, which takes half as long to decode (records.images.validation).
 """
 
 import google_crc32c
