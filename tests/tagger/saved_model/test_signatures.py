@@ -1,4 +1,4 @@
-"""The signatures of features; those of images are tested on a loaded export, in tests/tagger/test_export.py."""
+"""The signatures of features; those of images are tested on a loaded export, in test_exported_answers.py."""
 
 import numpy as np
 import pytest
