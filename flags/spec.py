@@ -19,7 +19,7 @@ import numbers
 import os
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from absl import flags as absl_flags
@@ -27,6 +27,7 @@ from absl import flags as absl_flags
 from flags.errors import UserError
 
 Config = TypeVar("Config")
+Value = TypeVar("Value")
 _WHOLE, _NUMBER = "a whole number", "a number"
 
 
@@ -133,20 +134,21 @@ class _WholeNumbers(absl_flags.IntegerParser):
     """Reads whole numbers, and says so where there is none."""
 
     def convert(self, argument: Any) -> int:
-        try:
-            return super().convert(argument)
-        except (ValueError, TypeError):
-            raise ValueError(f"expected {_WHOLE}") from None
+        return _converted(super().convert, argument, _WHOLE)
 
 
 class _Numbers(absl_flags.FloatParser):
     """Likewise for any number."""
 
     def convert(self, argument: Any) -> float:
-        try:
-            return super().convert(argument)
-        except (ValueError, TypeError):
-            raise ValueError(f"expected {_NUMBER}") from None
+        return _converted(super().convert, argument, _NUMBER)
+
+
+def _converted(convert: Callable[[Any], Value], argument: Any, words: str) -> Value:
+    try:
+        return convert(argument)
+    except (ValueError, TypeError):
+        raise ValueError(f"expected {words}") from None
 
 
 def _check(name: str, value: Any, bounds: Bounds, choices: Sequence[str] | None) -> None:

@@ -94,9 +94,9 @@ class Train(Flags):
     # A stage in which the backbone learns too, from the photos in the records.
     train_backbone: str = flag("", "First layer of the backbone that learns, such as conv4_block1 of resnet50, or the "
                                    "beginning of its name; all for every layer. After --epochs on the records' "
-                                   "features, a run of its own in RUN_DIR/features (--init_from takes its place), the "
-                                   "photos go through backbone and merge model together. Batch normalisations stay as "
-                                   "they are. Empty: only the merge model learns.")
+                                   "features, a run of its own in RUN_DIR/cross_entropy (--init_from takes its "
+                                   "place), the photos go through backbone and merge model together. Batch "
+                                   "normalisations stay as they are. Empty: only the merge model learns.")
     pixel_epochs: int = flag(6, "Passes over the photos of the train split in that stage.", at_least=1)
     pixel_batch_size: int = flag(32, "Photos in a step of that stage, each with all its captions.", at_least=1)
     pixel_learning_rate: float = flag(2e-4, "Adam's step size for the merge model in that stage.", above=0)

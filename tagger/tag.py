@@ -1,7 +1,6 @@
 """--mode=tag: captions and tags of photos, with nothing but an exported SavedModel and TensorFlow."""
 
 import functools
-import glob
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from records.util.progress import Progress
 from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
 from tagger.tagging import xmp
-from tagger.tagging.names import WILD, is_photo
+from tagger.tagging.names import WILD, as_utf8, is_photo, matching
 from tagger.tagging.photos import SUFFIXES, answer_photos, options_of, read_photo
 from tagger.tagging.read_ahead import answered
 
@@ -61,7 +60,7 @@ def _print(config: Tag) -> int:
                 if config.sheet and len(cells) < _SHEET_PHOTOS:
                     cells.append(_cell(content, answer))
             if config.json:
-                print(json.dumps({"image": _name(path), **answer}, ensure_ascii=False), flush=True)
+                print(json.dumps({"image": as_utf8(path), **answer}, ensure_ascii=False), flush=True)
             elif "error" not in answer:
                 print(_table(path, answer), flush=True)
             progress.add(1)
@@ -103,29 +102,13 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
         elif path.exists():
             matches = [path]
         elif WILD & set(argument):
-            matches = _glob(argument)
+            matches = sorted(map(epath.Path, matching(argument)))
         else:
             raise UserError(f"{argument}: no such photo or folder; check the path")
         if not matches:
             raise UserError(f"{argument}: holds no photo ({', '.join(SUFFIXES)}); check the path")
         paths.update((str(match), match) for match in matches)
     return list(paths.values())
-
-
-def _glob(pattern: str) -> list[epath.Path]:
-    """Files that match, sorted. On object stores ** is no pattern: a folder is searched through instead."""
-    scheme, separator, rest = pattern.partition("://")
-    if separator:
-        bucket, _, inner = rest.partition("/")
-        matches = list(epath.Path(f"{scheme}://{bucket}").glob(inner))
-    else:
-        matches = [epath.Path(name) for name in glob.glob(pattern, recursive=True)]
-    return sorted(path for path in matches if not path.is_dir())
-
-
-def _name(path: epath.Path) -> str:
-    r"""A file's name as UTF-8, with bytes that are none as '\xff'."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _cell(content: bytes, answer: dict) -> Cell:

@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 
+from flags.flag_files import as_text
 from records.util.counted import counted
 from records.util.progress import duration
 from tagger.reporting.charts import Series, line_chart
@@ -50,7 +51,7 @@ def _training(runs: Sequence[RunData]) -> Html:
             cells.append(tag("td", f"{best.val_cider:.1f}" if best and best.val_cider is not None else "–"))
         cells += [tag("td", f"{best.epoch} of {len(run.history)}" if best else "no epoch yet"),
                   tag("td", duration(sum(row.seconds for row in run.throughput)) if run.throughput else "–")]
-        rows.append(tag("tr", cells, [tag("td", _text(getattr(run.config, flag))) for flag in flags]))
+        rows.append(tag("tr", cells, [tag("td", as_text(getattr(run.config, flag)) or "–") for flag in flags]))
     head = ["run", "validation loss", *["validation CIDEr-D"] * scored, "best epoch", "training",
             *(f"--{flag}" for flag in flags)]
     return join(
@@ -85,8 +86,3 @@ def _different_flags(runs: Sequence[RunData]) -> list[str]:
     """Flags of train that have several values among the runs, in the order of --help."""
     return [field.name for field in dataclasses.fields(runs[0].config) if field.name not in _OF_A_RUN
             and len({getattr(run.config, field.name) for run in runs}) > 1]
-
-
-def _text(value: object) -> str:
-    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return text or "–"

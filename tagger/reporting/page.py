@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flags.flag_files import as_text
 from records.util.counted import counted
 from records.util.progress import duration
 from tagger.evaluation import files
@@ -169,21 +170,17 @@ def _configuration(run: RunData) -> Html:
     again = {"run_dir": f"{run.config.run_dir.rstrip('/')}_again"}
     flags = [_flag(name, value) for name, value in {**changed, **again}.items()]
     command = shlex.join(["tagger", "--mode=train", *flags])
-    every = {name: _text(value) for name, value in given.items()}
+    every = {name: as_text(value) for name, value in given.items()}
     return join(tag("h2", "Configuration"),
                 tag("p", "The command that trains such a run again, in a folder of its own; flags at their defaults "
                     "are left out, but for --batch_size:"), tag("pre", command),
                 tag("details", tag("summary", "Every flag"), _table(every)))
 
 
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
 def _flag(name: str, value: object) -> str:
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no{name}"
-    return f"--{name}={_text(value)}"
+    return f"--{name}={as_text(value)}"
 
 
 def _records(run: RunData) -> Html:

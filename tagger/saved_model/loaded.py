@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from etils import epath
 from tensorflow.core.protobuf import saved_model_pb2
@@ -30,20 +31,20 @@ class SavedModel:
         self.signatures = self._loaded.signatures
 
     @functools.cached_property
-    def options(self) -> dict[str, tf.Tensor]:
+    def options(self) -> dict[str, np.ndarray]:
         """The options of a request, with their defaults. In Python, a loaded signature does not fill them in."""
         saved = saved_model_pb2.SavedModel.FromString((self._path / "saved_model.pb").read_bytes())
         defaults = saved.meta_graphs[0].signature_def["serving_default_with_options"].defaults
-        return {name: tf.constant(tf.make_ndarray(value)) for name, value in defaults.items()}
+        return {name: tf.make_ndarray(value) for name, value in defaults.items()}
 
-    def compute(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def compute(self, signature: str, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
         """What a signature answers to arrays, its inputs by name; options, where it has any, are scalars among them."""
         specs = self.signatures[signature].structured_input_signature[1]
         tensors = {name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in self.signatures[signature](**tensors).items()}
 
-    def ask(self, signature: str, batch: dict[str, tf.Tensor], **options: float) -> dict[str, np.ndarray]:
-        """What a signature answers.
+    def ask(self, signature: str, batch: Mapping[str, npt.ArrayLike], **options: float) -> dict[str, np.ndarray]:
+        """What a signature answers to a batch, with some options changed.
 
         Args:
           signature: "serving_default" or "features".
@@ -55,14 +56,13 @@ class SavedModel:
         """
         if unknown := sorted(options.keys() - self.options.keys() if options else ()):
             raise UserError(f"--{unknown[0]}: the export was written without this option; export the run again")
-        given = {name: tf.constant(options.get(name, value.numpy()), value.dtype)
-                 for name, value in self.options.items()} if options else {}
-        outputs = self.signatures[signature + ("_with_options" if options else "")](**batch, **given)
-        return {name: value.numpy() for name, value in outputs.items()}
+        if not options:
+            return self.compute(signature, batch)
+        return self.compute(f"{signature}_with_options", {**batch, **self.options, **options})
 
     def answer(self, images: Sequence[bytes], **options: float) -> list[dict[str, Any]]:
         """One dict per encoded image: caption, tags as [[tag, score], …] best first, valid; options as of `ask`."""
-        return list(rows(self.ask("serving_default", {"image_bytes": tf.constant(list(images), tf.string)}, **options)))
+        return list(rows(self.ask("serving_default", {"image_bytes": np.array(images, object)}, **options)))
 
 
 def rows(outputs: dict[str, Any]) -> Iterator[dict[str, Any]]:

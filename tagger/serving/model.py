@@ -1,6 +1,7 @@
 """A SavedModel that answers request bodies of many clients."""
 
 import asyncio
+import functools
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,11 @@ class ServedModel:
         self._inputs = {name: signature.structured_input_signature[1]
                         for name, signature in self._loaded.signatures.items()}
         self._max_batch, self._together = config.max_batch, config.together
-        self._quick = MicroBatches(self._compute, config.together, config.threads)
-        self._bulk = MicroBatches(self._compute, _PIECE, 1)
         self._costly_images = CostlyImages(self.path)
-        self._costly = MicroBatches(self._compute_costly, 1, 1)
+        here, elsewhere = (functools.partial(_answers, model) for model in (self._loaded, self._costly_images))
+        self._quick = MicroBatches(here, config.together, config.threads)
+        self._bulk = MicroBatches(here, _PIECE, 1)
+        self._costly = MicroBatches(elsewhere, 1, 1)
         self._quick_calls = self._bulk_calls = 0
         # Parsing JSON holds Python's lock: one large body at a time, or all clients would feel it.
         self._parsing_large = asyncio.Semaphore(1)
@@ -121,16 +123,6 @@ class ServedModel:
         return {name: np.zeros([0, *spec.shape[1:]], object if spec.dtype == tf.string else spec.dtype.as_numpy_dtype)
                 for name, spec in outputs.items()}
 
-    def _compute(self, kind: _Kind, rows: Arrays) -> dict[str, np.ndarray]:
-        """What a signature answers to rows, all with the same options."""
-        signature, options = kind
-        return self._loaded.compute(signature, {**rows, **{name: np.array(value) for name, value in options}})
-
-    def _compute_costly(self, kind: _Kind, rows: Arrays) -> dict[str, np.ndarray]:
-        """The same by the other process."""
-        signature, options = kind
-        return self._costly_images.compute(signature, {**rows, **{name: np.array(value) for name, value in options}})
-
     def metadata(self, name: str) -> dict[str, Any]:
         """What TensorFlow Serving answers about the signatures."""
         signatures = {}
@@ -140,6 +132,12 @@ class ServedModel:
             signatures[key] = {"inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict"}
         return {"model_spec": {"name": name, "signature_name": "", "version": self.version},
                 "metadata": {"signature_def": {"signature_def": signatures}}}
+
+
+def _answers(model: SavedModel | CostlyImages, kind: _Kind, rows: Arrays) -> dict[str, np.ndarray]:
+    """What a signature answers to rows, all with the same options."""
+    signature, options = kind
+    return model.compute(signature, {**rows, **{name: np.array(value) for name, value in options}})
 
 
 def _tensor_info(spec: tf.TensorSpec) -> dict[str, Any]:

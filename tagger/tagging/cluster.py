@@ -38,10 +38,9 @@ def write_shards(config: Tag, shards: Sequence[int], files: Sequence[str], outpu
         return
     watch = Watch("shards on the cluster", "shards", len(shards),
                   lambda: sum(output.receipt(files[shard]) is not None for shard in shards))
-    absolute = {name: path if "://" in path else os.path.abspath(path) for name in ("export_dir", "output")
-                if (path := getattr(config, name))}
-    images = config.images if "://" in config.images else os.path.abspath(config.images)
-    step = functools.partial(write_shard, config=dataclasses.replace(config, images=images, **absolute),
+    absolute = {name: path if "://" in path else os.path.abspath(path) for name in ("export_dir", "images", "output")
+                for path in [getattr(config, name)]}
+    step = functools.partial(write_shard, config=dataclasses.replace(config, **absolute),
                              folder=os.getcwd(), plan=json.dumps(output.settings()))
     beam_pipeline.run(config.beam_args, shards, [step], output.state, watch)
     for shard in shards:

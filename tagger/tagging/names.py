@@ -32,13 +32,18 @@ def find_names(images: str) -> Iterator[str]:
     if path.exists():
         return iter([images]) if path.suffix.lower() in SUFFIXES else _in_list(images)
     if WILD & set(images):
-        return _matching(images)
+        return matching(images)
     raise UserError(f"--images={images}: no such folder, list or photo; check the path")
 
 
 def is_photo(name: str) -> bool:
     """Whether a file's name ends as a photo's does."""
     return name.lower().endswith(SUFFIXES)
+
+
+def as_utf8(name: str | os.PathLike) -> str:
+    r"""A file's name as UTF-8, with bytes that are none as '\xff'."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _in_folder(folder: str) -> Iterator[str]:
@@ -56,8 +61,8 @@ def _in_folder(folder: str) -> Iterator[str]:
                     yield entry.path
 
 
-def _matching(pattern: str) -> Iterator[str]:
-    """Files that match. On object stores ** is no pattern: a folder is searched through instead."""
+def matching(pattern: str) -> Iterator[str]:
+    """Files that match, in no order. On object stores ** is no pattern: a folder is searched through instead."""
     scheme, separator, rest = pattern.partition("://")
     if not separator:
         return (name for name in glob.iglob(pattern, recursive=True) if not os.path.isdir(name))

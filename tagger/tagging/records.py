@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from etils import epath
 
 from flags.errors import UserError
@@ -83,6 +82,5 @@ def _records(split: Split, features: bool) -> Iterator[_Record]:
 def answer_features(model: SavedModel, features: Sequence[np.ndarray], options: Mapping[str, float] = {}
                     ) -> list[dict[str, Any]]:
     """Per feature, float16 [F]: caption, tags and scores, best first."""
-    batch = tf.constant(np.stack(features).astype(np.float32))
-    outputs = model.ask("features", {"features": batch}, **options)
+    outputs = model.ask("features", {"features": np.stack(features).astype(np.float32)}, **options)
     return [row(answer) for answer in rows({**outputs, "valid": np.ones(len(features), bool)})]

@@ -12,7 +12,7 @@ from records.format import layout
 from tagger.saved_model.loaded import SavedModel
 from tagger.tagging import xmp
 from tagger.tagging.job import Job
-from tagger.tagging.names import read_names
+from tagger.tagging.names import as_utf8, read_names
 from tagger.tagging.output import Output, Receipt
 from tagger.tagging.photos import Unreadable, answer_photos, options_of, read_photo
 from tagger.tagging.read_ahead import answered
@@ -42,7 +42,7 @@ def job_of(config: Tag, saved_model: epath.Path, output: Output, folder: str = "
 
     settings = output.settings()
     assert settings is not None, "there are no plans"
-    return Job(settings["shards"], lambda shard: iter(read_names(output.plan(shard))), _text, read,
+    return Job(settings["shards"], lambda shard: iter(read_names(output.plan(shard))), as_utf8, read,
                functools.partial(answer_photos, SavedModel(saved_model), options=options_of(config)), config.batch_size)
 
 
@@ -68,8 +68,3 @@ def write_shards(job: Job, shards: Sequence[int], output: Output, write_xmp: boo
         if len(pending) == job.shards[shard]:
             yield output.write(files[shard], pending)
             pending = []
-
-
-def _text(name: str) -> str:
-    r"""A file's name as UTF-8, with bytes that are none as '\xff'."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

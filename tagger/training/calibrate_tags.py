@@ -1,16 +1,13 @@
 """Makes probabilities of a run's answers about tags: learnt on its validation split when training ends."""
 
-import itertools
-
 import numpy as np
 import tensorflow as tf
 
-from records.input import shard_reader
 from records.input.shard_reader import Split
 from tagger.decoding.decoder import Decoder
-from tagger.evaluation.predictions import reference_tags
 from tagger.modeling import tag_calibration
 from tagger.runs import run_dir
+from tagger.training.tag_examples import tag_batches
 
 _MOST_IMAGES = 2000  # more would not move the numbers
 _BATCH_SIZE = 128
@@ -31,17 +28,10 @@ def calibrate(folder: str, split: Split) -> tag_calibration.TagCalibration | Non
     decoder = Decoder([run.model], run.vocabulary, run.max_length, tag_samples=_TAG_SAMPLES, tag_outputs=outputs)
     answer = tf.function(decoder.tag_scores, autograph=False, input_signature=[
         tf.TensorSpec([None, split.feature_size], tf.float16)])
-    places = {name: index for index, name in enumerate(outputs.names)}
     scores, right = [], []
-    examples = itertools.islice(shard_reader.images(split, read_image=False).as_numpy_iterator(), _MOST_IMAGES)
-    with shard_reader.reading_errors(split.records_dir):
-        while batch := list(itertools.islice(examples, _BATCH_SIZE)):
-            scores.append(answer(np.stack([example["feature"] for example in batch])).numpy())
-            has = np.zeros((len(batch), outputs.size), bool)
-            for row, example in zip(has, batch, strict=True):
-                tags = {tag for tags in reference_tags(example, run.tags) for tag in tags}
-                row[[places[tag] for tag in tags if tag in places]] = True
-            right.append(has)
+    for feature, shares in tag_batches(run, split, _MOST_IMAGES, _BATCH_SIZE):
+        scores.append(answer(feature).numpy())
+        right.append(shares > 0)
     calibration = tag_calibration.fit(list(outputs.names), np.concatenate(scores), np.concatenate(right))
     if calibration is not None:
         calibration.save(folder)

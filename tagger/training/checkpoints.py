@@ -95,8 +95,10 @@ class Checkpoints:
                 arrays, state = self._read(step, variables)
                 name = state.pop(run_id.KEY, None)
                 check(state)
+            # RuntimeError: zipfile's, of damaged bytes that say "encrypted" or name a compression unknown to it.
+            # OpError: TensorFlow's, of a file on storage such as gs://.
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error,
-                    NotImplementedError, tf.errors.OpError) as error:
+                    RuntimeError, tf.errors.OpError) as error:
                 _say(f"warning: {self._path(step)} is damaged ({error}); going back to the one before")
                 continue
             run_id.check_same(self._path(step), name if isinstance(name, str) else None, self._config)

@@ -1,19 +1,17 @@
 """Solves a run's readout of tags from features when training ends: on its train split, two choices on validation."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from records.input import shard_reader
 from records.input.shard_reader import Split
 from records.util.progress import Progress
-from tagger.evaluation.predictions import reference_tags
 from tagger.modeling.tag_readout import TagReadout, solve
 from tagger.runs import run_dir
 from tagger.runs.run_dir import Run
+from tagger.training.tag_examples import tag_batches
 
 _BATCH_SIZE = 512
 _MOST_IMAGES, _MOST_HELD_OUT = 200_000, 2000  # more would not move what some thousand numbers a tag are learnt from
@@ -109,17 +107,7 @@ def _error(logits: tf.Tensor, target: np.ndarray) -> float:
 
 def _batches(run: Run, split: Split, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features float32 [n, F] and targets float32 [n, K] of the first photos of a split."""
-    names = run.tag_outputs.names[:_MOST_TAGS]
-    places = {name: index for index, name in enumerate(names)}
-    total = min(split.info.examples, most)
-    examples = itertools.islice(shard_reader.images(split, read_image=False).as_numpy_iterator(), total)
-    with shard_reader.reading_errors(split.records_dir), Progress(
-            f"tags of {split.name}", total=total, unit="images") as progress:
-        while batch := list(itertools.islice(examples, _BATCH_SIZE)):
-            target = np.zeros((len(batch), len(names)), np.float32)
-            for row, example in zip(target, batch, strict=True):
-                captions = reference_tags(example, run.tags)
-                for tags in captions:
-                    row[[places[tag] for tag in set(tags) if tag in places]] += 1 / len(captions)
-            yield np.stack([example["feature"] for example in batch]).astype(np.float32), target
-            progress.add(len(batch))
+    with Progress(f"tags of {split.name}", total=min(split.info.examples, most), unit="images") as progress:
+        for feature, shares in tag_batches(run, split, most, _BATCH_SIZE):
+            yield feature.astype(np.float32), shares[:, :_MOST_TAGS]
+            progress.add(len(feature))

@@ -36,7 +36,7 @@ def test_old_ones_are_pruned(tmp_path):
     assert checkpoints.steps() == []
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "encrypted", "empty"])
 def test_a_damaged_newest_falls_back_and_says_so(tmp_path, damage, capsys):
     checkpoints = Checkpoints(tmp_path, 2)
     checkpoints.save(1, variables(1), {"epoch": 1})
@@ -45,7 +45,9 @@ def test_a_damaged_newest_falls_back_and_says_so(tmp_path, damage, capsys):
     data = bytearray(path.read_bytes())
     if damage == "flipped":
         data[len(data) // 2] ^= 1
-    path.write_bytes({"truncated": data[:-100], "flipped": data, "empty": b""}[damage])
+    elif damage == "encrypted":  # by a flag of the last file in zip's directory
+        data[data.rfind(b"PK\x01\x02") + 8] ^= 1
+    path.write_bytes({"truncated": data[:-100], "flipped": data, "encrypted": data, "empty": b""}[damage])
     held = variables(0)
     assert checkpoints.restore(held) == (1, {"epoch": 1})
     assert values(held) == values(variables(1))
