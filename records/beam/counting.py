@@ -5,12 +5,13 @@
 """
 
 import dataclasses
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from records.beam.examples import Placed
-from records.beam.work import WorkFolder, once, stable_hash
+from records.beam.grouping import gathered, spread, stable_hash
+from records.beam.work_folder import WorkFolder
 from records.ingest.planned import Text
 from records.ingest.text_counts import Entry, TextCounts
 from records.text.keywords import SpaceRule
@@ -45,15 +46,14 @@ def cells(name: str, job: CountingJob) -> Iterator[tuple[int, Any]]:
     for text in _texts(name, job):
         if text.keywords == "":
             rule.add(text.caption)
-    yield from _spread(name, ((entry[0], entry) for entry in rule.entries()), job)
+    yield from spread(name, ((stable_hash(entry[0]), entry) for entry in rule.entries()), job.buckets)
 
 
 def tally_cells(bucket: int, values: Iterable[Any], job: CountingJob) -> Iterator[tuple[int, Any]]:
     """Writes cells-BUCKET, whose summary is a tally of `SpaceRule`."""
     rule = SpaceRule()
-    for _, batch in once(values):
-        for entry in batch:
-            rule.add_entry(*entry)
+    for entry in gathered(values):
+        rule.add_entry(*entry)
     job.work.put(f"{CELLS}-{bucket:06d}", None, rule.tally)
     yield from ()
 
@@ -63,7 +63,7 @@ def counts(name: str, job: CountingJob) -> Iterator[tuple[int, Any]]:
     counted = TextCounts(job.rules)
     for text in _texts(name, job):
         counted.add(text)
-    yield from _spread(name, ((_owner(entry), entry) for entry in counted.entries()), job)
+    yield from spread(name, ((stable_hash(_owner(entry)), entry) for entry in counted.entries()), job.buckets)
 
 
 def _owner(entry: Entry) -> str:
@@ -75,9 +75,8 @@ def _owner(entry: Entry) -> str:
 def add_up(bucket: int, values: Iterable[Any], job: CountingJob) -> Iterator[tuple[int, Any]]:
     """Writes counts-BUCKET: every count, and in its summary the sums of words too rare to be one."""
     total = Counter[tuple[str, str, str]]()
-    for _, batch in once(values):
-        for kind, folded, form, count in batch:
-            total[kind, folded, form] += count
+    for kind, folded, form, count in gathered(values):
+        total[kind, folded, form] += count
     words = {form: count for (kind, _, form), count in total.items() if kind == "words"}
     tags = {folded: count for (kind, folded, _), count in total.items() if kind == "rows"}
     cut = [0, 0]
@@ -93,11 +92,3 @@ def add_up(bucket: int, values: Iterable[Any], job: CountingJob) -> Iterator[tup
             cut[kind == "tagged"] += count
     job.work.put(f"{COUNTS}-{bucket:06d}", kept, cut)
     yield from ()
-
-
-def _spread(source: str, entries: Iterable[tuple[str, Any]], job: CountingJob) -> Iterator[tuple[int, Any]]:
-    batches = defaultdict(list)
-    for owner, entry in entries:
-        batches[stable_hash(owner) % job.buckets].append(entry)
-    for bucket, batch in batches.items():
-        yield bucket, (source, batch)

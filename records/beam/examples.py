@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from records.beam.grouping import gathered, spread, stable_hash
 from records.beam.rows import Bucket, Photo, source_of
-from records.beam.work import WorkFolder, once, stable_hash
+from records.beam.work_folder import WorkFolder
 from records.ingest.deduplication import GroupRow, resolve_group
 from records.ingest.planned import PlannedExample, Text, stored_bytes
 from records.ingest.splits import Splitter
@@ -96,20 +97,16 @@ def twins_of(name: str, job: ExamplesJob) -> Iterator[tuple[int, Any]]:
     """The photos of a bucket that have twins, by their group. `name` is of its file twins-BUCKET."""
     number = name.rpartition("-")[2]
     groups: dict[str, bytes] = job.work.get(name)
-    batches = defaultdict(list)
-    for photo in job.work.get(f"photos-{number}").photos:
-        if photo.key in groups:
-            batches[stable_hash(groups[photo.key]) % job.parts].append((groups[photo.key], photo))
-    for part, batch in batches.items():
-        yield part, (number, batch)
+    photos: list[Photo] = job.work.get(f"photos-{number}").photos
+    with_twins = ((groups[photo.key], photo) for photo in photos if photo.key in groups)
+    yield from spread(number, ((stable_hash(group), (group, photo)) for group, photo in with_twins), job.parts)
 
 
 def merge(part: int, values: Iterable[Any], job: ExamplesJob) -> Iterator[tuple[int, Any]]:
     """Resolves duplicate groups of several photos; writes merged-PART."""
     groups = defaultdict(list)
-    for _, batch in once(values):
-        for group, photo in batch:
-            groups[group].append(photo)
+    for group, photo in gathered(values):
+        groups[group].append(photo)
     resolved = Resolved([], [], [])
     for photos in groups.values():
         _resolve(sorted(photos), job, resolved)

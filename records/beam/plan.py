@@ -25,7 +25,7 @@ from records.beam.examples import ExamplesJob
 from records.beam.rows import RowsJob, SplitList
 from records.beam.shard_plans import PlansJob, PlanTask
 from records.beam.twins import TwinsJob
-from records.beam.work import WorkFolder
+from records.beam.work_folder import WorkFolder
 from records.format import layout
 from records.format.manifest import BackboneInfo
 from records.ingest import plan as plan_lib
@@ -81,7 +81,6 @@ class _Pass1:
         lists = [settings["split_lists"], bool(settings.get("follow_links"))]
         inputs = hashlib.sha256(json.dumps([database_inputs(settings, images_dir), lists]).encode()).hexdigest()
         self._work = WorkFolder(os.fspath(layout.cluster_dir(records_dir, inputs[:8])))
-
         epath.Path(self._work.path).mkdir(parents=True, exist_ok=True)
 
     def _run(self, tasks: Sequence[Any], steps: Sequence[Step], watch: Watch | None = None) -> None:
@@ -165,7 +164,7 @@ class _Pass1:
         work.remove(["merged", examples.EXAMPLES, examples.REJECTED, examples.DUPLICATES])
         if with_twins := work.names("twins"):
             self._run(with_twins, [functools.partial(examples.twins_of, job=job),
-                                        functools.partial(examples.merge, job=job)])
+                                   functools.partial(examples.merge, job=job)])
         self._run([*work.names("photos"), *work.names("merged")], [
             functools.partial(examples.resolved, job=job), functools.partial(examples.write_in_order, job=job)])
         counts: dict[str, tuple[int, int]] = {}

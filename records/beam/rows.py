@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from flags.errors import UserError
-from records.beam import in_flight
-from records.beam.work import WorkFolder, once, stable_hash
+from records.beam.crashing_photos import results_of_all
+from records.beam.grouping import once, stable_hash
+from records.beam.work_folder import WorkFolder
 from records.images.extents import Extent
 from records.ingest import rejections
 from records.ingest.database_tables import ImageResult, ImageTask
@@ -152,7 +153,7 @@ def check_photos(bucket: int, values: Iterable[tuple[Any, ...]], job: RowsJob) -
     tasks = [ImageTask(number, group[0][0], tuple((seq, caption) for _, seq, caption, *_ in group), group[0][-1])
              for number, group in enumerate(groups)]
     photos = [_photo(group, result, listed) for group, result in zip(
-        groups, in_flight.results(tasks, functools.partial(_check, job), name, job.work), strict=True)]
+        groups, results_of_all(tasks, functools.partial(_check, job), name, job.work), strict=True)]
     used = {photo.key for photo in photos}
     bad += [(seq, key, f"{os.path.basename(file)}:{line}", rejections.UNUSED_NAME)
             for key, seq, _, file, line in names if key not in used]

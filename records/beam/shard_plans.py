@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from records.beam.examples import Placed
-from records.beam.work import WorkFolder
+from records.beam.work_folder import WorkFolder
 from records.ingest.planned import PlannedExample
 from records.ingest.shard_plan import write_plan
 from records.ingest.targets import Targets

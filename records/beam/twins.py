@@ -7,13 +7,13 @@ A photo goes on only as long as another may be the same picture, and of it no mo
 
 import dataclasses
 import functools
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from records.beam.grouping import gathered, spread, stable_hash
 from records.beam.rows import Bucket
-from records.beam.work import WorkFolder, once, stable_hash
+from records.beam.work_folder import WorkFolder
 from records.images.extents import Extent
 from records.images.validation import PixelHash
 from records.ingest.database_tables import LookAlike
@@ -60,13 +60,14 @@ def candidates(name: str, job: TwinsJob) -> Iterator[tuple[int, Any]]:
     found = [_Candidate(r.height, r.width, r.eighth_crc32c, r.pixel_crc32c, photo.key, r.file_crc32c, number,
                         photo.extent)
              for photo in bucket.photos if (r := photo.result).reason is None]
-    yield from _spread(found, lambda c: _by_pixels(c) if c.pixels else stable_hash(repr(c[:3])), number, job)
+    by_hash = ((_by_pixels(c) if c.pixels else stable_hash(repr(c[:3])), c) for c in found)
+    yield from spread(number, by_hash, job.buckets)
 
 
 def same_eighths(group: int, values: Iterable[Any], job: TwinsJob) -> Iterator[tuple[int, Any]]:
     """Hashes all pixels of JPEG files that look like another photo; what is hashed already goes on as it is."""
     by_look = defaultdict(list)
-    for candidate in _all(values):
+    for candidate in gathered(values):
         by_look[candidate[:4]].append(candidate)
     found = []
     for (height, width, _, pixels), alike in by_look.items():
@@ -74,13 +75,13 @@ def same_eighths(group: int, values: Iterable[Any], job: TwinsJob) -> Iterator[t
             found += alike
         elif len(alike) > 1 or (height, width) in _sizes(job.work, job.sizes):
             found += [c._replace(pixels=_hash(c, PixelHash.CRC32C, job)) for c in alike]
-    yield from _spread(found, _by_pixels, group, job)
+    yield from spread(group, ((_by_pixels(candidate), candidate) for candidate in found), job.buckets)
 
 
 def same_pixels(group: int, values: Iterable[Any], job: TwinsJob) -> Iterator[tuple[int, Any]]:
     """Compares photos of one CRC-32C by SHA-256; gives the bucket of each twin its name and that of its group."""
     by_pixels = defaultdict(list)
-    for candidate in _all(values):
+    for candidate in gathered(values):
         by_pixels[candidate.pixels].append(candidate)
     members = defaultdict(list)
     for pixels, alike in by_pixels.items():
@@ -98,25 +99,13 @@ def same_pixels(group: int, values: Iterable[Any], job: TwinsJob) -> Iterator[tu
 
 def write_twins(bucket: int, values: Iterable[Any], job: TwinsJob) -> Iterator[tuple[int, Any]]:
     """Writes twins-BUCKET: of each photo of the bucket that has twins, the name of their group."""
-    job.work.put(f"twins-{bucket:06d}", dict(_all(values)), {})
+    job.work.put(f"twins-{bucket:06d}", dict(gathered(values)), {})
     yield from ()
 
 
 def _by_pixels(candidate: _Candidate) -> int:
     assert candidate.pixels is not None
     return stable_hash(candidate.pixels)
-
-
-def _spread(found: list[_Candidate], key: Any, source: int, job: TwinsJob) -> Iterator[tuple[int, Any]]:
-    groups = defaultdict(list)
-    for candidate in found:
-        groups[key(candidate) % job.buckets].append(candidate)
-    for group, batch in groups.items():
-        yield group, (source, batch)
-
-
-def _all(values: Iterable[Any]) -> Iterator[Any]:
-    return itertools.chain.from_iterable(batch for _, batch in once(values))
 
 
 def _hash(candidate: _Candidate, kind: PixelHash, job: TwinsJob) -> bytes:

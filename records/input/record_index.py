@@ -7,7 +7,6 @@ Streaming reads shards from their beginning; photos are so large that reading ea
 an epoch can have any order, and a restart any place, without a buffer. A record takes 16 bytes of memory here.
 """
 
-import os
 import threading
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -87,5 +86,5 @@ class RecordIndex:
         return files[shard]
 
     def _damaged(self, shard: int, damage: Damage) -> UserError:
-        path = os.fspath(self._split.path(self._split.info.shards[shard]))
+        path = self._split.path(self._split.info.shards[shard])
         return UserError(f"{path}: {damage}; restore it from a copy, or run make_records again with --overwrite")

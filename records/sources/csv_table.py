@@ -1,15 +1,15 @@
 """CSV and its relatives: a header and one caption a row, separated by commas, tabs, semicolons or bars."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from flags.errors import UserError
 from records.sources import columns
-from records.sources.base import BadField, BadRow, Row, printable, shown
+from records.sources.base import BadRow, Row, printable, shown
+from records.sources.caption_rows import caption_rows
 from records.sources.csv_layout import Layout, layout_of
 from records.sources.csv_records import bare, records
 from records.sources.objects import file_of, left_out
 from records.sources.table import Table
-from records.sources.texts import texts_of
 
 
 def matches(table: Table) -> bool:
@@ -53,25 +53,14 @@ def known_layout(table: Table) -> Layout:
     return layout
 
 
-def _rows(fields: list[str], layout: Layout, table: Table, where: str) -> Iterator[Row | BadRow]:
+def _rows(fields: list[str], layout: Layout, table: Table, where: str) -> Iterable[Row | BadRow]:
     fields = fields + [""] * (layout.width - len(fields))
     image = file_of(fields[layout.image])
     split = None if layout.split is None else fields[layout.split]
     if layout.marks and (reason := left_out({name: fields[index] for index, name in layout.marks})) is not None:
-        yield BadRow(where, printable(image), reason)
-        return
+        return [BadRow(where, printable(image), reason)]
     if layout.flags:
         keywords = layout.keywords(fields)
-        yield (table.row(image, keywords, where, split, columns.KEYWORDS[0]) if keywords else
-               BadRow(where, printable(image), "no keyword is set"))
-        return
-    try:
-        found = texts_of([(name, fields[index]) for index, name in layout.texts])
-    except BadField as error:
-        yield BadRow(where, printable(image), str(error))
-        return
-    if not found:
-        yield BadRow(where, printable(image), "caption is empty")
-    for index, text in enumerate(found):
-        yield table.row(image, text, where if len(found) == 1 else f"{where} caption {index}", split,
-                        layout.texts[0][1])
+        return [table.row(image, keywords, where, split, columns.KEYWORDS[0]) if keywords else
+                BadRow(where, printable(image), "no keyword is set")]
+    return caption_rows(table, image, [(name, fields[index]) for index, name in layout.texts], where, split)

@@ -15,10 +15,10 @@ from typing import Any
 from flags.errors import UserError
 from records.sources import columns
 from records.sources.base import BadField, BadRow, Row, known_split, shown
+from records.sources.caption_rows import caption_rows
 from records.sources.names import has_image_suffix
 from records.sources.objects import is_row, rows_of
 from records.sources.table import Table
-from records.sources.texts import texts
 
 _EXPECTED = ('an array of objects such as {"image": "dog.jpg", "caption": "A dog."}, or an object such as '
              '{"dog.jpg": ["A dog."]}')
@@ -160,12 +160,4 @@ def _of_mapping(value: dict[Any, Any], table: Table, path: str, split: str | Non
         if isinstance(item, dict):
             yield from rows_of(item, table, where, name=name, split=split)
             continue
-        try:
-            captions = texts(item, "captions")
-        except BadField as error:
-            yield BadRow(where, name, str(error))
-            continue
-        if not captions:
-            yield BadRow(where, name, "caption is empty")
-        for index, text in enumerate(captions):
-            yield table.row(name, text, where if len(captions) == 1 else f"{where} caption {index}", split)
+        yield from caption_rows(table, name, [("captions", item)], where, split)

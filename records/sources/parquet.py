@@ -15,7 +15,8 @@ from flags.errors import UserError
 from records.sources import columns, dialogues
 from records.sources.archives import tables_of_files
 from records.sources.base import BadField, BadRow, Row, printable
-from records.sources.objects import rows_of, rows_of_text
+from records.sources.caption_rows import caption_rows
+from records.sources.objects import rows_of
 from records.sources.spool import Pack, PartNames
 from records.sources.table import Table
 from records.util.progress import Progress
@@ -170,7 +171,7 @@ def _rows_of_value(value: dict[str, Any], image: str, class_names: dict[str, lis
     if "txt" in texts or "cls" in texts:
         texts = {{"txt": "caption", "cls": "label"}.get(key, key): text for key, text in texts.items()}
     extent = pack.add(name, data) if data else None
-    if len(texts) == 1 and isinstance(text := next(iter(texts.values())), str):
-        yield from rows_of_text(next(iter(texts)), text, table, name, where, extent)
+    if len(texts) == 1 and isinstance(next(iter(texts.values())), str):  # as rows_of would, in half the time
+        yield from caption_rows(table, name, list(texts.items()), where, extent=extent)
     else:
         yield from rows_of({**texts, "image": name}, table, where, extent=extent)

@@ -27,8 +27,9 @@ from records.images.files import MAX_FILE_BYTES
 from records.sources import columns
 from records.sources.archives import tables_of_files
 from records.sources.base import BadField, BadRow, Row, printable
+from records.sources.caption_rows import caption_rows
 from records.sources.names import has_image_suffix
-from records.sources.objects import rows_of, rows_of_text
+from records.sources.objects import rows_of
 from records.sources.spool import Pack, PartNames
 from records.sources.table import LINE_LIMIT, Table, text_of
 from records.sources.tar_members import BadTar, members
@@ -186,7 +187,7 @@ def _rows_of_example(name: str, photo: _Content | None, texts: list[_Content], w
     if isinstance(value, dict):
         yield from rows_of({**value, "image": image}, table, where, extent=extent)
     else:
-        yield from rows_of_text(*value, table, image, where, extent)
+        yield from caption_rows(table, image, [value], where, extent=extent)
 
 
 def _value(contents: list[_Content], keywords: bool) -> tuple[str, str] | dict[str, Any]:

@@ -6,7 +6,6 @@ shard it is made from, whose hash stands in for a plan's, and of the backbone.
 
 import collections
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterator
 
@@ -18,8 +17,8 @@ from flags.errors import UserError
 from records.format import layout
 from records.format.example import TAG_IDS, Example, encode
 from records.format.tfrecord import Damage, frame, walk
-from records.util.atomic_files import AtomicOutput, write_atomic
-from records.writing.shard_writer import BackboneJob, Receipt, ShardInfo, load_extractor, not_finite
+from records.util.atomic_files import AtomicOutput
+from records.writing.shard_writer import BackboneJob, Receipt, ShardInfo, load_extractor, not_finite, save_receipt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +68,7 @@ def rewrite_shard(job: RewriteJob, max_tokens: int, progress: Callable[[int], No
             progress(1)
     receipt = Receipt(job.source_sha256, max_tokens,
                       ShardInfo(job.file, out.bytes, out.sha256(), examples, job.captions, job.tokens))
-    job.receipt.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(job.receipt, json.dumps(dataclasses.asdict(receipt)))
+    save_receipt(job, receipt)
     return receipt
 
 

@@ -122,6 +122,12 @@ def finished(job: Job) -> Receipt | None:
     return receipt if receipt.plan_sha256 == job.plan_sha256 and receipt.shard.bytes == size else None
 
 
+def save_receipt(job: Job, receipt: Receipt) -> None:
+    """Notes that a shard is written, for `finished`."""
+    job.receipt.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(job.receipt, json.dumps(dataclasses.asdict(receipt)))
+
+
 def write_shard(job: ShardJob, progress: Callable[[int], None] | None = None) -> Receipt:
     """Writes one shard and, when it is safely on disk, its receipt.
 
@@ -143,8 +149,7 @@ def write_shard(job: ShardJob, progress: Callable[[int], None] | None = None) ->
                 progress(1)
     receipt = Receipt(job.plan_sha256, max_tokens,
                       ShardInfo(job.file, out.bytes, out.sha256(), examples, captions, tokens))
-    job.receipt.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(job.receipt, json.dumps(dataclasses.asdict(receipt)))
+    save_receipt(job, receipt)
     return receipt
 
 

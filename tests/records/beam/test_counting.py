@@ -7,7 +7,7 @@ import pytest
 from records.beam import counting
 from records.beam.counting import CountingJob
 from records.beam.examples import Placed
-from records.beam.work import WorkFolder
+from records.beam.work_folder import WorkFolder
 from records.ingest.planned import Text
 from records.ingest.targets import targets_of
 from records.ingest.text_counts import TextCounts

@@ -1,4 +1,4 @@
-"""Tars for tests, and the rows of an archive."""
+"""Archives for tests, and the photos in them."""
 
 import io
 import json
@@ -7,7 +7,6 @@ import tarfile
 import pytest
 
 from records.images.extents import read_extent
-from records.sources import BadRow, open_source
 
 
 def write_tar(path, members):
@@ -18,12 +17,6 @@ def write_tar(path, members):
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     return path
-
-
-def read(captions, images, **options):
-    rows = list(open_source(captions, "auto", str(images), **options))
-    return ([row for row in rows if not isinstance(row, BadRow)],
-            [(row.where, row.reason) for row in rows if isinstance(row, BadRow)])
 
 
 def photo(row):

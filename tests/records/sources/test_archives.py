@@ -10,7 +10,8 @@ import pytest
 from flags.errors import UserError
 from records.sources.archives import parts_of, splits_of
 from tests.records.inputs import contents, make
-from tests.records.sources.archives import read, shards, write_parquet, write_tar
+from tests.records.sources.archives import shards, write_parquet, write_tar
+from tests.records.sources.rows import read
 
 
 def test_gzip_and_ranges(tmp_path, small_photos):

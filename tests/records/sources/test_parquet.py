@@ -7,7 +7,8 @@ import pytest
 
 from flags.errors import UserError
 from tests.records.inputs import PHOTOS, contents, make
-from tests.records.sources.archives import photo, read
+from tests.records.sources.archives import photo
+from tests.records.sources.rows import read
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 import main
 from flags.errors import UserError
-from records.sources import BadRow, open_source
 from tests.records.inputs import PHOTOS, contents, make
+from tests.records.sources.rows import read
 
 
 def folder_of(folder, files):
@@ -20,12 +20,6 @@ def folder_of(folder, files):
         else:
             (folder / name).write_text(text, "utf-8")
     return folder
-
-
-def read(captions, images, **options):
-    rows = list(open_source(captions, "auto", str(images), **options))
-    return ([row for row in rows if not isinstance(row, BadRow)],
-            [(row.where, row.reason) for row in rows if isinstance(row, BadRow)])
 
 
 def test_each_line_of_a_text_is_a_caption(tmp_path):

@@ -4,7 +4,8 @@ import bz2
 import gzip
 import lzma
 
-from tests.records.sources.archives import photo, read, shards, write_tar
+from tests.records.sources.archives import photo, shards, write_tar
+from tests.records.sources.rows import read
 
 
 def test_members_of_one_name_are_one_example(tmp_path, small_photos):

@@ -16,7 +16,7 @@ class Killed(BaseException):
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
     in_process.install(monkeypatch)
-    monkeypatch.setattr("records.beam.in_flight._AT_ONCE", 5)
+    monkeypatch.setattr("records.beam.crashing_photos._AT_ONCE", 5)
     names = write_photos(tmp_path / "images", 20)
     return tmp_path / "images", write_captions(tmp_path / "captions.csv", names)
 

@@ -7,7 +7,6 @@ A worker that is tried again writes the same bytes again. The one who starts the
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 import pickle
@@ -21,19 +20,6 @@ from records.util.atomic_files import write_atomic
 
 _SUMMARY = ".json"
 _READS_AT_ONCE = 32  # asked one by one, the answers of an object store about thousands of files take minutes
-
-
-def stable_hash(text: str | bytes) -> int:
-    """63 bits, the same in every process. Beam's DaskRunner groups by Python's own hash, which is salted for texts and
-    not for numbers (apache/beam#29365); every runner takes numbers.
-    """
-    raw = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "big") >> 1
-
-
-def once(values: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """What the sources of a group sent, in the order of the sources, each once: the first field names it."""
-    return [value for _, value in sorted({value[0]: value for value in values}.items())]
 
 
 @dataclasses.dataclass(frozen=True)

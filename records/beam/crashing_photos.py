@@ -1,6 +1,6 @@
 """Photos that take their worker down, as damaged ones can in native code, found over the tries of a cluster.
 
-    for result in results(tasks, check, "photos-000017", work): ...
+    for result in results_of_all(tasks, check, "photos-000017", work): ...
 
 Before some photos are looked at, a file says which. Where it is found, a worker has ended there: these photos are gone
 through one by one, and the one at which a worker has ended twice more is not looked at again. A worker that is taken
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from etils import epath
 
-from records.beam.work import WorkFolder
+from records.beam.work_folder import WorkFolder
 from records.ingest.database_tables import ImageResult, ImageTask
 from records.ingest.scan_worker import CRASHED
 
@@ -20,8 +20,8 @@ _AT_ONCE = 48  # photos; a file for each of them would cost more than looking at
 _TRIES = 2  # of a photo alone
 
 
-def results(tasks: Sequence[ImageTask], check: Callable[[Sequence[ImageTask]], Sequence[ImageResult]], name: str,
-            work: WorkFolder) -> Iterator[ImageResult]:
+def results_of_all(tasks: Sequence[ImageTask], check: Callable[[Sequence[ImageTask]], Sequence[ImageResult]],
+                   name: str, work: WorkFolder) -> Iterator[ImageResult]:
     """The result of every task, in order.
 
     Args:
