@@ -20,37 +20,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks import pipeline_data
-
-
-def _consume_graph() -> Callable[[Any], Any]:
-    """Counts the batches of a tf.data.Dataset in a graph, the cheapest way to iterate over one."""
-    import tensorflow as tf
-
-    @tf.function
-    def consume(dataset: tf.data.Dataset) -> tf.Tensor:
-        batches = tf.constant(0)
-        for _ in dataset:
-            batches += 1
-        return batches
-
-    return consume
-
-
-def _consume_loop(dataset: Iterable) -> int:
-    return sum(1 for _ in dataset)
+from benchmarks.alternation import Contender, alternate, start_contender
 
 
 def _serve(name: str, folder: Path, batch_size: int, pipe: Connection) -> None:
     """In a process of its own: makes the contender and counts an epoch; then the seconds of each epoch asked for."""
-    from benchmarks.pipeline_contenders import CONTENDERS
+    from benchmarks.pipeline_contenders import CONTENDERS, consumer
     from records.util.malloc import keep_freed_memory
 
     keep_freed_memory()
@@ -63,7 +44,7 @@ def _serve(name: str, folder: Path, batch_size: int, pipe: Connection) -> None:
     targets = [np.asarray(b["targets"] if isinstance(b, dict) else b[2]) for b in epoch_of(0)]
     pipe.send((sum(int((t == 1).sum()) for t in targets), sum(int((t > 0).sum()) for t in targets),
                sum(t.size for t in targets)))
-    consume = _consume_graph() if in_graph else _consume_loop
+    consume = consumer(in_graph)
     while (epoch := pipe.recv()) is not None:
         start = time.perf_counter()
         consume(epoch_of(epoch))
@@ -74,33 +55,22 @@ def speed(folder: Path, captions: pipeline_data.Captions, batch_size: int, round
     """Prints the table for one batch size; contenders that have `without` in their name are left out."""
     from benchmarks.pipeline_contenders import CONTENDERS
 
-    context = multiprocessing.get_context("spawn")
-    servers: dict[str, tuple[multiprocessing.process.BaseProcess, Connection]] = {}
+    contenders: dict[str, Contender] = {}
     padding: dict[str, float] = {}
     for name in (name for name in CONTENDERS if not without or without not in name):
-        here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(name, folder, batch_size, there))
-        process.start()
-        found = here.recv()
+        contender = start_contender(_serve, name, folder, batch_size)
+        found = contender.ready or "its process died"
         if isinstance(found, str):
             print(f"{name}: left out, {found}", file=sys.stderr)
         elif found[:2] != (len(captions.lengths), len(captions.tokens)):
             raise SystemExit(f"{name} gave {found[0]} captions with {found[1]} tokens, expected "
                              f"{len(captions.lengths)} with {len(captions.tokens)}")
         else:
-            servers[name] = process, here
+            contenders[name] = contender
             padding[name] = 1 - found[1] / found[2]
-    seconds: dict[str, list[float]] = {name: [] for name in servers}
-    for epoch in range(1, rounds + 2):
-        for name, (_, pipe) in servers.items():
-            pipe.send(epoch)
-            took = pipe.recv()
-            if epoch > 1:  # the first in a graph also traces it
-                seconds[name].append(took)
-    for process, pipe in servers.values():
-        pipe.send(None)
-        process.join()
-    rate = {name: len(captions.lengths) / statistics.median(took) for name, took in seconds.items()}
+    seconds = alternate(contenders, rounds + 1)
+    rate = {name: len(captions.lengths) / statistics.median(took[1:])  # the first in a graph also traces it
+            for name, took in seconds.items()}
     names = list(rate)
     print(f"\nbatch {batch_size}, {len(captions.lengths):,} captions, F = {pipeline_data.FEATURE_SIZE}, "
           f"median of {rounds} epochs\n")

@@ -17,6 +17,26 @@ SHUFFLE = 10_000  # captions that streaming contenders mix
 Epoch = Callable[[int], Iterable[Any]]
 
 
+def consumer(in_graph: bool) -> Callable[[Iterable[Any]], object]:
+    """What goes through all batches of an epoch: of a tf.data.Dataset in a graph, the cheapest way to iterate over one.
+
+    Args:
+      in_graph: False for a loop in Python, which takes any iterable.
+    """
+    if not in_graph:
+        return lambda batches: sum(1 for _ in batches)
+    import tensorflow as tf
+
+    @tf.function
+    def consume(dataset: tf.data.Dataset) -> tf.Tensor:
+        batches = tf.constant(0)
+        for _ in dataset:
+            batches += 1
+        return batches
+
+    return consume
+
+
 def ours(folder: Path, batch_size: int, ram_budget_mb: int) -> Epoch:
     from records.input import caption_dataset
 

@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import pipeline_data
+from benchmarks.alternation import alternate, start_contender
+from benchmarks.pipeline_contenders import consumer
 from benchmarks.pixel_contenders import BATCH, PIPELINES, STEPS, step_batch
 from records.images.shrinking import shrink
 
@@ -59,31 +61,15 @@ def write_photos(folder: Path, images: Path, count: int, side: int) -> None:
                                  records_dir=str(folder / "records"), split_fractions="train=1", name="bench"))
 
 
-def _consume(dataset: Any) -> Callable[[Any], Any]:
-    """Looks at every batch: of a tf.data.Dataset in a graph."""
-    if not dataset:
-        return lambda batches: sum(1 for _ in batches)
-    import tensorflow as tf
-
-    @tf.function
-    def consume(batches: tf.data.Dataset) -> tf.Tensor:
-        count = tf.constant(0)
-        for _ in batches:
-            count += 1
-        return count
-
-    return consume
-
-
 def _serve_pipeline(name: str, folder: Path, pipe: Connection) -> None:
     from records.util.malloc import keep_freed_memory
 
     keep_freed_memory()
     make, is_dataset = PIPELINES[name]
     epoch_of = make(folder)
-    consume = _consume(is_dataset)
+    consume = consumer(is_dataset)
     consume(epoch_of(0))
-    pipe.send(None)
+    pipe.send("")
     while (epoch := pipe.recv()) is not None:
         start = time.perf_counter()
         consume(epoch_of(epoch))
@@ -99,39 +85,24 @@ def _serve_step(name: str, weights: str, pipe: Connection) -> None:
     train = make(step_batch(), weights)
     for _ in range(2):
         train()
-    pipe.send(None)
+    pipe.send("")
     while pipe.recv() is not None:
         start = time.perf_counter()
         train()
         pipe.send((time.perf_counter() - start) / steps)
 
 
-def alternate(serve: Callable, names: list[str], argument: Any, rounds: int) -> dict[str, float]:
+def _medians(serve: Callable, names: list[str], argument: Any, rounds: int) -> dict[str, float]:
     """Median seconds of each contender."""
-    context = multiprocessing.get_context("spawn")
-    servers, seconds = {}, {name: [] for name in names}
-    for name in names:
-        here, there = context.Pipe()
-        process = context.Process(target=serve, args=(name, argument, there))
-        process.start()
-        there.close()
-        here.recv()
-        servers[name] = process, here
-    for number in range(1, rounds + 1):
-        for name, (_, pipe) in servers.items():
-            pipe.send(number)
-            seconds[name].append(pipe.recv())
-    for process, pipe in servers.values():
-        pipe.send(None)
-        process.join()
-    return {name: statistics.median(took) for name, took in seconds.items()}
+    contenders = {name: start_contender(serve, name, argument) for name in names}
+    return {name: statistics.median(seconds) for name, seconds in alternate(contenders, rounds).items()}
 
 
 def pipeline(folder: Path, images: Path, count: int, sides: list[int], rounds: int) -> None:
     """Prints photos/s of every pipeline."""
     for side in sides:
         write_photos(folder / f"{side}", images, count, side)
-        took = alternate(_serve_pipeline, list(PIPELINES), folder / f"{side}", rounds)
+        took = _medians(_serve_pipeline, list(PIPELINES), folder / f"{side}", rounds)
         first = count / took["this pipeline"]
         print(f"\n{count:,} photos, longer side {side} px, batch {BATCH}, median of {rounds} epochs\n")
         print("| pipeline | photos/s | this one is × |\n|---|---:|---:|")
@@ -142,7 +113,7 @@ def pipeline(folder: Path, images: Path, count: int, sides: list[int], rounds: i
 def step(weights: str, only: str, rounds: int) -> None:
     """Prints seconds of a step."""
     names = [name for name in STEPS if only in name]
-    took = alternate(_serve_step, names, weights, rounds)
+    took = _medians(_serve_step, names, weights, rounds)
     print(f"\nResNet50 from conv4_block1 on, {BATCH} photos with 5 captions, median of {rounds}\n")
     print("| step | s | photos/s | this project is × |\n|---|---:|---:|---:|")
     for name, seconds in took.items():

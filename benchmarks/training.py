@@ -13,13 +13,13 @@ in the same process.
 """
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import time
 from multiprocessing.connection import Connection
 
 from benchmarks import training_data, training_feed
+from benchmarks.alternation import Contender, alternate, start_contender
 
 _WARM = 1  # passes of each contender before anything is timed
 
@@ -43,7 +43,7 @@ def _serve(name: str, captions: str, batch_size: int, count: int, device: str, p
         pipe.send(f"{type(error).__name__}: {error}")
         return
     pipe.send("")
-    while pipe.recv():
+    while pipe.recv() is not None:
         start = time.perf_counter()
         train()
         pipe.send((time.perf_counter() - start) / count)
@@ -51,31 +51,17 @@ def _serve(name: str, captions: str, batch_size: int, count: int, device: str, p
 
 def peers(captions: str, batch_size: int, rounds: int, names: list[str], device: str) -> None:
     """Prints captions/s of every contender and by how much the first is faster."""
-    context, count = multiprocessing.get_context("spawn"), 16 if device == "gpu" else 4
-    servers = {}
+    count = 16 if device == "gpu" else 4
+    contenders: dict[str, Contender] = {}
     for name in names:
-        here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(name, captions, batch_size, count, device, there))
-        process.start()
-        there.close()  # so that a contender that dies is an error here, not a wait without end
-        servers[name] = process, here
-    for name, (process, here) in list(servers.items()):
-        try:
-            problem = here.recv()
-        except EOFError:
-            problem = "its process died"
+        contender = start_contender(_serve, name, captions, batch_size, count, device)
+        problem = "its process died" if contender.ready is None else contender.ready
         if problem:
             print(f"{name}: left out, {problem}")
-            process.join()
-            del servers[name]
-    times: dict[str, list[float]] = {name: [] for name in servers}
-    for _ in range(rounds):
-        for name, (_, pipe) in servers.items():
-            pipe.send(True)
-            times[name].append(pipe.recv())
-    for process, pipe in servers.values():
-        pipe.send(False)
-        process.join()
+            contender.process.join()
+        else:
+            contenders[name] = contender
+    times = alternate(contenders, rounds)
     first, seconds = next(iter(times.items()))
     ours = statistics.median(seconds)
     print(f"\n| batch {batch_size} | ms a step | captions/s | {first} is faster by |\n|---|---|---|---|")

@@ -1,7 +1,6 @@
 """What the input pipeline costs a training step: the same batches from the pipeline, and held in memory."""
 
 import itertools
-import multiprocessing
 import os
 import statistics
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import pipeline_data, training_data
+from benchmarks.alternation import alternate, start_contender
 
 _CAPTIONS = 20_000
 _WARM = 3  # steps of each block that are not timed; the pipeline's buffers are full when timing starts
@@ -55,30 +55,20 @@ def _serve(folder: Path, batch_size: int, in_memory: bool, steps: int, device: s
 
     held = list(itertools.islice(feed.epoch(0), _WARM + steps))
     pipe.send("")
-    while pipe.recv():
+    while pipe.recv() is not None:
         pipe.send((seconds(feed.epoch(0)), seconds(held)))
 
 
 def cost(captions: str, batch_size: int, rounds: int, device: str) -> None:
     """Prints a step's time with the pipeline, and its ratio to the step on the same batches held in memory."""
-    context, steps = multiprocessing.get_context("spawn"), max((8192 if device == "gpu" else 1024) // batch_size, 8)
+    steps = max((8192 if device == "gpu" else 1024) // batch_size, 8)
     print(f"\n| batch {batch_size}, {steps} steps a block | ms from the pipeline | ms from held batches | ratio |\n"
           "|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         _write_records(Path(folder) / "records", captions)
         for name, in_memory in (("in memory", True), ("streaming", False)):
-            here, there = context.Pipe()
-            process = context.Process(target=_serve,
-                                      args=(Path(folder) / "records", batch_size, in_memory, steps, device, there))
-            process.start()
-            there.close()
-            here.recv()
-            found = []
-            for _ in range(rounds):
-                here.send(True)
-                found.append(here.recv())
-            here.send(False)
-            process.join()
+            contender = start_contender(_serve, Path(folder) / "records", batch_size, in_memory, steps, device)
+            found = alternate({name: contender}, rounds)[name]
             piped, held = (statistics.median(times) for times in zip(*found, strict=True))
             ratio = statistics.median(one / other for one, other in found)
             print(f"| {name} | {piped * 1e3:,.1f} | {held * 1e3:,.1f} | {ratio:.3f} |")
