@@ -142,6 +142,8 @@ def _rewrite(model: keras.Model, precision: str, any_size: bool = False) -> tupl
         if any_size:
             calling["input_tensors"] = keras.Input((None, None, model.input_shape[-1]))
         return keras.models.clone_model(model, clone_function=clone, recursive=True, **calling), copies
+    # Keras has no error for it. In this order: no input_shape; arguments that a configuration cannot hold; layers that
+    # lack one; a subclass, a Lambda, weights whose shape needs the image's.
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
         raise NotCopied(str(error)) from error
 
