@@ -5,6 +5,7 @@ import glob
 import hashlib
 import os
 import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from flags.errors import UserError
@@ -89,7 +90,8 @@ def parts_of(files: list[str]) -> list[str]:
     """The folder under --images for each file's photos: its name without suffix, and a number where two share it."""
     stems = [re.sub(r"(?:\.tar)?(?:\.gz)?$|\.parquet$", "", os.path.basename(file)).lstrip(".") or "photos"
              for file in files]
-    return [stem if stems.count(stem) == 1 else f"{stem}-{number:05d}" for number, stem in enumerate(stems)]
+    count = Counter(stems)
+    return [stem if count[stem] == 1 else f"{stem}-{number:05d}" for number, stem in enumerate(stems)]
 
 
 def splits_of(files: list[str]) -> list[str | None]:
