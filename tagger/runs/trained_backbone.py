@@ -16,6 +16,7 @@ from etils import epath
 from flags.errors import UserError
 from records.backbones.weights import TRAINED_FILE, load_weights, weights_sha256
 from records.format.manifest import BackboneInfo
+from records.util import regular_files
 from records.util.atomic_files import write_atomic
 
 WEIGHTS_FILE, HASH_FILE = TRAINED_FILE, "backbone.json"
@@ -57,8 +58,10 @@ def trained(folder: epath.Path, backbone: BackboneInfo | None) -> BackboneInfo |
     if backbone is None or not path.exists():
         return backbone
     try:
-        sha256 = json.loads(path.read_text())["weights_sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+        sha256 = json.loads(regular_files.read_text(path))["weights_sha256"]
+        if not isinstance(sha256, str):
+            raise ValueError(f"its weights_sha256 is {sha256!r}, expected text")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is not what train writes ({error}); restore it, or train again with --fresh") \
             from error
     return dataclasses.replace(backbone, weights=str(folder / WEIGHTS_FILE), weights_sha256=sha256)

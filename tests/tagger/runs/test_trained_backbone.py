@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from etils import epath
@@ -30,7 +32,14 @@ def test_saved_loaded_and_known_by_its_hash(tmp_path):
     assert (info.name, info.feature_size, info.preprocessing) == (INFO.name, 16, "-1..1")
 
 
-def test_a_damaged_file_is_named(tmp_path):
-    (tmp_path / "backbone.json").write_text("{}")
+@pytest.mark.parametrize("text", ["{}", "[]", '{"weights_sha256": 3}', "{"])
+def test_a_damaged_file_is_named(tmp_path, text):
+    (tmp_path / "backbone.json").write_text(text)
     with pytest.raises(UserError, match="backbone.json: is not what train writes"):
+        trained_backbone.trained(epath.Path(tmp_path), INFO)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "backbone.json")
+    with pytest.raises(UserError, match="backbone.json: is not what train writes .*named pipe"):
         trained_backbone.trained(epath.Path(tmp_path), INFO)
