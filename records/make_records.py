@@ -36,7 +36,8 @@ from records.util.printable import printable
 from records.util.process_pool import WorkerDied, Workers
 from records.util.progress import Progress
 from records.writing import shard_writer
-from records.writing.shard_writer import BackboneJob, Receipt, ShardJob
+from records.writing.receipts import Receipt, finished, totals
+from records.writing.shard_writer import BackboneJob, ShardJob
 
 _FEW_PHOTOS = 20  # of a split that others than train have
 
@@ -187,7 +188,7 @@ def _write_shards(config: MakeRecords, jobs: Mapping[str, list[ShardJob]], plan:
                   workers: Workers) -> dict[str, list[Receipt]]:
     """Pass 2: receipts of all shards, by split and in order."""
     everything = [job for files in jobs.values() for job in files]
-    found = {job.file: receipt for job in everything if (receipt := shard_writer.finished(job))}
+    found = {job.file: receipt for job in everything if (receipt := finished(job))}
     waiting = [job for job in everything if job.file not in found]
     kept = sum(receipt.shard.examples for receipt in found.values())
     if found:
@@ -214,7 +215,7 @@ def _written(config: MakeRecords, waiting: list[ShardJob], examples: int, worker
 def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, info: BackboneInfo | None, plan: Plan,
             receipts: Mapping[str, list[Receipt]]) -> None:
     name = settings["name"]
-    infos = {split: SplitInfo(*shard_writer.total(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
+    infos = {split: SplitInfo(*totals(done), max(r.max_tokens for r in done), tuple(r.shard for r in done))
               for split, done in receipts.items()}
     folder = epath.Path(records_dir)
     write_atomic(folder / layout.FEATURES,
@@ -244,7 +245,7 @@ def _file_info(path: epath.Path) -> FileInfo:
 
 def _summary(config: MakeRecords, records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]) -> None:
     for split, done in receipts.items():
-        examples, captions, _ = shard_writer.total(done)
+        examples, captions, _ = totals(done)
         size = sum(receipt.shard.bytes for receipt in done)
         print(f"{split}: {counted(examples, 'example')}, {counted(captions, 'caption')}, "
               f"{counted(len(done), 'shard')}, {size / 1e6:,.1f} MB")

@@ -13,7 +13,8 @@ from flags.errors import UserError
 from records.runners import beam_pipeline
 from records.runners.beam_pipeline import Watch
 from records.writing import shard_writer
-from records.writing.shard_writer import Receipt, ShardJob
+from records.writing.receipts import Receipt, finished
+from records.writing.shard_writer import ShardJob
 
 
 def write_shards(jobs: Sequence[ShardJob], beam_args: str) -> Iterator[Receipt]:
@@ -31,7 +32,7 @@ def write_shards(jobs: Sequence[ShardJob], beam_args: str) -> Iterator[Receipt]:
     watch = Watch("shards on the cluster", "shards", len(jobs), lambda: sum(job.receipt.exists() for job in jobs))
     beam_pipeline.run(beam_args, jobs, [write_shard], jobs[0].temporary_dir, watch)
     for job in jobs:
-        receipt = shard_writer.finished(job)
+        receipt = finished(job)
         if receipt is None:
             raise UserError(f"--runner=beam: the pipeline ended without {job.file}; the same command tries it again")
         yield receipt
@@ -39,6 +40,6 @@ def write_shards(jobs: Sequence[ShardJob], beam_args: str) -> Iterator[Receipt]:
 
 def write_shard(job: ShardJob) -> Iterator[tuple[int, None]]:
     """Writes a shard that is not there yet."""
-    if shard_writer.finished(job) is None:
+    if finished(job) is None:
         shard_writer.write_shard(job)
     yield from ()

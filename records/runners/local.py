@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from records.util import gpus as gpus_lib
 from records.util.process_pool import Workers, worth
 from records.writing import shard_writer
-from records.writing.shard_writer import Receipt, ShardJob
+from records.writing.receipts import Receipt
+from records.writing.shard_writer import ShardJob
 
 _EXAMPLES_PER_WORKER = 2000  # it takes about as long to start one
 

@@ -16,9 +16,11 @@ from etils import epath
 from flags.errors import UserError
 from records.format import layout
 from records.format.example import TAG_IDS, Example, encode
+from records.format.manifest import ShardInfo
 from records.format.tfrecord import Damage, frame, walk
 from records.util.atomic_files import AtomicOutput
-from records.writing.shard_writer import BackboneJob, Receipt, ShardInfo, load_extractor, not_finite, save_receipt
+from records.writing.receipts import Receipt, save_receipt
+from records.writing.shard_writer import BackboneJob, load_extractor, not_finite
 
 
 @dataclasses.dataclass(frozen=True)

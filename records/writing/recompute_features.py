@@ -23,9 +23,9 @@ from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.hashing import file_sha256
 from records.util.progress import Progress
-from records.writing import shard_writer
 from records.writing.feature_rewriter import RewriteJob, rewrite_shard
-from records.writing.shard_writer import BackboneJob, Receipt
+from records.writing.receipts import Receipt, finished, totals
+from records.writing.shard_writer import BackboneJob
 
 
 def plan(config: MakeRecords) -> tuple[Manifest, BackboneJob]:
@@ -71,11 +71,11 @@ def write(config: MakeRecords, source: Manifest, job: BackboneJob, info: Backbon
             for shard in split.shards:
                 rewrite = RewriteJob(str(epath.Path(config.records) / shard.file), shard.sha256, records_dir,
                                      shard.file, shard.captions, shard.tokens, config.store_images, job)
-                receipt = shard_writer.finished(rewrite)
+                receipt = finished(rewrite)
                 if receipt:
                     progress.add(receipt.shard.examples)
                 receipts[name].append(receipt or rewrite_shard(rewrite, split.max_tokens, progress.add))
-    splits = {name: SplitInfo(*shard_writer.total(done), source.splits[name].max_tokens,
+    splits = {name: SplitInfo(*totals(done), source.splits[name].max_tokens,
                               tuple(receipt.shard for receipt in done)) for name, done in receipts.items()}
     folder, has_tags = epath.Path(records_dir), layout.TAGS in source.files
     for name in sorted(set(source.files) - {layout.FEATURES, layout.DATASET_INFO}):

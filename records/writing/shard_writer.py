@@ -11,8 +11,8 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from etils import epath
@@ -26,9 +26,10 @@ from records.images.extents import Extent
 from records.images.files import read_unchanged
 from records.images.shrinking import shrink
 from records.images.validation import check_image
-from records.util.atomic_files import AtomicOutput, write_atomic
+from records.util.atomic_files import AtomicOutput
 from records.util.malloc import keep_freed_memory
 from records.util.tf_startup import tensorflow_starts
+from records.writing.receipts import Receipt, save_receipt
 
 if TYPE_CHECKING:
     from records.backbones.feature_extractor import Extractor
@@ -79,53 +80,6 @@ class ShardJob:
     @property
     def receipt(self) -> epath.Path:
         return receipt_path(self.records_dir, self.file)
-
-
-@dataclasses.dataclass(frozen=True)
-class Receipt:
-    """What is known of a shard that was written.
-
-    Attributes:
-      max_tokens: tokens of its longest caption.
-    """
-
-    plan_sha256: str
-    max_tokens: int
-    shard: ShardInfo
-
-
-class Job(Protocol):
-    """A shard to write, whatever it is made of."""
-
-    @property
-    def records_dir(self) -> str: ...
-
-    @property
-    def file(self) -> str: ...
-
-    @property
-    def plan_sha256(self) -> str:
-        """Of what the shard is a function of, beside the backbone."""
-
-    @property
-    def receipt(self) -> epath.Path: ...
-
-
-def finished(job: Job) -> Receipt | None:
-    """The receipt of an earlier run of the same job, when its shard is still there."""
-    try:
-        body = json.loads(job.receipt.read_text())
-        receipt = Receipt(body["plan_sha256"], body["max_tokens"], ShardInfo(**body["shard"]))
-        size = (epath.Path(job.records_dir) / job.file).stat().length
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None
-    return receipt if receipt.plan_sha256 == job.plan_sha256 and receipt.shard.bytes == size else None
-
-
-def save_receipt(job: Job, receipt: Receipt) -> None:
-    """Notes that a shard is written, for `finished`."""
-    job.receipt.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(job.receipt, json.dumps(dataclasses.asdict(receipt)))
 
 
 def write_shard(job: ShardJob, progress: Callable[[int], None] | None = None) -> Receipt:
@@ -237,9 +191,3 @@ def load_extractor(backbone: BackboneJob) -> "Extractor":
 
     keep_freed_memory()  # every batch of pixels takes as much as the last
     return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision, backbone.views))
-
-
-def total(receipts: Iterable[Receipt]) -> tuple[int, int, int]:
-    """Sums of examples, captions and tokens."""
-    shards = [receipt.shard for receipt in receipts]
-    return sum(s.examples for s in shards), sum(s.captions for s in shards), sum(s.tokens for s in shards)

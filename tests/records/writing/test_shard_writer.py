@@ -10,7 +10,7 @@ import tensorflow as tf
 from flags.errors import UserError
 from records.format.tfrecord import walk
 from records.util.hashing import file_sha256
-from records.writing import shard_writer
+from records.writing import receipts, shard_writer
 from tests.records.inputs import write_photos
 from tests.records.jobs import shard_jobs
 
@@ -28,24 +28,12 @@ def test_a_shard_holds_its_plan_and_the_files(images, tmp_path):
     data = (tmp_path / "r" / job.file).read_bytes()
     assert (receipt.shard.bytes, receipt.shard.sha256) == (len(data), file_sha256(tmp_path / "r" / job.file))
     assert (receipt.shard.examples, receipt.shard.captions, receipt.shard.tokens, receipt.max_tokens) == (6, 12, 42, 4)
-    assert sum(counted) == 6 and shard_writer.finished(job) == receipt
+    assert sum(counted) == 6 and receipts.finished(job) == receipt
     features = [tf.train.Example.FromString(record).features.feature for _, record in walk(io.BytesIO(data))]
     keys = [feature["key"].bytes_list.value[0].decode() for feature in features]
     assert keys == sorted(path.name for path in images.iterdir())
     assert [feature["image"].bytes_list.value[0] for feature in features] == [(images / k).read_bytes() for k in keys]
     assert list(features[2]["tokens"].int64_list.value) == [3, 4, 1, 3, 4, 7, 1]
-
-
-def test_a_receipt_counts_for_its_own_plan_and_shard_alone(images, tmp_path):
-    (job,) = shard_jobs(images, tmp_path / "r", 1)
-    assert shard_writer.finished(job) is None
-    shard_writer.write_shard(job)
-    assert shard_writer.finished(dataclasses.replace(job, plan_sha256="0" * 64)) is None
-    with open(tmp_path / "r" / job.file, "ab") as file:
-        file.write(b"x")
-    assert shard_writer.finished(job) is None
-    (tmp_path / "r" / job.file).unlink()
-    assert shard_writer.finished(job) is None
 
 
 def test_what_changed_since_it_was_planned_is_refused(images, tmp_path):
