@@ -29,6 +29,7 @@ from records.runners import local
 from records.sources import is_spooled
 from records.text import unknown_words
 from records.text.vocabulary import END, UNK, Vocabulary
+from records.util.absolute_paths import absolute
 from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.hashing import file_sha256
@@ -181,7 +182,7 @@ def _is_finished(config: MakeRecords, records_dir: str, state: staging.StagingFo
 def _images_dir(config: MakeRecords, state: staging.StagingFolder) -> str:
     if not config.images:
         return os.path.join(state.local if config.runner == "local" else os.fspath(state.remote), "photos")
-    return config.images if "://" in config.images else os.path.abspath(config.images)
+    return absolute(config.images)
 
 
 def _write_shards(config: MakeRecords, jobs: Mapping[str, list[ShardJob]], plan: Plan,

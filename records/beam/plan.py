@@ -42,6 +42,7 @@ from records.sources.pieces import Piece, Survey, pieces_of, placed, survey
 from records.sources.registry import no_rows
 from records.text.keywords import are_separated
 from records.text.tag_vocabulary import TagRules
+from records.util.absolute_paths import absolute
 
 _PIECE_BYTES = 16 << 20  # of a table, most; small tables are cut into some hundred pieces
 _LEAST_PIECE_BYTES, _PIECES = 1 << 18, 128
@@ -91,8 +92,8 @@ class _Pass1:
         pieces = self._pieces()
         size = sum(_bytes(piece) for piece in pieces)
         buckets = max(min(-(-size // _LEAST_BUCKET_BYTES), _BUCKETS), size // _BUCKET_BYTES)
-        lists = [SplitList(len(pieces) + number, split, file if "://" in file else os.path.abspath(file)) for
-                 number, (split, file) in enumerate(pairs(config.split_lists, "split_lists").items())]
+        lists = [SplitList(len(pieces) + number, split, absolute(file))
+                 for number, (split, file) in enumerate(pairs(config.split_lists, "split_lists").items())]
         total = self._check_photos(pieces, lists, buckets)
         self._find_twins(buckets)
         counts = self._order_examples(ExamplesJob(work, buckets, splitter, bool(lists), config.seed,

@@ -11,7 +11,6 @@ lines belong to a quoted field of the piece before, takes one look at all of the
 """
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from records.sources.base import BadRow, Row
 from records.sources.csv_records import records
 from records.sources.registry import FORMATS, completed, photo_folder, tables_of
 from records.sources.table import Span, Table
+from records.util.absolute_paths import absolute
 
 _BY_LINES = ("csv", "jsonl", "flickr", "descriptions")
 _NO_FILES = ("tfds", "sidecar", "folders")
@@ -70,11 +70,11 @@ def pieces_of(captions: str, captions_format: str, images: str, own_splits: bool
         folder = photo_folder(table, form)
         if (prefix := _BY_FILES.get(form)) is not None:
             for file, part in tables_of_files(table, prefix):
-                file = dataclasses.replace(file, path=_anywhere(file.path))
+                file = dataclasses.replace(file, path=absolute(file.path))
                 pieces.append(Piece(len(pieces), source, file, form, folder, part))
             continue
         if form not in _NO_FILES:
-            table = dataclasses.replace(table, path=_anywhere(table.path), label=table.name)
+            table = dataclasses.replace(table, path=absolute(table.path), label=table.name)
         if form in _BY_LINES and (size := table.divisible_bytes or 0) > piece_bytes:
             for start in range(0, size, piece_bytes):
                 span = Span(start, min(start + piece_bytes, size))
@@ -84,11 +84,6 @@ def pieces_of(captions: str, captions_format: str, images: str, own_splits: bool
             without_head = dataclasses.replace(table)  # which it has cached
             pieces.append(Piece(len(pieces), source, without_head, form, folder))
     return pieces
-
-
-def _anywhere(path: str) -> str:
-    """The path of a file for processes with another working folder."""
-    return path if "://" in path else os.path.abspath(path)
 
 
 def survey(piece: Piece) -> Survey:

@@ -11,6 +11,7 @@ from flags.errors import UserError
 from flags.tag import Tag
 from records.runners import beam_pipeline
 from records.runners.beam_pipeline import Watch
+from records.util.absolute_paths import absolute
 from tagger.saved_model.versions import newest
 from tagger.tagging.job import Job
 from tagger.tagging.output import Output, Receipt
@@ -38,10 +39,10 @@ def write_shards(config: Tag, shards: Sequence[int], files: Sequence[str], outpu
         return
     watch = Watch("shards on the cluster", "shards", len(shards),
                   lambda: sum(output.receipt(files[shard]) is not None for shard in shards))
-    absolute = {name: path if "://" in path else os.path.abspath(path) for name in ("export_dir", "images", "output")
-                for path in [getattr(config, name)]}
-    step = functools.partial(write_shard, config=dataclasses.replace(config, **absolute),
-                             folder=os.getcwd(), plan=json.dumps(output.settings()))
+    config_anywhere = dataclasses.replace(config, export_dir=absolute(config.export_dir),
+                                          images=absolute(config.images), output=absolute(config.output))
+    step = functools.partial(write_shard, config=config_anywhere, folder=os.getcwd(),
+                             plan=json.dumps(output.settings()))
     beam_pipeline.run(config.beam_args, shards, [step], output.state, watch)
     for shard in shards:
         receipt = output.receipt(files[shard])
