@@ -25,14 +25,33 @@ def make_callbacks(*, config: Train, monitor: str, save: Callable[[], None] | No
     return callbacks + [_named(name) for name in config.callbacks]
 
 
-def check_number(saved: int, callbacks: int, config: Train) -> None:
-    """Raises UserError where a checkpoint has the state of `saved` callbacks, and the training has another number."""
-    if saved != callbacks:
-        published = 1 + bool(config.patience) + bool(config.plateau_patience)
-        raise UserError(f"--run_dir={config.run_dir}: its run was trained with "
-                        f"{counted(saved - published, 'callback')} of your own, now there are "
-                        f"{callbacks - published}; pass the same ones again (from Python as callbacks=[…]), or give "
-                        "another --run_dir")
+def check_same(number: int, names: Sequence[str], callbacks: Sequence[keras.callbacks.Callback], config: Train) -> None:
+    """Checks that a checkpoint's callbacks are those of the training.
+
+    Args:
+      number: callbacks whose state the checkpoint has.
+      names: of their classes; none in a checkpoint of an earlier version.
+      callbacks: of the training, the published ones first.
+
+    Raises:
+      UserError: users' own are not as many, or of other classes or in another order.
+    """
+    published = 1 + bool(config.patience) + bool(config.plateau_patience)
+    if number != len(callbacks) or (names and list(names) != class_names(callbacks)):
+        now = class_names(callbacks[published:])
+        was = _listed(names[published:]) if names else counted(number - published, "callback")
+        raise UserError(f"--run_dir={config.run_dir}: its run was trained with {was} of your own, now there "
+                        f"{'is' if len(now) == 1 else 'are'} {_listed(now)}; pass the same ones again in the same "
+                        "order (from Python as callbacks=[…]), or give another --run_dir")
+
+
+def class_names(callbacks: Sequence[keras.callbacks.Callback]) -> list[str]:
+    """Names of their classes, without modules: a notebook's class may move into a file."""
+    return [type(callback).__name__ for callback in callbacks]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{counted(len(names), 'callback')} ({', '.join(names)})" if names else "none"
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import keras
 
 from records.util import typed_json
 from records.util.typed_json import Count, between
+from tagger.training.callbacks import class_names
 from tagger.training.history import Epoch, Throughput
 
 
@@ -21,6 +22,7 @@ class CheckpointState:
       steps_per_epoch: of the run.
       stop_training: whether a callback has ended it.
       callbacks: the state of each, as in tagger.training.callback_state.
+      callback_classes: the name of each one's class; checkpoints of earlier versions have none.
     """
 
     epoch: Count
@@ -30,10 +32,11 @@ class CheckpointState:
     callbacks: tuple[dict[str, Any], ...]
     history: tuple[Epoch, ...]
     throughput: tuple[Throughput, ...]
+    callback_classes: tuple[str, ...] = ()
 
 
 def check(state: Mapping[str, Any], callbacks: Sequence[keras.callbacks.Callback]) -> None:
-    """Raises ValueError where the trainer has not written `state`; how many callbacks it is of is not looked at."""
+    """Raises ValueError where the trainer has not written `state`; of which callbacks it is is not looked at."""
     parsed, faults = typed_json.read(CheckpointState, state, "its state")
     if faults:
         raise ValueError(faults[0])
@@ -43,8 +46,13 @@ def check(state: Mapping[str, Any], callbacks: Sequence[keras.callbacks.Callback
     numbers = [value for row in (*parsed.history, *parsed.throughput) for value in vars(row).values()]
     if not all(value is None or math.isfinite(value) for value in numbers):
         raise ValueError("a number in its history is not finite")
-    for callback, saved in zip(callbacks, parsed.callbacks, strict=False):
-        published = type(callback).__module__.startswith(("keras.", "tagger."))  # of users' own nothing is known
+    classes = parsed.callback_classes or class_names(callbacks)[:len(parsed.callbacks)]
+    if len(classes) != len(parsed.callbacks) and parsed.callback_classes:
+        raise ValueError(f"its state is of {len(parsed.callbacks)} callbacks, but of {len(classes)} classes of them")
+    for callback, saved, saved_class in zip(callbacks, parsed.callbacks, classes, strict=False):
+        # Of users' own nothing is known, nor of those that another has taken the place of.
+        published = (type(callback).__module__.startswith(("keras.", "tagger."))
+                     and type(callback).__name__ == saved_class)
         for name, value in saved.items():
             kinds = {_kind(value), _kind(vars(callback).get(name)) if published else None} - {None}
             if _kind(value) is dict or len(kinds) > 1:

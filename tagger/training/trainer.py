@@ -18,7 +18,7 @@ from flags.errors import UserError
 from records.util.counted import counted
 from tagger.training import bad_batch, checkpoint_state, history
 from tagger.training.callback_state import get_state, set_state
-from tagger.training.callbacks import check_number
+from tagger.training.callbacks import check_same, class_names
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
 from tagger.training.run_progress import RunProgress
@@ -216,7 +216,8 @@ class Trainer:
             return
         self._check_state()
         state = {"stop_training": bool(self._model.stop_training), "steps_per_epoch": self._train.steps,
-                 "callbacks": get_state(self._stateful), **self._progress.get_state()}
+                 "callbacks": get_state(self._stateful), "callback_classes": class_names(self._stateful),
+                 **self._progress.get_state()}
         self._checkpoints.save(self._steps_made(), self._state.variables_by_name(), state)
         self._saved_at, self._saved_place = time.monotonic(), self._progress.place
 
@@ -226,7 +227,7 @@ class Trainer:
         if restored is None:
             return
         _, state = restored
-        check_number(len(state["callbacks"]), len(self._stateful), self._config)
+        check_same(len(state["callbacks"]), state.get("callback_classes", ()), self._stateful, self._config)
         if state["steps_per_epoch"] != self._train.steps:
             raise UserError(f"--run_dir={self._config.run_dir}: was trained with "
                             f"{counted(state['steps_per_epoch'], 'step')} an epoch, now it would be "

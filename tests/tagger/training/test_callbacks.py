@@ -10,7 +10,7 @@ from tagger.modeling.merge_model import MergeModel
 from tagger.runs.run_dir import load_weights, save_weights
 from tagger.training.best_weights import BestWeights
 from tagger.training.callback_state import get_state, set_state
-from tagger.training.callbacks import check_names, check_number, make_callbacks
+from tagger.training.callbacks import check_names, check_same, make_callbacks
 from tagger.training.optimizer import FusedAdam
 
 LOSSES = [3.0, 2.5, 2.6, 2.4, 2.41, 2.42, 2.45, 2.43, 2.5, 2.6]
@@ -107,12 +107,28 @@ def test_own_callbacks():
     assert "notes" not in get_state(callbacks)[-1]
 
 
-def test_callbacks_that_are_missing_when_a_run_goes_on_are_counted():
-    config = Train(records_dir="", run_dir="runs/a", plateau_patience=0)
-    check_number(3, 3, config)
-    with pytest.raises(UserError, match="--run_dir=runs/a: its run was trained with 1 callback of your own, now there "
-                                        "are 0; pass the same ones again"):
-        check_number(3, 2, config)
+class Other(Mine):
+    pass
+
+
+def test_callbacks_that_are_missing_or_others_when_a_run_goes_on_are_named():
+    config = Train(records_dir="", run_dir="runs/a", patience=0, plateau_patience=0)
+    published = make_callbacks(config=config, monitor="val_loss", save=None, load=None)
+    names = ["BestWeights", "Mine", "Other"]
+    check_same(3, names, [*published, Mine(), Other()], config)
+    for now, listed in (([Other(), Mine()], r"are 2 callbacks \(Other, Mine\)"), ([], "are none"),
+                        ([Other()], r"is 1 callback \(Other\)")):
+        with pytest.raises(UserError, match=r"--run_dir=runs/a: its run was trained with 2 callbacks \(Mine, Other\) of "
+                                            f"your own, now there {listed}; pass the same ones again in the same order"):
+            check_same(3, names, [*published, *now], config)
+
+
+def test_of_a_checkpoint_that_names_no_classes_callbacks_are_counted():
+    config = Train(records_dir="", run_dir="runs/a", patience=0, plateau_patience=0)
+    published = make_callbacks(config=config, monitor="val_loss", save=None, load=None)
+    check_same(2, (), [*published, Other()], config)
+    with pytest.raises(UserError, match="was trained with 1 callback of your own, now there are none"):
+        check_same(2, (), published, config)
 
 
 @pytest.mark.parametrize(("name", "remedy"), [("mycb.py:Mine", "write its module, --callbacks=mycb:Mine"),
