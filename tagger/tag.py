@@ -46,7 +46,7 @@ def _print(config: Tag) -> int:
     model = SavedModel(newest(config.export_dir))
     read, empty, failed, cells = 0, 0, list[str](), list[Cell]()
     photos = ((0, path) for path in paths)
-    with Progress("tag", len(paths), "photos") as progress:
+    with Progress("tag", len(paths), "photos", warms_up=True) as progress:
         for (_, path), content, answer in answered(photos, read_photo, functools.partial(
                 answer_photos, model, options=options_of(config)), config.batch_size):
             if "error" in answer:

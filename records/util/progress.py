@@ -6,6 +6,7 @@ from typing import TextIO
 
 _TERMINAL_INTERVAL_S = 0.2
 _PIPED_INTERVAL_S = 30.0
+_LEAST_MEASURED_S = 1.0  # of work behind an estimate: what was ready at the same time as the first would double it
 
 
 def duration(seconds: float) -> str:
@@ -26,41 +27,48 @@ def _number(value: float) -> str:
 class Progress:
     """Counts units of work towards a total.
 
-        with Progress("features", total=5999, unit="images") as progress:
+        with Progress("features", total=5999, unit="photos") as progress:
             progress.add(32, note="shard 3 of 16")
 
     Args:
       scale: what one `unit` is, in what is counted: 1e6 shows counted bytes as MB.
+      warms_up: whether the time until the first units are done has work in it that comes once, as a network's first
+        batch compiles it: rate and time left are then of what comes after, and are not shown before that.
 
     Attributes:
       done: what is finished so far, that of an earlier, interrupted run (`initial`) included.
     """
 
     def __init__(self, label: str, total: int, unit: str, initial: int = 0, stream: TextIO | None = None,
-                 scale: float = 1):
+                 scale: float = 1, warms_up: bool = False):
         self._label, self._total, self._unit, self._scale = label, total, unit, scale
-        self._stream = stream or sys.stderr
+        self._stream, self._warms_up = stream or sys.stderr, warms_up
         self._terminal = self._stream.isatty()
         self._initial = self.done = initial
         self._start = self._shown = time.monotonic()
+        self._measured_from = None if warms_up else (self._start, initial)  # when, and what was done then
 
     def add(self, count: int, note: str = "") -> None:
         """Counts `count` more units as done and shows the line when it is due."""
         self.done += count
         now = time.monotonic()
+        if count and self._measured_from is None:
+            self._measured_from = now, self.done
         if now - self._shown >= (_TERMINAL_INTERVAL_S if self._terminal else _PIPED_INTERVAL_S):
             self._shown = now
-            self._show(note)
+            self._show(note, now)
 
     def _amount(self, counted: float) -> str:
         return _number(counted / self._scale)
 
-    def _show(self, note: str) -> None:
-        elapsed = max(time.monotonic() - self._start, 1e-9)
-        rate = (self.done - self._initial) / elapsed
-        left = f", {duration((self._total - self.done) / rate)} left" if rate and self._total > self.done else ""
-        line = (f"{self._label}: {self._amount(self.done)}/{self._amount(self._total)} {self._unit}, "
-                f"{self._amount(rate)}/s{left}")
+    def _show(self, note: str, now: float) -> None:
+        line = f"{self._label}: {self._amount(self.done)}/{self._amount(self._total)} {self._unit}"
+        since, before = self._measured_from or (now, self.done)
+        seconds = now - since
+        if self._measured_from and (not self._warms_up or seconds >= _LEAST_MEASURED_S):
+            rate = (self.done - before) / max(seconds, 1e-9)
+            line += f", {self._amount(rate)}/s"
+            line += f", {duration((self._total - self.done) / rate)} left" if rate and self._total > self.done else ""
         line += f", {note}" if note else ""
         self._stream.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
         self._stream.flush()

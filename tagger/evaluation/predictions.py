@@ -120,7 +120,8 @@ def predict_split(decoder: Decoder, split: caption_dataset.Split, vocabulary: Vo
 
     total = min(limit or split.info.examples, split.info.examples)
     examples = itertools.islice(caption_dataset.images(split, read_image=False).as_numpy_iterator(), total)
-    with caption_dataset.reading_errors(split.records_dir), Progress("decode", total, "images") as progress:
+    with (caption_dataset.reading_errors(split.records_dir),
+          Progress("decode", total, "photos", warms_up=True) as progress):
         while batch := list(itertools.islice(examples, batch_size)):
             answers = [part.numpy() for part in decode(np.stack([example["feature"] for example in batch]))]
             for example, text, tokens, score, names, scores, of_frequent in zip(batch, *answers, strict=True):

@@ -45,7 +45,8 @@ def split_loss(models: Sequence[MergeModel], split: caption_dataset.Split, batch
 
     counted_keys = None if only is None else np.array([key.encode() for key in only], object)
     total, tokens = 0.0, 0
-    with caption_dataset.reading_errors(split.records_dir), Progress("loss", batches.captions, "captions") as progress:
+    with (caption_dataset.reading_errors(split.records_dir),
+          Progress("loss", batches.captions, "captions", warms_up=True) as progress):
         for batch in batches.ordered():
             targets, keys = batch["targets"].numpy(), batch["key"].numpy()
             if counted_keys is not None:

@@ -103,7 +103,8 @@ def _complete(config: Tag, settings: dict[str, Any], saved_model: epath.Path, ou
     files = [output.file(shard, len(job.shards)) for shard in range(len(job.shards))]
     receipts = {file: receipt for file in files if (receipt := output.receipt(file))}
     missing = [shard for shard, file in enumerate(files) if file not in receipts]
-    with Progress("tag", sum(job.shards), "photos", sum(receipt.photos for receipt in receipts.values())) as progress:
+    with Progress("tag", sum(job.shards), "photos", sum(receipt.photos for receipt in receipts.values()),
+                  warms_up=config.runner == "local") as progress:
         if config.runner == "local":
             write = functools.partial(write_shards, job, missing, output, config.write_xmp, progress.add)
         else:

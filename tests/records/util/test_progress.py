@@ -46,6 +46,17 @@ def test_a_pipe_sees_a_line_with_an_estimate_every_half_minute(clock):
         "work: 62/124 photos, 2/s, 31 s left", "work: 62 photos in 31 s (2/s)"]
 
 
+def test_what_comes_once_before_the_first_photos_is_in_no_estimate(clock):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    with Progress("tag", total=50, unit="photos", stream=stream, warms_up=True) as line:
+        for seconds in (20.0, 20.3, 25.0):  # a network is compiled for 15 s; then 10 photos take 5 s
+            clock[0] = seconds
+            line.add(10 if seconds != 20.3 else 0)
+    assert [text.strip().removesuffix("\x1b[K") for text in stream.getvalue().split("\r")[1:]] == [
+        "tag: 10/50 photos", "tag: 10/50 photos", "tag: 20/50 photos, 2/s, 15 s left", "tag: 20 photos in 25 s (0.8/s)"]
+
+
 def test_an_earlier_run_counts_as_done_but_not_in_the_rate(clock):
     assert _piped(clock, 10.0, 50, initial=100) == ["work: 150 photos in 10 s (5/s)"]
 
