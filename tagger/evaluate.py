@@ -21,6 +21,7 @@ from flags import eval as eval_flags
 from flags.errors import UserError
 from records.format import backbone_identity, joined
 from records.format import manifest as manifest_lib
+from records.format.held_out import way_to_hold_out_more
 from records.format.layout import TAGS, VOCABULARY
 from records.input import caption_dataset
 from records.text.tag_vocabulary import TagVocabulary
@@ -91,6 +92,7 @@ def run(config: eval_flags.Eval) -> int:
         "split": config.split, "target": target, "beam_width": config.beam_width,
         "length_penalty": config.length_penalty, "max_length": max_length, "block_repeats": config.block_repeats,
         "tag_samples": config.tag_samples, "weights": config.weights, "ensemble": list(config.ensemble),
+        "way_to_hold_out_more": way_to_hold_out_more(photos.manifest.flags, [config.split]),
         "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
         "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
         "definitions": eval_summary.definitions(target)}

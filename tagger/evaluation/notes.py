@@ -6,6 +6,7 @@ from typing import Any
 from records.util.counted import counted
 
 _FEW_PHOTOS, _FEW_TAGS = 100, 10
+_LITTLE_SKILL = 0.05  # Flickr8k's 6,000 photos give 0.39
 
 
 def notes(values: Mapping[str, Any]) -> list[str]:
@@ -17,7 +18,7 @@ def notes(values: Mapping[str, Any]) -> list[str]:
     images, of_tags, lines = values["images"], values["target"] == "tags", []
     if images < _FEW_PHOTOS:
         remedy = ("score more of them (--limit)" if values.get("limit") else
-                  "hold out more (make_records --split_fractions)")
+                  values.get("way_to_hold_out_more") or "only more photos help")
         lines.append(f"Only {counted(images, 'photo')}: below a hundred, scores mean little, as every photo moves "
                      f"them; {remedy}.")
     untagged = values.get("images_without_shared_tags") or 0
@@ -29,6 +30,10 @@ def notes(values: Mapping[str, Any]) -> list[str]:
     if 0 < averaged < _FEW_TAGS:
         lines.append(f"Mean average precision is over {counted(averaged, 'tag')} only, which so few photos have: below "
                      "ten it says nothing.")
+    skill = values.get("tag_skill_score")
+    if skill is not None and skill < _LITTLE_SKILL:
+        lines.append(f"Brier skill score {skill:.2f}: scores of tags tell hardly more than how often each tag occurs. A "
+                     "calibration error near 0 is then no merit, as such scores have it too.")
     if empty := values.get("captions_without_words"):
         what = "answers have no tag" if of_tags else "captions have no words"
         lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little; train it for more steps (a "

@@ -27,7 +27,7 @@ def plot_reliability(path: epath.Path, rows: Sequence[Sequence[float]], error: f
     axes.set(xlabel="score", ylabel="share that is right: a tag of any reference", xlim=(0, 1), ylim=(0, 1))
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="best")
     image = io.BytesIO()
     FigureCanvasAgg(figure).print_png(image)
     write_atomic(path, image.getvalue())

@@ -28,6 +28,9 @@ _DEFINITIONS = {
     ("tag_calibration_error",):
         "mean difference between the scores of the listed tags and the share of them that is right, a tag of any "
         "reference, in ten bins by score",
+    ("tag_skill_score",):
+        "Brier skill score of the listed tags' scores: 1 is perfect, 0 no better than giving every photo each tag's "
+        "share of the other photos, which has a calibration error near 0 too",
     ("tag_reliability",): "those bins: mean score, share that is right, tags",
     ("threshold", "precision_at_threshold", "recall_at_threshold", "f1_at_threshold", "tags_at_threshold"):
         "the score with the best F1 on the validation split; of the listed tags that reach it against the tags of any "
@@ -79,7 +82,8 @@ _RANKED: list[_Column] = [
     ("ranked tags", [("precision_at_5", "precision at 5", "{:.3f}"), ("recall_at_5", "recall at 5", "{:.3f}"),
                      ("f1_at_5", "F1 at 5", "{:.3f}"), ("mean_average_precision", "mean avg. precision", "{:.3f}"),
                      ("f1_at_threshold", "F1 at threshold", "{:.3f}"),
-                     ("tag_calibration_error", "calibration error", "{:.3f}")])]
+                     ("tag_calibration_error", "calibration error", "{:.3f}"),
+                     ("tag_skill_score", "Brier skill score", "{:.3f}")])]
 
 
 def _model(distinct: str) -> _Column:

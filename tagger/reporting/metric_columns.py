@@ -7,6 +7,7 @@ METRICS = (
     ("f1_at_5", "F1 at 5", "{:.3f}", True), ("mean_average_precision", "mAP", "{:.3f}", True),
     ("f1_at_threshold", "F1 at threshold", "{:.3f}", True),
     ("tag_calibration_error", "calibration error", "{:.3f}", False),
+    ("tag_skill_score", "Brier skill score", "{:.3f}", True),
     ("distinct_captions", "distinct", "{:,.0f}", True))
 
 TILES = (("bleu_4", "BLEU-4", "{:.1f}"), ("cider", "CIDEr-D", "{:.1f}"), ("tag_f1", "tag F1", "{:.3f}"),

@@ -60,6 +60,11 @@ def test_the_loss_is_the_validation_loss_of_training(scored):
     assert scored.metrics["perplexity"] == pytest.approx(math.exp(expected), rel=1e-5)
 
 
+def test_what_gives_more_photos_is_noted_for_the_report(scored):
+    """The records of the demo hold out less than --split_fractions could."""
+    assert scored.metrics["way_to_hold_out_more"].startswith("make_records --overwrite with --split_fractions=")
+
+
 def test_the_loss_is_that_of_the_published_keras_model_on_expanded_prefixes(run_copy, scored):
     limited = Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", limit=2, worst_and_best=0,
                      sheet_images=0)

@@ -12,14 +12,14 @@ import numpy as np
 from tagger.evaluation.metrics.captions import caption_scores
 from tagger.evaluation.metrics.diversity import diversity_scores
 from tagger.evaluation.metrics.predictions import Prediction, Predictions, Scores
-from tagger.evaluation.metrics.reliability import tag_reliability, threshold_scores
+from tagger.evaluation.metrics.reliability import tag_reliability, tag_skill, threshold_scores
 from tagger.evaluation.metrics.tags import caption_tag_scores, ranked_tag_scores, tag_average_precision
 
 __all__ = ["METRICS", "Prediction", "Predictions", "Scores", "score"]
 
 METRICS: tuple[Callable[[Predictions], Scores], ...] = (
-    caption_scores, caption_tag_scores, ranked_tag_scores, tag_average_precision, tag_reliability, threshold_scores,
-    diversity_scores)
+    caption_scores, caption_tag_scores, ranked_tag_scores, tag_average_precision, tag_reliability, tag_skill,
+    threshold_scores, diversity_scores)
 
 
 def score(predictions: Predictions) -> Scores:

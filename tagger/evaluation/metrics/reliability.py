@@ -1,4 +1,6 @@
-"""Calibration of tag scores, and precision and recall above a threshold. A tag of any reference counts as right."""
+"""Calibration and skill of tag scores, and precision and recall above one. A tag of any reference counts as right."""
+
+from collections import Counter
 
 import numpy as np
 
@@ -26,6 +28,27 @@ def tag_reliability(predictions: Predictions) -> Scores:
             for i in range(BINS) if (place == i).any()]
     error = sum(count * abs(score - share) for score, share, count in rows) / len(scores)
     return Scores({"tag_calibration_error": float(error), "tag_reliability": rows}, {})
+
+
+def tag_skill(predictions: Predictions) -> Scores:
+    """tag_skill_score: the Brier skill score of the listed tags' scores, over all images.
+
+    1 - sum (score - right)² / sum (share - right)², where right is 1 or 0, and share is that of the tag among the other
+    images (Murphy 1973 has the score, with one share for all). 1 is perfect. 0 is what gives each tag's frequency to
+    every photo: it is well calibrated, and worth nothing. None where no tag is listed with a score, or the shares are
+    all right, as with one image.
+    """
+    images = predictions.images
+    having = Counter(tag for image in images for tag in image.all_tags)
+    squares = np.zeros(2)
+    for image in images:
+        for tag, score in zip(image.ranked_tags, image.tag_scores, strict=False):
+            right = tag in image.all_tags
+            share = (having[tag] - right) / max(len(images) - 1, 1)
+            squares += (score - right) ** 2, (share - right) ** 2
+    own, of_frequencies = squares
+    defined = len(images) > 1 and of_frequencies > 0
+    return Scores({"tag_skill_score": float(1 - own / of_frequencies) if defined else None}, {})
 
 
 def threshold_scores(predictions: Predictions) -> Scores:

@@ -9,8 +9,11 @@ def test_numbers_of_many_photos_need_no_note():
 
 
 def test_few_photos_are_said_with_what_gives_more():
-    (line,) = notes({**GOOD, "images": 1, "images_without_shared_tags": 0})
-    assert line.startswith("Only 1 photo: below a hundred, scores mean little") and "--split_fractions" in line
+    (line,) = notes({**GOOD, "images": 1, "images_without_shared_tags": 0,
+                     "way_to_hold_out_more": "name more photos for it in --split_lists"})
+    assert line.startswith("Only 1 photo: below a hundred, scores mean little")
+    assert line.endswith("; name more photos for it in --split_lists.")
+    assert "only more photos help" in notes({**GOOD, "images": 1, "images_without_shared_tags": 0})[0]
     (line,) = notes({**GOOD, "images": 99, "limit": 99})
     assert "score more of them (--limit)" in line
 
@@ -32,6 +35,12 @@ def test_a_mean_over_few_tags():
     assert notes({**GOOD, "average_precision_tags": 10}) == []
     (line,) = notes({**GOOD, "average_precision_tags": 2})
     assert line.startswith("Mean average precision is over 2 tags only")
+
+
+def test_scores_without_skill_are_no_merit_however_well_calibrated():
+    assert notes({**GOOD, "tag_calibration_error": 0.004, "tag_skill_score": 0.2}) == []
+    (line,) = notes({**GOOD, "tag_calibration_error": 0.004, "tag_skill_score": 0.01})
+    assert line.startswith("Brier skill score 0.01: ") and "calibration error near 0 is then no merit" in line
 
 
 def test_where_there_are_no_captions_nothing_speaks_of_them():

@@ -9,7 +9,7 @@ VALUES = {
     "f1_at_5": 0.408, "mean_average_precision": None, "loss": 2.9101, "perplexity": 18.36, "distinct_captions": 1234,
     "distinct_words": 204, "seen_in_training": 0.095, "images": 1000, "split": "test", "weights": "best",
     "beam_width": 3, "length_penalty": 0.7, "ensemble": [], "target": "captions", "f1_at_threshold": 0.55,
-    "tag_calibration_error": 0.021, "images_without_reference": 0}
+    "tag_calibration_error": 0.021, "tag_skill_score": 0.386, "images_without_reference": 0}
 
 
 def test_the_table_shows_every_value_beside_its_name_in_a_terminals_width():
@@ -17,7 +17,8 @@ def test_the_table_shows_every_value_beside_its_name_in_a_terminals_width():
     assert max(map(len, lines)) <= 100
     text = " ".join(" ".join(lines).split())
     for expected in ("BLEU-1 61.7", "BLEU-4 18.9", "CIDEr-D 45.0", "F1 at 5 0.408", "loss 2.9101", "distinct 1,234",
-                     "seen in training 9.5%", "mean avg. precision –", "calibration error 0.021"):
+                     "seen in training 9.5%", "mean avg. precision –", "calibration error 0.021",
+                     "Brier skill score 0.386"):
         assert expected in text, expected
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tagger.evaluation.metrics import Prediction, Predictions
-from tagger.evaluation.metrics.reliability import tag_reliability, threshold_scores
+from tagger.evaluation.metrics.reliability import tag_reliability, tag_skill, threshold_scores
 
 IMAGES = [
     Prediction("a", (), (), (), ("dog", "man", "red"), (("dog", "man"), ("grass",)), (0.92, 0.75, 0.04)),
@@ -17,6 +17,29 @@ def test_reliability_by_hand():
     assert scores["tag_calibration_error"] == pytest.approx((0.04 + 2 * 0.27 + 2 * 0.45) / 5)
 
 
+def test_skill_by_hand():
+    """Of the other photo, each listed tag's share is 0 but for sky's on "b": the shares are right where a tag is wrong."""
+    scores = tag_skill(Predictions(IMAGES, (), np.zeros((2, 0)))).values
+    own = 0.08 ** 2 + 0.25 ** 2 + 0.04 ** 2 + 0.98 ** 2 + 0.29 ** 2  # dog, man, red of a; dog (wrong), sky of b
+    of_shares = 1 + 1 + 0 + 1 + 1
+    assert scores["tag_skill_score"] == pytest.approx(1 - own / of_shares)
+
+
+def test_the_same_answer_for_every_photo_is_calibrated_and_has_no_skill():
+    """Half of the photos show a dog, the others a cat: 0.5 for both everywhere is right as often as it says."""
+    def scored(dog, cat):
+        images = [Prediction(str(i), (), (), (), ("dog", "cat"), ((("dog", "cat")[i % 2],),), (dog(i), cat(i)))
+                  for i in range(100)]
+        predictions = Predictions(images, (), np.zeros((100, 0)))
+        return (tag_reliability(predictions).values["tag_calibration_error"],
+                tag_skill(predictions).values["tag_skill_score"])
+
+    error, skill = scored(lambda i: 0.5, lambda i: 0.5)
+    assert error == pytest.approx(0) and skill == pytest.approx(0, abs=0.03)
+    error, skill = scored(lambda i: 0.9 * (1 - i % 2), lambda i: 0.9 * (i % 2))
+    assert error == pytest.approx(0.05) and skill > 0.95
+
+
 def test_at_the_threshold_by_hand():
     scores = threshold_scores(Predictions(IMAGES, (), np.zeros((2, 0)), 0.75)).values
     assert scores["precision_at_threshold"] == pytest.approx(2 / 3)  # dog, man; dog
@@ -27,5 +50,5 @@ def test_at_the_threshold_by_hand():
 def test_nothing_to_go_by_is_none():
     images = [Prediction("a", ("dog",), (("dog",),), (), ("dog",), (("dog",),))]
     predictions = Predictions(images, (), np.zeros((1, 0)))
-    assert set(tag_reliability(predictions).values.values()) == set(threshold_scores(predictions).values.values()) == {
-        None}
+    for scores in (tag_reliability, tag_skill, threshold_scores):
+        assert set(scores(predictions).values.values()) == {None}
