@@ -21,7 +21,7 @@ from records.format.manifest import BackboneInfo
 from records.images.decoding import decode_batch
 from records.util.atomic_files import write_atomic
 from records.util.counted import counted
-from records.util.folders import make_folder
+from records.util.folders import new_folder
 from tagger.decoding.decoder import Decoder
 from tagger.runs.ensemble import calibrations, load_ensemble, threshold
 from tagger.runs.run_dir import Run
@@ -45,7 +45,11 @@ def run(config: Export) -> int:
     if _PATTERN & set(config.export_dir):
         raise UserError(f"--export_dir={config.export_dir}: TensorFlow takes [ and \\ in a path for a pattern, and "
                         "could not load the model from there; give a folder without them")
-    folder = make_folder(config.export_dir, "export_dir")
+    with new_folder(config.export_dir, "export_dir") as folder:
+        return _export(config, folder)
+
+
+def _export(config: Export, folder: epath.Path) -> int:
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
     backbone = backbone_of(config, runs[0])
     decoder = Decoder([run.model for run in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,

@@ -16,7 +16,7 @@ from records.format import joined
 from records.format.layout import TAGS
 from records.input.shard_reader import open_split
 from records.util.folder_lock import locked
-from records.util.folders import make_folder
+from records.util.folders import make_folder, missing_folders, remove_if_empty
 from tagger.runs import trained_features
 from tagger.training import fit_tag_readout
 from tagger.training.batch_size import with_batch_size
@@ -107,9 +107,11 @@ def _alone(config: Train, devices: Devices) -> Iterator[None]:
     """
     with contextlib.ExitStack() as lock:
         if devices.is_chief:
+            missing = missing_folders(config.run_dir)
             make_folder(config.run_dir, "run_dir")
             try:
                 lock.enter_context(locked(config.run_dir))
+                lock.callback(remove_if_empty, missing)
             except BlockingIOError as error:
                 raise UserError(f"--run_dir={config.run_dir}: another training is writing there ({error}); wait for "
                                 "it, end it, or give another --run_dir") from None

@@ -63,10 +63,13 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
     Raises:
       UserError: the input cannot be used, flags do not fit it, or a pipeline failed.
     """
+    pass1 = _Pass1(config, settings, images_dir, records_dir, state)
     try:
-        plan = _Pass1(config, settings, images_dir, records_dir, state).plan(splitter, info)
+        plan = pass1.plan(splitter, info)
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict
+        if not pass1.knows_photos:
+            state.remove()
         raise
     plan_lib.save_plan(plan, state)
     return plan
@@ -86,6 +89,11 @@ class _Pass1:
 
     def _run(self, tasks: Sequence[Any], steps: Sequence[Step], watch: Watch | None = None) -> None:
         beam_pipeline.run(self._config.beam_args, tasks, steps, self._work.path, watch)
+
+    @property
+    def knows_photos(self) -> bool:
+        """Whether some photos are checked, which a corrected command need not do again."""
+        return bool(self._work.names("photos"))
 
     def plan(self, splitter: Splitter, info: BackboneInfo | None) -> Plan:
         config, work = self._config, self._work

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from etils import epath
+
 from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
@@ -35,6 +37,7 @@ from records.util.process_pool import Workers
 
 _SHARD_BYTES = 150e6
 _TEXT_BYTES = 500  # of an example's captions, about
+_WORTH_KEEPING = 1000  # photos whose check takes some seconds, which a corrected command need not do again
 _JOBS_PER_WORKER = 4  # few, as each has the vocabulary sent; enough for all to end together
 
 
@@ -122,6 +125,8 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
                           [*notes, *understood({split: database.examples(split) for split in counts}, targets)])
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict
+        if database.image_counts()[1] < _WORTH_KEEPING:
+            state.remove()
         raise
     finally:
         database.close()
@@ -165,10 +170,15 @@ def write_rejected(rejected: Iterable[tuple[str, str, str]], rows: int, counts: 
     check_usable = functools.partial(
         rejections.check_usable, rows, by_kind, first, examples,
         "split_lists" if config.split_lists else "split_fractions" if config.split_fractions else "")
-    if not examples and set(by_kind) != {rejections.MISSING}:
-        check_usable()  # it names all reasons, a limit only one
-    rejections.check_limit(config.max_rejected, rows, by_kind, first)
-    check_usable()
+    try:
+        if not examples and set(by_kind) != {rejections.MISSING}:
+            check_usable()  # it names all reasons, a limit only one
+        rejections.check_limit(config.max_rejected, rows, by_kind, first)
+        check_usable()
+    except UserError:
+        if not by_kind:
+            (epath.Path(records_dir) / layout.REJECTED).unlink()
+        raise
     return (rows + by_kind[rejections.UNUSED_NAME], Rejected(sum(by_kind.values()), dict(sorted(by_kind.items()))),
             rejections.notes(rows, by_kind, first))
 

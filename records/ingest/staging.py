@@ -15,6 +15,7 @@ from flags.errors import UserError
 from records.format import layout
 from records.util.atomic_files import write_atomic
 from records.util.folder_lock import locked
+from records.util.folders import missing_folders, remove_if_empty
 
 
 class StagingFolder:
@@ -71,9 +72,11 @@ class StagingFolder:
         Raises:
           UserError: another process holds it.
         """
+        missing = missing_folders(self.remote.parent)
         with contextlib.ExitStack() as lock:
             try:
                 lock.enter_context(locked(os.fspath(self.remote.parent)))
+                lock.callback(remove_if_empty, missing)
             except BlockingIOError as error:
                 raise UserError(f"--records_dir={self.remote.parent}: another make_records is writing there ({error}); "
                                 "wait for it, or end it") from None

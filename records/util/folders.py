@@ -1,4 +1,14 @@
-"""Folders that a flag names, made where they are missing."""
+"""Folders that a flag names, made where they are missing, and removed again where nothing came into them.
+
+    missing = missing_folders(path)
+    folder = make_folder(path, "run_dir")
+    ...                                     # refused: other flags are bad
+    remove_if_empty(missing)
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 
 from etils import epath
 
@@ -20,3 +30,29 @@ def make_folder(path: epath.PathLike, flag: str) -> epath.Path:
         raise UserError(f"--{flag}={path}: cannot be made ({error.strerror or error}); give a folder that can be "
                         "written") from error
     return folder
+
+
+def missing_folders(path: epath.PathLike) -> list[str]:
+    """What of a folder of this machine, and of those above it, there is not yet: the innermost first."""
+    folder, missing = os.path.abspath(os.fspath(path)), []
+    while "://" not in os.fspath(path) and not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    return missing
+
+
+def remove_if_empty(folders: Sequence[str]) -> None:
+    """Removes folders, the innermost first, as far as they are empty."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            os.rmdir(folder)
+
+
+@contextlib.contextmanager
+def new_folder(path: epath.PathLike, flag: str) -> Iterator[epath.Path]:
+    """`make_folder`; what was made and is empty at the end of the code inside is removed again."""
+    missing = missing_folders(path)
+    try:
+        yield make_folder(path, flag)
+    finally:
+        remove_if_empty(missing)

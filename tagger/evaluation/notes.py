@@ -32,8 +32,8 @@ def notes(values: Mapping[str, Any]) -> list[str]:
                      "ten it says nothing.")
     skill = values.get("tag_skill_score")
     if skill is not None and skill < _LITTLE_SKILL:
-        lines.append(f"Brier skill score {skill:.2f}: scores of tags tell hardly more than how often each tag occurs. A "
-                     "calibration error near 0 is then no merit, as such scores have it too.")
+        lines.append(f"Brier skill score {skill:.2f}: scores of tags tell hardly more than how often each tag occurs. "
+                     "A calibration error near 0 is then no merit, as such scores have it too.")
     if empty := values.get("captions_without_words"):
         what = "answers have no tag" if of_tags else "captions have no words"
         lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little; train it for more steps (a "

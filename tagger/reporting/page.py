@@ -125,8 +125,8 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
         parts += [tag("h3", "Are the scores of tags probabilities?"),
                   tag("p", "Of the tags listed with a score, the share that is right: a tag of any reference of the "
                      "photo. Larger points are more tags. Near the dashed line scores can be believed, which says "
-                     "nothing of how good the tags are: a model that gives every photo the same tags lies there too. The "
-                     "Brier skill score tells, 0 for such a model and 1 for a perfect one.", class_="quiet"),
+                     "nothing of how good the tags are: a model that gives every photo the same tags lies there too. "
+                     "The Brier skill score tells, 0 for such a model and 1 for a perfect one.", class_="quiet"),
                   tag("img", width=480, alt="Share of right tags by score", src=data_url(reliability, "image/png"))]
     for heading, chosen in zip(("Worst", "Best"), examples, strict=True):
         if chosen:

@@ -117,10 +117,14 @@ def _complete(config: Tag, settings: dict[str, Any], saved_model: epath.Path, ou
 def _plan(config: Tag, settings: dict[str, Any], output: Output) -> None:
     """Finds the photos and writes down which shard each goes to."""
     folder, shards = output.begin_plan(), list[int]()
-    names = in_order(find_names(config.images), folder)
-    while shard := list(itertools.islice(names, config.shard_size)):
-        write_names(output.plan(len(shards)), shard)
-        shards.append(len(shard))
-    if not shards:
-        raise UserError(f"--images={config.images}: holds no photo; check the path")
+    try:
+        names = in_order(find_names(config.images), folder)
+        while shard := list(itertools.islice(names, config.shard_size)):
+            write_names(output.plan(len(shards)), shard)
+            shards.append(len(shard))
+        if not shards:
+            raise UserError(f"--images={config.images}: holds no photo; check the path")
+    except UserError:
+        output.drop_plan()
+        raise
     output.end_plan({**settings, "shards": shards})

@@ -17,6 +17,7 @@ from typing import Any
 
 from flags.errors import UserError
 from records.util.atomic_files import write_atomic
+from records.util.folders import missing_folders, remove_if_empty
 
 SUMMARY = "summary.json"
 _STATE, _SETTINGS, _PLANS, _DONE = ".tag", "settings.json", "plans", "done"
@@ -51,6 +52,7 @@ class Output:
     def __init__(self, path: str, format: str):
         self.path, self._format = path, format
         self.state = os.path.join(path, _STATE)
+        self._missing = missing_folders(path)
         try:
             os.makedirs(path, exist_ok=True)
         except OSError as error:
@@ -66,7 +68,10 @@ class Output:
         handle = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
+            try:
+                yield
+            finally:
+                remove_if_empty(self._missing)
         except BlockingIOError:
             raise UserError(f"--output={self.path}: another tagging is writing there; wait for it, or end it") from None
         finally:
@@ -96,6 +101,10 @@ class Output:
         os.makedirs(os.path.join(self.state, _PLANS))
         os.makedirs(os.path.join(self.state, _DONE))
         return os.path.join(self.state, _PLANS)
+
+    def drop_plan(self) -> None:
+        """Removes plans that are not complete."""
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def end_plan(self, settings: Mapping[str, Any]) -> None:
         """Notes that the plans are complete."""

@@ -41,6 +41,10 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
       UserError: bad input, another run in the folder, a loss that is not finite.
     """
     config, devices, schedule = task.config, task.devices, task.schedule
+    published = make_callbacks(  # first, as a class of --callbacks that is none leaves no run behind
+        config=config, monitor=schedule.monitor,
+        save=(lambda: task.save_weights(model)) if devices.is_chief else None,
+        load=(lambda: task.load_weights(model)) if devices.is_chief else None)
     train, validation = TrainInput(task.train, devices), ValidationInput(task.validation, devices)
     if devices.is_chief:
         _prepare(task)
@@ -58,10 +62,6 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
                                batch_rows=train.batch_rows, first_row=train.first_row, xla=config.xla)
     train_step.compile(train.epoch(0).element_spec, validation.ordered().element_spec)
 
-    published = make_callbacks(
-        config=config, monitor=schedule.monitor,
-        save=(lambda: task.save_weights(model)) if devices.is_chief else None,
-        load=(lambda: task.load_weights(model)) if devices.is_chief else None)
     progress = RunProgress()
     reporters = _reporters(task, progress, validation.steps) if devices.is_chief else []
     trainer = Trainer(task=task, state=state, train_step=train_step, train=train, validation=validation,

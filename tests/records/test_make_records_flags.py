@@ -26,6 +26,7 @@ from tests.records.test_make_records import keys_of
 def test_flags_that_cannot_work_are_explained_and_can_be_mended(photos, tmp_path, flags, message):
     with pytest.raises(UserError, match=message):
         make(**{"images": photos[0], "captions": photos[1], "records_dir": tmp_path / "r", **flags})
+    assert not (tmp_path / "r").exists() or contents(tmp_path / "r").keys() == {"rejected.jsonl"}
     if "images" not in flags:
         make(*photos, tmp_path / "r")  # what was found out until then is no obstacle
 

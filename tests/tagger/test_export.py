@@ -46,6 +46,12 @@ def test_the_check_notices_another_model(demo, version):
                              calibrations=[run.calibration]), version)
 
 
+def test_a_run_that_there_is_not_leaves_no_export_folder(tmp_path):
+    with pytest.raises(UserError, match="no folder that train wrote"):
+        export.run(Export(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports" / "export")))
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_that_are_gone_or_other_ones_are_refused(demo, tmp_path):
     given = {"run_dir": str(demo[0] / "run"), "export_dir": str(tmp_path / "export")}
     with pytest.raises(UserError, match="--backbone_weights=nowhere.h5: no such file"):

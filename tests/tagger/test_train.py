@@ -48,6 +48,13 @@ def test_more_epochs_go_on(first, capsys):
     assert "epoch 3/3: loss" in error
 
 
+@pytest.mark.parametrize("flags", [{"records_dir": "nowhere"}, {"callbacks": ("collections:OrderedDict",)}])
+def test_a_training_that_is_refused_leaves_no_run_behind(first, tmp_path, flags):
+    with pytest.raises(UserError, match=f"--{next(iter(flags))}"):
+        run(dataclasses.replace(first, run_dir=str(tmp_path / "runs" / "new"), **flags))
+    assert not list(tmp_path.iterdir())
+
+
 def test_init_from_and_fresh(first, records, tmp_path, capsys):
     config = dataclasses.replace(first, run_dir=str(tmp_path / "second"), init_from=first.run_dir, learning_rate=1e-12,
                                  dropout=0.0, epochs=1)

@@ -172,6 +172,7 @@ def test_nothing_to_tag(demo, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no photo"):
         tag(demo, tmp_path / "empty", tmp_path / "output")
+    assert not (tmp_path / "output").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be made"):
         tag(demo, tmp_path / "empty", tmp_path / "file")

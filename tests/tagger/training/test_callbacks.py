@@ -118,8 +118,8 @@ def test_callbacks_that_are_missing_or_others_when_a_run_goes_on_are_named():
     check_same(3, names, [*published, Mine(), Other()], config)
     for now, listed in (([Other(), Mine()], r"are 2 callbacks \(Other, Mine\)"), ([], "are none"),
                         ([Other()], r"is 1 callback \(Other\)")):
-        with pytest.raises(UserError, match=r"--run_dir=runs/a: its run was trained with 2 callbacks \(Mine, Other\) of "
-                                            f"your own, now there {listed}; pass the same ones again in the same order"):
+        said = r"--run_dir=runs/a: its run was trained with 2 callbacks \(Mine, Other\) of your own, now there "
+        with pytest.raises(UserError, match=f"{said}{listed}; pass the same ones again in the same order"):
             check_same(3, names, [*published, *now], config)
 
 

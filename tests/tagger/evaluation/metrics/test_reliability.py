@@ -18,7 +18,7 @@ def test_reliability_by_hand():
 
 
 def test_skill_by_hand():
-    """Of the other photo, each listed tag's share is 0 but for sky's on "b": the shares are right where a tag is wrong."""
+    """What shares say of a, where b has sky alone: no dog, man, red. Of b, where a has dog: a dog, no sky."""
     scores = tag_skill(Predictions(IMAGES, (), np.zeros((2, 0)))).values
     own = 0.08 ** 2 + 0.25 ** 2 + 0.04 ** 2 + 0.98 ** 2 + 0.29 ** 2  # dog, man, red of a; dog (wrong), sky of b
     of_shares = 1 + 1 + 0 + 1 + 1
