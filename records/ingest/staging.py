@@ -50,9 +50,11 @@ class StagingFolder:
         os.makedirs(self.local, exist_ok=True)
         self.remote.mkdir(parents=True, exist_ok=True)
         write_atomic(self.remote / layout.SETTINGS, json.dumps(settings))
-        for folder in filter(os.path.isdir, (self.local, self.photos)):
+        own = layout.OTHER_FILES + layout.TAG_FILES + (layout.MANIFEST,)  # the records folder has users' files too
+        for folder in filter(os.path.isdir, (self.local, self.photos, os.fspath(self.remote.parent))):
             for entry in os.scandir(folder):
-                if re.search(r"\.tmp-\d+$", entry.name):
+                name = re.sub(r"\.tmp-\d+$", "", entry.name)
+                if name != entry.name and (folder != os.fspath(self.remote.parent) or name in own):
                     os.unlink(entry.path)
 
     def forget_settings(self) -> None:

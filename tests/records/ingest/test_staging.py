@@ -119,6 +119,14 @@ def test_three_kills_leave_no_trace(photos, tmp_path):
     assert killed == uninterrupted
 
 
+def test_half_a_vocabulary_of_a_killed_run_is_removed_and_a_users_file_is_not(photos, tmp_path):
+    (tmp_path / "r").mkdir()
+    for name in ("vocabulary.txt.tmp-17", "tags.txt.tmp-17", "mine.txt.tmp-17"):
+        (tmp_path / "r" / name).write_text("half")
+    make(*photos, tmp_path / "r")
+    assert [name for name in contents(tmp_path / "r") if "tmp" in name] == ["mine.txt.tmp-17"]
+
+
 @pytest.mark.slow
 def test_thirty_kills_on_600_photos_leave_no_trace(tmp_path):
     names = write_photos(tmp_path / "images", 600, size=224)
