@@ -28,17 +28,17 @@ class Eval(Flags):
     block_repeats: str = flag("content_words", "Words that may not come again in a caption, as in export. none shows "
                               "what the model says by itself.",
                               choices=BLOCK_REPEATS)
-    tag_samples: int = flag(4, "Captions sampled per image to score its tags, beside the beams. More is steadier "
+    tag_samples: int = flag(4, "Captions sampled per photo to score its tags, beside the beams. More is steadier "
                                "and slower; 0 leaves the beams alone. The default is that of export. Not used where "
                                "train was given --tag_weight.", at_least=0)
-    batch_size: int = flag(128, "Images decoded at once, captions per step of the loss. Changes speed and memory, "
+    batch_size: int = flag(128, "Photos decoded at once, captions per step of the loss. Changes speed and memory, "
                                 "not results. That of a flag file that describes a training is not taken.",
                            at_least=1, as_in_train=False)
-    limit: int = flag(0, "Score only the first N images of the split, for a quick look; 0 scores all. The loss too "
+    limit: int = flag(0, "Score only the first N photos of the split, for a quick look; 0 scores all. The loss too "
                          "is then that of their captions.", at_least=0)
     train_captions: bool = flag(True, "Read the train split too, to count predictions that recite one of its captions. "
                                       "Turn off where reading all of it takes too long.")
-    top_tags: int = flag(10, "Tags listed per image in predictions.jsonl, best first.", at_least=1)
+    top_tags: int = flag(10, "Tags listed per photo in predictions.jsonl, best first.", at_least=1)
     sheet_images: int = flag(24, "Photos on contact_sheet.png, evenly spaced through the split; 0 draws no sheet.",
                              at_least=0)
     worst_and_best: int = flag(8, "Photos with the highest and with the lowest CIDEr (tag F1 for --target=tags) that "

@@ -3,7 +3,8 @@
 import textwrap
 
 TERMS = {
-    "example": "One photo with everything that is stored of it: its feature, its captions, its tags.",
+    "photo": "The picture. Flags, columns of tables and fields of files call it image.",
+    "example": "A photo with its captions as the records store it, with its feature and its tags too.",
     "split": "A part of the examples with a purpose: train is learnt from, validation picks the best epoch, test is "
              "looked at once, at the end.",
     "shard": "One of the files that a split is cut into, so that several processes or machines can read it at once.",

@@ -48,7 +48,7 @@ def _load(path: str) -> Any:
 
 MODES = {
     "make_records": Mode(
-        "convert photos and captions into checked, sharded TFRecords with image features",
+        "convert photos and captions into checked, sharded TFRecords with features",
         "flags.make_records:MakeRecords", "records.make_records:run",
         "--images=photos --captions=captions.csv --records_dir=data/mine", convolves=True, explained=True,
         continues=True),

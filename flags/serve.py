@@ -20,9 +20,9 @@ class Serve(Flags):
                            "which.", at_least=0, at_most=65535)
     max_request_mb: int = flag(64, "Larger requests are refused before they are read into memory; four of the "
                                    "largest are held at once.", at_least=1)
-    max_batch: int = flag(256, "Requests with more images are refused, so that one cannot hold up the others.",
+    max_batch: int = flag(256, "Requests with more photos are refused, so that one cannot hold up the others.",
                           at_least=1)
-    together: int = flag(32, "Images of several clients' requests computed as one batch: those that came while the "
+    together: int = flag(32, "Photos of several clients' requests computed as one batch: those that came while the "
                              "model was busy. 1 computes each request by itself.", at_least=1)
     threads: int = flag(1, "Batches computed at the same time, each in memory of its own. What clients ask meanwhile "
                            "waits, and is computed together.", at_least=1)

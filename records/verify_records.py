@@ -172,7 +172,7 @@ def _named_twice(folder: epath.Path, counted: Mapping[str, ShardCounts], twice: 
                         shards.setdefault(key, []).append(file)
     for key, files in shards.items():
         if len(files) > 1:
-            yield f"{folder / files[1]}: image {key.decode(errors='replace')!r} is in {files[0]} already"
+            yield f"{folder / files[1]}: photo {key.decode(errors='replace')!r} is in {files[0]} already"
 
 
 def _extra(folder: epath.Path, expected: list[_Expected]) -> list[str]:

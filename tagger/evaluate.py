@@ -100,7 +100,7 @@ def run(config: eval_flags.Eval) -> int:
     print(eval_summary.summary(values, config.run_dir))
     for path in (*written, folder / files.PREDICTIONS, folder / files.METRICS):
         print(f"  {path}")
-    print(f"  ({counted(values['images'], 'image')} in {duration(time.monotonic() - start)})", flush=True)
+    print(f"  ({counted(values['images'], 'photo')} in {duration(time.monotonic() - start)})", flush=True)
     return 0
 
 

@@ -73,7 +73,7 @@ def _export(config: Export, folder: epath.Path) -> int:
     facts = _facts(config, min_score, runs, backbone, decoder, version)
     write_atomic(folder / "README.md", readme(facts, answers[0]))
     valid = sum(answer["valid"] for answer in answers)
-    print(f"Checked: the same captions and scores for {counted(valid, 'photo')}, one broken image answered as not "
+    print(f"Checked: the same captions and scores for {counted(valid, 'photo')}, one broken photo answered as not "
           f"valid.\nWrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
     return 0
 

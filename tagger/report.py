@@ -98,13 +98,13 @@ def worst_and_best(evaluation: report_data.Evaluation, count: int,
 
 
 def photos(split: caption_dataset.Split, keys: Collection[str]) -> dict[str, bytes]:
-    """Small JPEGs of the images `keys`; images that the records do not store are left out."""
+    """Small JPEGs of the photos `keys`; photos that the records do not store are left out."""
     result = {}
     for key, encoded in stored_photos(split, keys):
         try:
             photo = Image.open(io.BytesIO(encoded)).convert("RGB")
         except UnidentifiedImageError as error:
-            raise UserError(f"{split.records_dir}: image {key!r} cannot be decoded; run "
+            raise UserError(f"{split.records_dir}: photo {key!r} cannot be decoded; run "
                             "--mode=verify_records") from error
         photo.thumbnail((_PHOTO_WIDTH, _PHOTO_WIDTH))
         buffer = io.BytesIO()

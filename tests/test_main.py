@@ -63,6 +63,12 @@ def test_glossary_explains_what_eval_and_train_print(main_process, demo):
         assert word in shown and any(word in term for term in terms)
 
 
+def test_pictures_are_photos_in_what_is_printed(demo):
+    """`image` is the word of flags, columns and fields alone."""
+    printed = re.sub(r"\S*/\S*|--\S+|`[^`]*`", "", demo[1])
+    assert "photos" in printed and not re.search(r"\bimages?\b", printed, re.I)
+
+
 def test_version(main_process):
     result = main_process("--version")
     assert result.returncode == 0 and re.fullmatch(r"tagger \S+, TensorFlow 2\.\d+\.\d+\n", result.stdout), result

@@ -128,7 +128,7 @@ def _part_of_jpeg(image: tf.Tensor, size: int, window: tf.Tensor) -> tf.Tensor:
         box = _box(-(-sides // scale), window)  # libjpeg rounds the sides of a reduced image up
         return tf.image.decode_and_crop_jpeg(image, box, channels=3, ratio=scale, dct_method="INTEGER_ACCURATE")
 
-    small = tf.debugging.Assert(tf.reduce_prod(tf.cast(sides, tf.int64)) <= limits.MAX_PIXELS, ["image is too large"])
+    small = tf.debugging.Assert(tf.reduce_prod(tf.cast(sides, tf.int64)) <= limits.MAX_PIXELS, ["photo is too large"])
     with tf.control_dependencies([small]):
         return tf.switch_case(halvings, [lambda scale=scale: decode(scale) for scale in (1, 2, 4, 8)])
 

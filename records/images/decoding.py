@@ -167,7 +167,7 @@ def _refuse(reason: str, size: int) -> tf.Tensor:
 def _when(readable: tf.Tensor, read: Callable[[], tf.Tensor], size: int) -> tf.Tensor:
     """Resizes what `read` decodes if the header (bool scalar) says that it may."""
     return tf.cond(readable, lambda: _resize(read(), size),
-                   lambda: _refuse("image has no pixels, or is larger than the limits", size))
+                   lambda: _refuse("photo has no pixels, or is larger than the limits", size))
 
 
 def _resize(image: tf.Tensor, size: int) -> tf.Tensor:

@@ -14,7 +14,7 @@ from flags.errors import UserError
 from records.images.extents import Extent, changed, read_extent
 from records.util.regular_files import check_handle
 
-MISSING = "image file does not exist"
+MISSING = "photo does not exist"
 MAX_FILE_BYTES = 512 << 20
 
 
@@ -46,7 +46,7 @@ def read_image(images_dir: str, name: str, follow_links: bool = False, extent: E
     except (FileNotFoundError, NotADirectoryError):
         raise BadImage(f"{MISSING}: {name!r}") from None
     except (OSError, ValueError) as error:
-        raise BadImage(f"image file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise BadImage(f"photo cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 @functools.lru_cache(maxsize=1 << 12)  # photos share few folders, and resolving one costs as much as reading a photo
@@ -67,12 +67,12 @@ def _read_inside(images_dir: str, name: str, follow_links: bool) -> bytes:
         inside = _is_inside.__wrapped__(images_dir, name)
         handle = os.open(path, flags) if inside else None
     if handle is None:
-        raise BadImage(f"image is a link that leads outside --images: {name!r}")
+        raise BadImage(f"photo is a link that leads outside --images: {name!r}")
     try:
         check_handle(handle, path)
         size = os.fstat(handle).st_size
         if size > MAX_FILE_BYTES:
-            raise BadImage(f"image file is too large: more than {MAX_FILE_BYTES >> 20} MB")
+            raise BadImage(f"photo's file is too large: more than {MAX_FILE_BYTES >> 20} MB")
         data = os.read(handle, size + 1)
         while part := os.read(handle, 1 << 20) if len(data) < size else b"":
             data += part

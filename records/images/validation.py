@@ -115,7 +115,7 @@ def check_image(data: bytes, reencode: bool = False, hashed: PixelHash = PixelHa
       BadImage: it is no image of a known format, is damaged, cut short, or too large to decode.
     """
     if not data:
-        raise BadImage("image file is empty")
+        raise BadImage("photo is empty")
     if not reencode and (checked := _check_plain_jpeg(data, hashed)):
         return checked
     with warnings.catch_warnings():
@@ -125,14 +125,14 @@ def check_image(data: bytes, reencode: bool = False, hashed: PixelHash = PixelHa
         except (BadImage, MemoryError):
             raise
         except Image.DecompressionBombError:
-            raise BadImage(f"image is too large: more than {limits.MAX_PIXELS:,} pixels") from None
+            raise BadImage(f"photo is too large: more than {limits.MAX_PIXELS:,} pixels") from None
         except Image.UnidentifiedImageError:
             if data.startswith(_MAGIC):
-                raise BadImage(f"image cannot be decoded: the header after {data[:4]!r} is damaged") from None
-            raise BadImage(f"image is of no known format: it starts with {data[:8]!r}") from None
+                raise BadImage(f"photo cannot be decoded: the header after {data[:4]!r} is damaged") from None
+            raise BadImage(f"photo is of no known format: it starts with {data[:8]!r}") from None
         except Exception as error:  # a decoder may raise anything on damaged bytes
             text = " ".join(f"{error or type(error).__name__}".split())[:200]
-            raise BadImage(f"image cannot be decoded: {text}") from error
+            raise BadImage(f"photo cannot be decoded: {text}") from error
 
 
 def _check_plain_jpeg(data: bytes, hashed: PixelHash) -> CheckedImage | None:
@@ -195,14 +195,14 @@ def _formats(data: bytes) -> tuple[str, ...]:
     """The formats that a file may be of. Raises BadImage for one that needs a package which is not there."""
     brand = data[8:12] if data[4:8] == b"ftyp" else b""
     if brand in (b"avif", b"avis") and not features.check("avif"):
-        raise BadImage("image is AVIF, which this pillow cannot read: install pillow 11.3 or later, or convert the "
+        raise BadImage("photo is AVIF, which this pillow cannot read: install pillow 11.3 or later, or convert the "
                        "photo to JPEG")
     if brand not in _HEIF_BRANDS:
         return _FORMATS
     try:
         import pillow_heif
     except ImportError:
-        raise BadImage("image is HEIC, which needs pillow-heif: install this package with its extra [heif], or "
+        raise BadImage("photo is HEIC, which needs pillow-heif: install this package with its extra [heif], or "
                        "convert the photo to JPEG") from None
     pillow_heif.register_heif_opener(thumbnails=False)
     return ("HEIF", *_FORMATS)  # mif1 is the brand of some AVIF files too
@@ -223,9 +223,9 @@ def _check_cost(image: Image.Image, data: bytes) -> None:
         tags = cast(TiffImagePlugin.TiffImageFile, image).tag_v2
         tile = int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0))
         if tile * sum(tags.get(_BITS_PER_SAMPLE, (8,))) // 8 > limits.MAX_DECODED_BYTES:
-            raise BadImage(f"image is too large: its tiles have {tile:,} pixels")
+            raise BadImage(f"photo is too large: its tiles have {tile:,} pixels")
     if limits.is_too_large(height, width, 4 if four else 3):
-        raise BadImage(f"image is too large: {width:,} x {height:,} pixels{', transparent or CMYK' if four else ''}, "
+        raise BadImage(f"photo is too large: {width:,} x {height:,} pixels{', transparent or CMYK' if four else ''}, "
                        f"the limit is {limits.MAX_PIXELS:,} pixels, {limits.MAX_DECODED_BYTES // 1_000_000} MB "
                        f"decoded and {limits.MAX_SIDE:,} pixels a side")
 
@@ -259,7 +259,7 @@ def _displayed(image: Image.Image) -> Image.Image:
     """The first frame as a viewer shows it, not yet upright: mode L or RGB."""
     image.load()
     if image.mode == "F":
-        raise BadImage("image has pixels of unknown range: floating point")
+        raise BadImage("photo has pixels of unknown range: floating point")
     parts = _stripes(image)
     top, part = next(parts)
     part = _displayed_part(part)
@@ -277,7 +277,7 @@ def _displayed_part(image: Image.Image) -> Image.Image:
         image = image.convert("I")
         low, high = cast(tuple[int, int], image.getextrema())
         if low < 0 or high > 65535:
-            raise BadImage(f"image has pixels of unknown range: {low} to {high}")
+            raise BadImage(f"photo has pixels of unknown range: {low} to {high}")
         return image.point(lambda value: value / 257).convert("L")
     if image.has_transparency_data:
         image = image.convert("RGBA")

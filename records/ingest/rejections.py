@@ -13,10 +13,10 @@ from flags.errors import UserError
 from records.images.files import MISSING
 from records.util.counted import counted
 
-NO_SPLIT = "image is in no split list"
+NO_SPLIT = "photo is in no split list"
 UNUSED_NAME = "name in a split list has no caption"
-REPEATED = "caption repeats another row of the same image"
-OUTSIDE_LINK = "image is a link that leads outside --images"
+REPEATED = "caption repeats another row of the same photo"
+OUTSIDE_LINK = "photo is a link that leads outside --images"
 # What helps, by how a reason begins; the first that fits.
 _REMEDIES = (
     (MISSING, "check --images"),
@@ -46,8 +46,10 @@ _REMEDIES = (
     (UNUSED_NAME, "the names in --split_lists must be those of the table"),
     ("line is no", "mend the lines, or name another format with --captions_format"),
     ("image_id is of no image", "give the file that has the images too"),
-    ("image file cannot be read", "check the files' permissions"),
-    ("image ", "are the photos whole? copy them again"),
+    ("photo cannot be read", "check the files' permissions"),
+    ("photo has no caption", "give it one, or leave it"),
+    ("photo has no tag", "move it into a folder that is named as its tag"),
+    ("photo", "are the photos whole? copy them again"),
     ("JPEG", "are the photos whole? copy them again"),
     ("PNG", "are the photos whole? copy them again"))
 _SHOWN_KINDS = 3

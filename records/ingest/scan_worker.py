@@ -13,7 +13,7 @@ from records.images.validation import PixelHash, check_image
 from records.ingest.database_tables import ImageResult, ImageTask, LookAlike
 from records.text.tokenizer import tags_among, words
 
-CRASHED = "image crashes its decoder: the process that read it died"
+CRASHED = "photo crashes its decoder: the process that read it died"
 
 
 def warm_up() -> None:

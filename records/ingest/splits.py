@@ -127,7 +127,7 @@ def _read_lists(text: str, images: str) -> dict[str, str]:
 
 def in_two_lists(key: str, file: str, line: int, other: str) -> str:
     """What to say of an image that another split's list names too."""
-    return (f"--split_lists: {file}:{line}: {key} is in the list of {other} too; an image belongs to one split, "
+    return (f"--split_lists: {file}:{line}: {key} is in the list of {other} too; a photo belongs to one split, "
             "remove it from one of the lists")
 
 

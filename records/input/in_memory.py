@@ -44,7 +44,8 @@ class Held:
         n = c = 0
         shards = tf.range(len(info.shards), dtype=tf.int64)
         blocks = parsed_blocks(split, shards, vocabulary_size, parallel_calls=tf.data.AUTOTUNE, features=features)
-        with Progress(f"reading {split.name}", info.examples, "images") as progress, reading_errors(split.records_dir):
+        with (Progress(f"reading {split.name}", info.examples, "examples") as progress,
+              reading_errors(split.records_dir)):
             for _, _, block in blocks.prefetch(2).as_numpy_iterator():
                 images, captions = len(block["key"]), len(block["start"])
                 of_block = slice(c, c + captions)

@@ -78,7 +78,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
     for key, found in tags.items():
         yield table.row(names[key], list(found), next(iter(found.values())), column="categories")
     for key in unseen:
-        yield BadRow(f"{table.name}:images", printable(names[key]), "image has no caption")
+        yield BadRow(f"{table.name}:images", printable(names[key]), "photo has no caption")
 
 
 def _captions(annotation: dict[Any, Any], name: object, table: Table, where: str) -> Iterator[Row | BadRow]:

@@ -42,7 +42,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
                 folders = _in_folders(table.images, folder, name)
             name = name if folders is False else f"{folder}/{name}"
         if not image["sentences"]:
-            yield BadRow(where, printable(name), "image has no caption")
+            yield BadRow(where, printable(name), "photo has no caption")
         for number, sentence in enumerate(image["sentences"]):
             place = f"{where}.sentences[{number}]"
             if isinstance(sentence, dict):

@@ -42,12 +42,12 @@ def read_sidecar(table: Table) -> Iterator[Row | BadRow]:
             text = texts.get(photo) or texts.get(stem)  # dog.jpg.txt is as common as dog.txt
             name = f"{folder}{photo}"
             if text is None:
-                yield BadRow(name, name, "image has no caption: there is no .txt or .caption of its name")
+                yield BadRow(name, name, "photo has no caption: there is no .txt or .caption of its name")
                 continue
             used.add(text)
             yield from _sidecar_rows(table, name, f"{folder}{text}", folder)
         for text in sorted(set(texts.values()) - used):
-            yield BadRow(f"{folder}{text}", "", "text has no image: there is no photo of its name")
+            yield BadRow(f"{folder}{text}", "", "text has no photo: there is no photo of its name")
 
 
 def _is_caption(name: str) -> bool:
@@ -95,7 +95,7 @@ def read_folders(table: Table) -> Iterator[Row | BadRow]:
             if classes:
                 yield make_keyword_row(name, [classes[0]], name, split)
             else:
-                yield BadRow(name, name, "image has no tag: it lies in no folder whose name could be its tag")
+                yield BadRow(name, name, "photo has no tag: it lies in no folder whose name could be its tag")
 
 
 def _classes(folder: str) -> list[str]:

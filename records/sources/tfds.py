@@ -46,7 +46,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
     builder = _builder(name)
     image, text, key = _features(builder.info.features, name)
     total = sum(info.num_examples for info in builder.info.splits.values())
-    with Progress(f"images of {table.path}", total, "images") as progress:
+    with Progress(f"photos of {table.path}", total, "photos") as progress:
         for split in builder.info.splits:
             spool = Spool(table.images, _folder(split))
             try:
@@ -57,9 +57,9 @@ def read(table: Table) -> Iterator[Row | BadRow]:
             except tf.errors.OpError as error:
                 message = error.message.partition("}} ")[2] or error.message  # without TensorFlow's node names
                 raise UserError(f"--captions={table.path}: split {split} cannot be read after {progress.done:,} "
-                                f"images ({printable(message)}); prepare the dataset again") from error
+                                f"photos ({printable(message)}); prepare the dataset again") from error
             except OSError as error:
-                raise UserError(f"--captions={table.path}: its images cannot be written to {spool.folder} ({error}); "
+                raise UserError(f"--captions={table.path}: its photos cannot be written to {spool.folder} ({error}); "
                                 "name another folder with --images") from error
 
 
@@ -189,7 +189,7 @@ def _rows(example: Any, image: _Path, text: _Path, key: _Path | None, spool: Spo
         return
     captions = _value(example, text)
     if not captions:
-        yield BadRow(where, row_name, "image has no caption")
+        yield BadRow(where, row_name, "photo has no caption")
     for number, caption in enumerate(captions):
         place = where if len(captions) == 1 else f"{where} caption {number}"
         row = make_row(row_name, caption.decode("utf-8", "surrogateescape"), place)

@@ -178,7 +178,7 @@ def _rows_of_example(name: str, photo: _Content | None, texts: list[_Content], w
     try:
         value = _value(texts, table.keywords)
         if not value:
-            raise BadField("image has no caption: expected .txt, .json or .cls of its name")
+            raise BadField("photo has no caption: expected .txt, .json or .cls of its name")
         image = names.name(name + photo.suffix)
     except BadField as error:
         yield BadRow(where, printable(name), str(error))

@@ -140,19 +140,19 @@ def _examples(job: ShardJob) -> Iterator[tuple[Example, list[int]]]:
             image = check_image(image, reencode=True).storable
             (feature,) = extractor.features([image])
             if feature is None:
-                raise UserError(f"image {row['key']!r} cannot be decoded by TensorFlow; remove its rows from "
+                raise UserError(f"photo {row['key']!r} cannot be decoded by TensorFlow; remove its rows from "
                                 "--captions")
         if not np.isfinite(feature).all():
             raise UserError(not_finite(row["key"], feature, job.backbone))
         yield _example(row, image if job.store_images else None, height, width,
                        feature.astype("<f2", copy=False).tobytes())
     if waiting:
-        raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} images")
+        raise RuntimeError(f"{job.file}: the backbone gave no feature for {len(waiting)} photos")
 
 
 def not_finite(key: str, feature: np.ndarray, backbone: BackboneJob) -> str:
     """What to say of a feature that one NaN or infinity makes worthless, as it would a model that learns from it."""
-    where = f"image {key!r}: its feature by --backbone={backbone.name} --backbone_precision={backbone.precision}"
+    where = f"photo {key!r}: its feature by --backbone={backbone.name} --backbone_precision={backbone.precision}"
     if np.isnan(feature).any():
         remedy = "the weights are broken or the arithmetic overflows: give other --backbone_weights"
         remedy += "" if backbone.precision == "float32" else " or --backbone_precision=float32"

@@ -44,7 +44,7 @@ def draw(folder: epath.Path, split: caption_dataset.Split, predicted: Sequence[P
     photos = dict(stored_photos(split, {predicted[i].prediction.image for i in {*spaced, *ends}}))
     label, form = RANKINGS[ranking]
     sheets: list[tuple[str, list[int], bool, str]] = [
-        (files.CONTACT_SHEET, spaced, False, f"{len(spaced)} of {counted(len(predicted), 'image')} of {split.name}"),
+        (files.CONTACT_SHEET, spaced, False, f"{len(spaced)} of {counted(len(predicted), 'photo')} of {split.name}"),
         (files.WORST_AND_BEST, ends, True, f"{len(worst)} lowest, then {len(best)} highest by {label}, {split.name}")]
     written = []
     for file, chosen, ranked, title in sheets:

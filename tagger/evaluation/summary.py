@@ -13,18 +13,18 @@ _DEFINITIONS = {
     ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"):
         "points, as papers print them: pycocoevalcap's values times 100; for --target=tags, of tag sequences",
     ("images_without_reference",):
-        "images left out of those, as they have no reference with a word (of --target=tags: no tag of tags.txt)",
+        "photos left out of those, as they have no reference with a word (of --target=tags: no tag of tags.txt)",
     ("tag_precision", "tag_recall", "tag_f1"):
-        "fractions; tags of the predicted caption against the union of the tags of the image's captions, counts "
-        "pooled over images",
+        "fractions; tags of the predicted caption against the union of the tags of the photo's captions, counts "
+        "pooled over photos",
     ("precision_at_5", "recall_at_5", "f1_at_5"):
-        "fractions; first five ranked tags against the tags that at least two captions of the image contain (of an "
-        "only caption, or of a list of keywords: all), counts pooled over images",
-    ("images_without_shared_tags",): "images without such a tag: their precision at 5 is 0",
+        "fractions; first five ranked tags against the tags that at least two captions of the photo contain (of an "
+        "only caption, or of a list of keywords: all), counts pooled over photos",
+    ("images_without_shared_tags",): "photos without such a tag: their precision at 5 is 0",
     ("mean_average_precision",):
-        "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the images "
+        "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the photos "
         "by the tag's score, relevant where two captions contain the tag, or an only one",
-    ("average_precision_tags",): "how many of those tags have a relevant image in this split",
+    ("average_precision_tags",): "how many of those tags have a relevant photo in this split",
     ("tag_calibration_error",):
         "mean difference between the scores of the listed tags and the share of them that is right, a tag of any "
         "reference, in ten bins by score",
@@ -34,11 +34,11 @@ _DEFINITIONS = {
     ("tag_reliability",): "those bins: mean score, share that is right, tags",
     ("threshold", "precision_at_threshold", "recall_at_threshold", "f1_at_threshold", "tags_at_threshold"):
         "the score with the best F1 on the validation split; of the listed tags that reach it against the tags of any "
-        "reference, counts pooled over images; how many an image has",
+        "reference, counts pooled over photos; how many a photo has",
     ("distinct_captions", "distinct_share", "distinct_words"):
-        "different captions predicted, that over images, and different words in them",
-    ("captions_without_words",): "images whose caption has no words: the model ended it at once",
-    ("seen_in_training",): "fraction of images whose caption is, word for word, a caption of the train split",
+        "different captions predicted, that over photos, and different words in them",
+    ("captions_without_words",): "photos whose caption has no words: the model ended it at once",
+    ("seen_in_training",): "fraction of photos whose caption is, word for word, a caption of the train split",
 }
 
 # Definitions that differ where photos have lists of tags in place of captions.
@@ -46,17 +46,17 @@ _OF_TAGS = {
     ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"):
         "points: pycocoevalcap's values times 100, of the sequence of tags that is written",
     ("tag_precision", "tag_recall", "tag_f1"):
-        "fractions; the tags that are written against all tags of the image, counts pooled over images",
+        "fractions; the tags that are written against all tags of the photo, counts pooled over photos",
     ("precision_at_5", "recall_at_5", "f1_at_5"):
-        "fractions; first five ranked tags against the image's tags (of several lists, those in at least two), counts "
-        "pooled over images",
+        "fractions; first five ranked tags against the photo's tags (of several lists, those in at least two), counts "
+        "pooled over photos",
     ("mean_average_precision",):
-        "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the images "
+        "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the photos "
         "by the tag's score",
     ("distinct_captions", "distinct_share", "distinct_words"):
-        "different sequences of tags written, that over images, and different tags in them",
-    ("captions_without_words",): "images for which no tag was written: the model ended the list at once",
-    ("seen_in_training",): "fraction of images whose sequence of tags is one of the train split",
+        "different sequences of tags written, that over photos, and different tags in them",
+    ("captions_without_words",): "photos for which no tag was written: the model ended the list at once",
+    ("seen_in_training",): "fraction of photos whose sequence of tags is one of the train split",
 }
 
 
@@ -126,7 +126,7 @@ def table(values: Mapping[str, Any]) -> str:
 def summary(values: Mapping[str, Any], run_dir: str) -> str:
     """A heading that says what was evaluated, the table, and what to know of its numbers."""
     runs = run_dir + (f" with {', '.join(values['ensemble'])}" if values["ensemble"] else "")
-    return (f"\n{runs}: {counted(values['images'], 'image')} of {values['split']}, {values['weights']} weights, beam "
+    return (f"\n{runs}: {counted(values['images'], 'photo')} of {values['split']}, {values['weights']} weights, beam "
             f"{values['beam_width']}, length penalty {values['length_penalty']:g}{_without(values)}\n\n"
             f"{table(values)}\n" + "".join(f"\n{line}\n" for line in notes(values)))
 

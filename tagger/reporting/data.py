@@ -53,7 +53,7 @@ class Evaluation:
         except ValueError as error:
             raise UserError(f"{path}:{number}: {error}; run eval again") from error
         if len(rows) != self.metrics["images"]:
-            raise UserError(f"{path}: has {len(rows)} lines, {files.METRICS} is of {self.metrics['images']} images; "
+            raise UserError(f"{path}: has {len(rows)} lines, {files.METRICS} is of {self.metrics['images']} photos; "
                             "they are of different evaluations, run eval again")
         return rows
 

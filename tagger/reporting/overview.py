@@ -78,7 +78,7 @@ def _evaluations(runs: Sequence[RunData], split: str, target: str) -> list[Html]
     rows = [(run.name, scored.metrics) for run in runs for scored in run.evaluations
             if (scored.split, scored.metrics["target"]) == (split, target)]
     numbers = sorted({metrics["images"] for _, metrics in rows})
-    photos = counted(numbers[0], "image") if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,} images"
+    photos = counted(numbers[0], "photo") if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,} photos"
     return [tag("h2", f"On {split}: {photos}"), metric_table(rows, target)]
 
 

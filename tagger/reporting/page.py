@@ -73,7 +73,7 @@ def _header(run: RunData) -> Html:
         tiles.append((duration(sum(row.seconds for row in run.throughput)), "training"))
     if run.evaluations:
         chosen = run.evaluations[-1]
-        of = f", {counted(chosen.metrics['images'], 'image')} of {chosen.split}"
+        of = f", {counted(chosen.metrics['images'], 'photo')} of {chosen.split}"
         tiles += [(form.format(chosen.metrics[name]), label + of) for name, label, form in TILES
                   if chosen.metrics.get(name) is not None and is_shown(name, manifest.target)]
     boxes = [tag("div", tag("b", value), tag("span", label), class_="tile") for value, label in tiles]
@@ -110,8 +110,8 @@ def _training(run: RunData) -> Html:
 def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
                 examples: tuple[list[Example], list[Example]]) -> Html:
     metrics = evaluation.metrics
-    limited = f', only the first {counted(metrics["limit"], "image")}' if metrics["limit"] else ""
-    parts = [tag("h2", f"On {evaluation.split}: {counted(metrics['images'], 'image')}"),
+    limited = f', only the first {counted(metrics["limit"], "photo")}' if metrics["limit"] else ""
+    parts = [tag("h2", f"On {evaluation.split}: {counted(metrics['images'], 'photo')}"),
              tag("p", f"{metrics['weights'].capitalize()} weights, beam {metrics['beam_width']}, length penalty "
                       f"{metrics['length_penalty']:g}{limited}.", class_="quiet"),
              *(tag("p", line) for line in notes(metrics)), _comparison(run, evaluation, others), _all_metrics(metrics)]
@@ -190,7 +190,7 @@ def _records(run: RunData) -> Html:
     facts = {"name": manifest.name, "target": manifest.target}
     for name, split in manifest.splits.items():
         facts[name] = ", ".join(counted(number, noun) for number, noun in (
-            (split.examples, "image"), (split.captions, "caption"), (split.tokens, "token"),
+            (split.examples, "example"), (split.captions, "caption"), (split.tokens, "token"),
             (len(split.shards), "shard")))
     facts["vocabulary"] = f"{manifest.vocabulary_size:,} entries, min_count {manifest.min_count}"
     if manifest.backbone:

@@ -94,7 +94,7 @@ def feature_size(manifest: Manifest, records_dir: str) -> int:
       UserError: the records were made without features.
     """
     if manifest.backbone is None:
-        raise UserError(f"--records_dir={records_dir}: was made with --backbone=none and holds no image features; "
+        raise UserError(f"--records_dir={records_dir}: was made with --backbone=none and holds no features; "
                         "run make_records again with a backbone")
     return manifest.backbone.feature_size
 

@@ -78,7 +78,7 @@ Every sub-folder with a number is a version; the newest, {facts.version}, is des
 | trained on | {facts.target} |
 | models averaged | {facts.ensemble} |
 | vocabulary | {facts.vocabulary_size:,} words |
-| image features | {facts.backbone}, {facts.feature_size:,} numbers; {facts.preprocessing} |
+| features | {facts.backbone}, {facts.feature_size:,} numbers; {facts.preprocessing} |
 | photos are seen at | {facts.image_size} x {facts.image_size} pixels, squashed to that square |
 | weights stored as | {facts.precision} |
 | written with | {facts.created_with} |

@@ -233,7 +233,7 @@ class Admission:
             self._uploads.pop(upload, None)
 
     def _too_large(self) -> Refusal:
-        return Refusal(413, f"the request is larger than {self.largest_body // MB} MB; send fewer images at once")
+        return Refusal(413, f"the request is larger than {self.largest_body // MB} MB; send fewer photos at once")
 
     def _make_large(self, upload: _Upload, size: int) -> None:
         if self._large + size > self.limits.large_bodies * self.largest_body:

@@ -52,7 +52,7 @@ class CostlyImages:
             (outputs,) = self._workers.map(_compute, [(self._path, signature, dict(inputs))], 1,
                                            [{"CUDA_VISIBLE_DEVICES": "-1"}])
         except WorkerDied as error:
-            raise Refusal(500, "the process that decodes large images died at this one; is memory short?") from error
+            raise Refusal(500, "the process that decodes large photos died at this one; is memory short?") from error
         return outputs
 
 

@@ -35,7 +35,7 @@ async def inflated(data: bytearray, headers: Mapping[str, str], admission: Admis
             room.enter_context(admission.set_aside(most))
             await asyncio.to_thread(inflation.until, most + 1)
         if len(inflation.body) > most:
-            raise Refusal(413, f"the request is larger than {most // MB} MB when inflated; send fewer images at once")
+            raise Refusal(413, f"the request is larger than {most // MB} MB when inflated; send fewer photos at once")
         if not inflation.is_whole:
             raise Refusal(400, "the body's gzip data is cut short, or has something behind it")
         yield inflation.body

@@ -100,7 +100,7 @@ class ServedModel:
 
     async def _call_bulk(self, kind: _Kind, rows: Arrays, at_a_time: int) -> Arrays:
         if self._bulk_calls >= _MOST_BULK:
-            raise Refusal(503, "too many requests with many or large images are waiting")
+            raise Refusal(503, "too many requests with many or large photos are waiting")
         self._bulk_calls += 1
         try:
             way = self._costly if at_a_time == 1 else self._bulk

@@ -21,5 +21,5 @@ def describe(run_dir: epath.PathLike, epoch: int, step: int, keys: list[str], wr
     if write:
         write_atomic(path, json.dumps({"epoch": epoch + 1, "step": step + 1, "images": keys}, indent=1) + "\n")
     more = " …" if len(keys) > 5 else ""
-    all_of_it = "the only image" if len(keys) == 1 else f"all {len(keys)} images"
+    all_of_it = "the only photo" if len(keys) == 1 else f"all {len(keys)} photos"
     return f"{', '.join(keys[:5])}{more} ({all_of_it} of the batch: {path})"

@@ -69,7 +69,7 @@ class PixelTask(Task):
         model = Captioner(merge=self.make_merge_model(), encoder=self._encoder, first_layer=config.train_backbone,
                           compute_dtype=dtype)
         if config.view_size not in (0, self._encoder.image_size) and not model.takes(config.view_size):
-            raise UserError(f"--view_size={config.view_size}: {self._encoder.name} takes only images of "
+            raise UserError(f"--view_size={config.view_size}: {self._encoder.name} takes only photos of "
                             f"{self._encoder.image_size} pixels; leave the flag out")
         return model
 

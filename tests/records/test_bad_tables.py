@@ -95,7 +95,7 @@ CASES = {
     "NUL in caption": csv("c.jpg,the\0 cow\n", 2, {"caption holds a NUL byte": 1}),
     "control characters in caption": csv("c.jpg,the\x07 \x1b[31mcow\n", 3),
     "duplicate rows": csv("a.jpg,a dog\na.jpg,a dog\nc.jpg,the cow\n", 3, {
-        "caption repeats another row of the same image": 2}),
+        "caption repeats another row of the same photo": 2}),
     # Encodings.
     "latin-1": csv("c.jpg,un café\nc.jpg,the cow\n".encode("latin-1"), 3, {"caption is not UTF-8": 1}),
     "latin-1 name": csv("café.jpg,the cow\n".encode("latin-1"), 2, {"image name is not UTF-8": 1}),
@@ -125,7 +125,7 @@ CASES = {
     "bars with a missing bar": Case(
         b"image_name| comment_number| comment\na.jpg| 0| a dog\nb.jpg| 4   the cat\nc.jpg| 0| \"an\" ox\n", 2, {
             FIELDS: 1}),
-    "header twice": csv("image,caption\n", 2, {"image file does not exist": 1}),
+    "header twice": csv("image,caption\n", 2, {"photo does not exist": 1}),
     # Flickr token files.
     "token lines broken": Case(
         b"a.jpg#0\ta dog\nb.jpg#0 the cat\nc.jpg\tan ox\n#1\ta hen\nc.jpg#1\t\nc.jpg#2\tthe pig\nb.jpg#x\ta cow\n"
@@ -153,7 +153,7 @@ CASES = {
         [{"image_id": 1, "caption": "a dog"}, {"image_id": 9, "caption": "x"}, {"image_id": 2}, 7, {"image_id": [1]},
          {"image_id": 3, "caption": "x"}], 1,
         {"image_id is of no image in the file": 1, "caption is not text": 1, "image name is not text": 1,
-         "annotation is no object with an image_id": 2, "image is no object with an id": 1, "image has no caption": 1}),
+         "annotation is no object with an image_id": 2, "image is no object with an id": 1, "photo has no caption": 1}),
     "COCO name outside": coco([A, {"id": 2, "file_name": "/etc/passwd"}],
                               [{"image_id": 1, "caption": "a dog"}, {"image_id": 2, "caption": "x"}], 1, {OUTSIDE: 1}),
     "Karpathy with broken entries": Case(json.dumps({"images": [

@@ -93,18 +93,18 @@ def test_every_row_is_in_a_shard_or_in_rejected(tmp_path):
     manifest = manifests.load(records)
     assert manifest.rejected.total == len(rejected)
     assert sum(manifest.rejected.by_reason.values()) == len(rejected)
-    assert manifest.rejected.by_reason["image file does not exist"] == 1
+    assert manifest.rejected.by_reason["photo does not exist"] == 1
     assert [row["row"] for row in rejected] == sorted((row["row"] for row in rejected),
                                                       key=lambda row: int(row.split(":")[1]))
 
 
 def test_a_row_whose_photo_does_not_exist_stops_the_run(photos, tmp_path):
     table = write_table(tmp_path / "captions.csv", [("photo_0000.jpg", "a dog"), ("gone.jpg", "a cat")])
-    with pytest.raises(UserError, match=r"captions.csv:3: image file does not exist: 'gone.jpg'.*--max_rejected"):
+    with pytest.raises(UserError, match=r"captions.csv:3: photo does not exist: 'gone.jpg'.*--max_rejected"):
         make(photos[0], table, tmp_path / "r", split_fractions="train=1")
     # The limit is all that changes, so what was found out is kept; and a photo that arrives is seen.
     make(photos[0], table, tmp_path / "r", split_fractions="train=1", max_rejected="50%")
-    assert manifests.load(tmp_path / "r").rejected.by_reason == {"image file does not exist": 1}
+    assert manifests.load(tmp_path / "r").rejected.by_reason == {"photo does not exist": 1}
 
 
 def test_a_mended_photo_is_looked_at_again(photos, tmp_path):
@@ -196,7 +196,7 @@ def test_pictures_with_equal_checksums_are_two_pictures(tmp_path):
 def test_photos_in_no_list_and_names_of_no_photo_are_listed(photos, tmp_path):
     (tmp_path / "train.txt").write_text("\n".join(f"photo_{i:04}.jpg" for i in range(80)) + "\n\nnowhere.jpg\n")
     records = make(*photos, tmp_path / "r", split_lists=f"train={tmp_path / 'train.txt'}", max_rejected="0")
-    assert manifests.load(records).rejected.by_reason == {"image is in no split list": 20,
+    assert manifests.load(records).rejected.by_reason == {"photo is in no split list": 20,
                                                           "name in a split list has no caption": 1}
     assert json.loads((records / "rejected.jsonl").read_text().splitlines()[-1]) == {
         "image": "nowhere.jpg", "row": "train.txt:82", "reason": "name in a split list has no caption"}

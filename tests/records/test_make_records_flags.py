@@ -76,7 +76,7 @@ def test_links_out_of_images_need_a_flag(photos, tmp_path, capsys):
     table = write_table(tmp_path / "t.csv", [(f"photo_000{i}.jpg", f"dog number {i}") for i in range(3)])
     make(images, table, tmp_path / "without", split_fractions="train=1")
     said = capsys.readouterr().out
-    assert "more than half of the rows are left out, 2 of 3: 2 rows like t.csv:2: image is a link that leads " in said
+    assert "more than half of the rows are left out, 2 of 3: 2 rows like t.csv:2: photo is a link that leads " in said
     assert "--follow_links takes photos that are links out of it" in said
     assert keys_of(tmp_path / "without") == ["photo_0002.jpg"]
     with_links = make(images, table, tmp_path / "with", split_fractions="train=1", follow_links=True)

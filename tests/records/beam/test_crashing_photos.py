@@ -53,7 +53,7 @@ def test_a_photo_that_kills_its_worker_is_left_out_and_no_other(photos, tmp_path
     assert sum(keys == ["photo_0007.jpg"] for keys in seen) == 2
     rejected = [json.loads(line) for line in (tmp_path / "r" / "rejected.jsonl").read_text().splitlines()]
     assert {(row["image"], row["reason"]) for row in rejected} == {
-        ("photo_0007.jpg", "image crashes its decoder: the process that read it died")}
+        ("photo_0007.jpg", "photo crashes its decoder: the process that read it died")}
 
 
 @pytest.mark.parametrize("deaths", [1, 2])

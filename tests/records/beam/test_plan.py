@@ -109,7 +109,7 @@ def test_a_restart_keeps_photos_that_were_good_and_mends_the_rest(tmp_path, monk
     table = write_captions(tmp_path / "captions.csv", names)
     whole = (tmp_path / "images" / names[3]).read_bytes()
     (tmp_path / "images" / names[3]).unlink()
-    with pytest.raises(UserError, match="image file does not exist"):
+    with pytest.raises(UserError, match="photo does not exist"):
         make(tmp_path / "images", table, tmp_path / "r", runner="beam")
     (tmp_path / "images" / names[3]).write_bytes(whole)
     (state,) = (tmp_path / "r" / layout.STAGING_DIR).glob("cluster-*")

@@ -42,7 +42,7 @@ def test_what_is_no_file(folder):
         read_image(str(folder), "nothing.jpg")
     os.mkfifo(folder / "pipe.jpg")
     for name in ("a", "pipe.jpg"):
-        with pytest.raises(BadImage, match="image file cannot be read"):
+        with pytest.raises(BadImage, match="photo cannot be read"):
             read_image(str(folder), name)
 
 

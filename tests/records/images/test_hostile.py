@@ -73,8 +73,8 @@ def test_the_reason_says_what_is_too_much():
     files = hostile()
     assert re.match("JPEG has too many scans: 1,000, the limit is 100", verdict(files["many_scans.jpg"]()))
     assert re.match("PNG has too many compressed texts: 300, the limit is 32", verdict(odd()["very_much_text.png"]()))
-    assert verdict(files["large_rgba.png"]()).startswith("image is too large: 10,000 x 10,000 pixels, transparent")
-    assert verdict(files["wide.png"]()).startswith("image is too large: 900,000 x 100 pixels")
+    assert verdict(files["large_rgba.png"]()).startswith("photo is too large: 10,000 x 10,000 pixels, transparent")
+    assert verdict(files["wide.png"]()).startswith("photo is too large: 900,000 x 100 pixels")
 
 
 def test_others_in_the_batch_keep_their_pixels(batch):

@@ -50,14 +50,14 @@ def test_an_odd_image_is_stored_so_that_tensorflow_shows_what_a_viewer_shows(nam
 def test_a_broken_image_has_a_reason(name):
     with pytest.raises(BadImage) as caught:
         check_image(BROKEN[name]())
-    assert str(caught.value).startswith(("image ", "JPEG data is corrupt: ", "PNG data is corrupt: "))
+    assert str(caught.value).startswith(("photo ", "JPEG data is corrupt: ", "PNG data is corrupt: "))
     assert len(str(caught.value)) < 300 and "\n" not in str(caught.value)
 
 
 def test_a_bomb_is_refused_by_its_header():
-    with pytest.raises(BadImage, match="image is too large: more than 100,000,000 pixels"):
+    with pytest.raises(BadImage, match="photo is too large: more than 100,000,000 pixels"):
         check_image(png_header(20_000, 20_000) + chunk(b"IDAT", b"never read"))
-    with pytest.raises(BadImage, match="image is too large: 10,001 x 10,000 pixels, the limit is 100,000,000"):
+    with pytest.raises(BadImage, match="photo is too large: 10,001 x 10,000 pixels, the limit is 100,000,000"):
         check_image(png_header(10_001, 10_000) + chunk(b"IDAT", b"never read"))
 
 
@@ -180,5 +180,5 @@ def test_heic_is_read_where_pillow_heif_is():
 
 def test_heic_without_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(BadImage, match=r"image is HEIC, which needs pillow-heif: install .* \[heif\]"):
+    with pytest.raises(BadImage, match=r"photo is HEIC, which needs pillow-heif: install .* \[heif\]"):
         check_image(b"\0\0\0\x18ftypheic" + bytes(60))

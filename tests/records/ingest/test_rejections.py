@@ -58,9 +58,9 @@ def test_when_nothing_can_be_used_the_most_frequent_reasons_are_named():
     with pytest.raises(UserError) as error:
         check_usable(10, Counter({MISSING: 6, "caption is empty": 2, OUTSIDE_LINK: 1, "x": 1}), FIRST, {}, "")
     assert str(error.value) == (
-        "no usable caption: all 10 rows are left out: 6 rows like t.csv:2: image file does not exist: 'a.jpg' (check "
+        "no usable caption: all 10 rows are left out: 6 rows like t.csv:2: photo does not exist: 'a.jpg' (check "
         "--images); 2 rows like t.csv:7: caption is empty (is another column the caption? docs/data.md lists the names "
-        "of columns); 1 row like t.csv:3: image is a link that leads outside --images: 'b.jpg' (--follow_links takes "
+        "of columns); 1 row like t.csv:3: photo is a link that leads outside --images: 'b.jpg' (--follow_links takes "
         "photos that are links out of it); 1 for other reasons")
 
 

@@ -40,7 +40,7 @@ def test_duplicates_are_found_and_damaged_photos_have_reasons(tmp_path, workers)
     assert sorted(example.key for example in database.examples("train")) == names
     assert [(other, kept) for other, kept, _ in database.duplicates()] == [("same.jpg", names[1])]
     ((image, _, reason),) = database.rejected()
-    assert image == "damaged.jpg" and reason.startswith(("image", "JPEG"))
+    assert image == "damaged.jpg" and reason.startswith(("photo", "JPEG"))
 
 
 def test_few_rows_start_no_process_and_all_go_through(workers):

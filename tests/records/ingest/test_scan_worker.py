@@ -19,7 +19,7 @@ def test_what_is_found_in_photos_and_captions(tmp_path):
     assert a.texts == ((5, "two dogs run", "dogs run", None),
                        (9, "", "", "caption is too long: 5 words, --max_words_per_caption is 4"))
     assert b.reencode and b.pixel_crc32c and b.eighth_crc32c is None and b.stored_bytes != len(bmp)
-    assert c.image == 3 and c.reason.startswith(("image", "JPEG")) and d.reason == "image file does not exist: 'd.jpg'"
+    assert c.image == 3 and c.reason.startswith(("photo", "JPEG")) and d.reason == "photo does not exist: 'd.jpg'"
 
 
 def test_the_hash_of_pixels_does_not_depend_on_the_format(tmp_path):

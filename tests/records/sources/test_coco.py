@@ -39,7 +39,7 @@ def test_rows(tmp_path, options):
         ("annotations[5]", "", "annotation is no object with an image_id"),
         ("annotations[6]", "", "image name is not text"),
         ("annotations[7]", "", "annotation is no object with an image_id"),
-        ("annotations[8]", "000004.jpg", "caption is not text"), ("images", "000005.jpg", "image has no caption")]
+        ("annotations[8]", "000004.jpg", "caption is not text"), ("images", "000005.jpg", "photo has no caption")]
 
 
 @pytest.mark.parametrize("document", [[], {"images": []}, {"images": {}, "annotations": []}, "text", None])

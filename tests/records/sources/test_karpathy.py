@@ -30,7 +30,7 @@ def test_rows(tmp_path):
         ("c.jpg", "A cow.", "validation")]
     assert rows[1].where == "dataset_coco.json:images[0].sentences[1]"
     assert [(row.image, row.reason.partition(":")[0]) for row in rows if isinstance(row, BadRow)] == [
-        ("d.jpg", "caption is empty"), ("e.jpg", "image has no caption"), ("", "image is no object with sentences"),
+        ("d.jpg", "caption is empty"), ("e.jpg", "photo has no caption"), ("", "image is no object with sentences"),
         ("", "image is no object with sentences"), ("g.jpg", "sentence is no object"), ("g.jpg", "caption is not text")]
 
 

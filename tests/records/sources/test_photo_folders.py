@@ -30,8 +30,8 @@ def test_each_line_of_a_text_is_a_caption(tmp_path):
     assert [(row.image, row.caption, row.where, row.split) for row in rows] == [
         ("a.jpg", "A dog.", "a.txt:1", None), ("a.jpg", "A brown dog.", "a.txt:3", None),
         ("b.PNG", "A cat", "b.caption:1", None), ("train/c.webp", "A bus", "train/c.webp.txt:1", "train")]
-    assert bad == [("d.jpg", "image has no caption: there is no .txt or .caption of its name"),
-                   ("e.txt", "caption is empty"), ("f.txt", "text has no image: there is no photo of its name")]
+    assert bad == [("d.jpg", "photo has no caption: there is no .txt or .caption of its name"),
+                   ("e.txt", "caption is empty"), ("f.txt", "text has no photo: there is no photo of its name")]
 
 
 def test_a_folder_is_the_tag_and_a_split_before_it_the_split(tmp_path):

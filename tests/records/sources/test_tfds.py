@@ -80,7 +80,7 @@ def test_a_list_of_captions_and_photos_without_names(tmp_path):
     rows = rows_of(captions, tmp_path / "spool")
     assert rows[0] == Row("train/00000000.jpg", "a dog", "photos[train]:0 caption 0", "train")
     assert rows[1] == BadRow("photos[train]:0 caption 1", "train/00000000.jpg", "caption is empty")
-    assert rows[2] == BadRow("photos[train]:1", "train/00000001.png", "image has no caption")
+    assert rows[2] == BadRow("photos[train]:1", "train/00000001.png", "photo has no caption")
     assert rows[3].reason.startswith("caption is not UTF-8")
     assert rows[4].caption == "a cat"
 
@@ -131,7 +131,7 @@ def test_a_cut_shard_is_an_error_and_not_fewer_rows(tmp_path):
                        {"train": [{"image": str(photo), "caption": "a dog"} for photo in PHOTOS]})
     shard = next(pathlib.Path(captions.removeprefix("tfds:")).glob("*.tfrecord*"))
     shard.write_bytes(shard.read_bytes()[:-10])
-    with pytest.raises(UserError, match="split train cannot be read after 5 images"):
+    with pytest.raises(UserError, match="split train cannot be read after 5 photos"):
         rows_of(captions, tmp_path / "spool")
     shard.write_bytes(b"")
     with pytest.raises(UserError, match="expected to contain 6 elements but contained only 0"):

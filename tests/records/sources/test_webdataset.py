@@ -21,7 +21,7 @@ def test_members_of_one_name_are_one_example(tmp_path, small_photos):
         ("train-0/x/b.png", "Two cats.", None, "train"), ("train-0/c.webp", "17", ("17",), "train")]
     assert [photo(row) for row in rows] == [small_photos[i] for i in (0, 1, 1, 2)]
     assert [(where, reason.partition(":")[0]) for where, reason in bad] == [
-        ("train-0.tar:d", "image has no caption"), ("train-0.tar:e", "example has no photo"),
+        ("train-0.tar:d", "photo has no caption"), ("train-0.tar:e", "example has no photo"),
         ("train-0.tar:../f", "image name leads outside --images"), ("train-0.tar:g", "text is no JSON"),
         ("train-0.tar:a", "image name is used by an earlier example of the split")]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train-0.tar"]  # nothing is written

@@ -26,12 +26,12 @@ def test_where_photos_have_tags_and_no_captions_nothing_speaks_of_captions():
     values = {**VALUES, "target": "tags", "images_without_reference": 7}
     text = summary(values, "runs/a") + " ".join(definitions("tags").values())
     assert "caption" not in text and "BLEU" not in text
-    assert "1,000 images of test" in text and "7 of them have no reference" in text
+    assert "1,000 photos of test" in text and "7 of them have no reference" in text
 
 
 def test_the_summary_names_what_was_scored():
     text = summary({**VALUES, "ensemble": ["runs/b"]}, "runs/a")
-    assert "runs/a with runs/b: 1,000 images of test, best weights, beam 3, length penalty 0.7" in text
+    assert "runs/a with runs/b: 1,000 photos of test, best weights, beam 3, length penalty 0.7" in text
 
 
 def test_every_metric_is_defined():

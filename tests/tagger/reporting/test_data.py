@@ -33,7 +33,7 @@ def test_predictions_that_do_not_fit(tmp_path):
     run = load(write(tmp_path / "a"))
     path = run.evaluations[0].folder / files.PREDICTIONS
     lines = path.read_text().splitlines(keepends=True)
-    for text, said in ((lines[0], "has 1 lines, metrics.json is of 2 images"),
+    for text, said in ((lines[0], "has 1 lines, metrics.json is of 2 photos"),
                        (lines[0] + "{}\n", ":2: the line lacks"),
                        (lines[0] + lines[1].replace('"cider"', '"other"'), ":2: it has no cider")):
         path.write_text(text)

@@ -16,7 +16,7 @@ def test_every_run_has_its_row_and_its_curve_with_the_flags_that_differ(tmp_path
     html = overview("runs", [good, other, new], ["broken"])
     text = text_of(html)
     for expected in ("3 runs, the latest first", "--dropout", "good 2.750 1 of 2 1 min 01 s", "0.125",
-                     "new – no epoch yet", "On test: 2 images", "18.9", "not readable as runs: broken"):
+                     "new – no epoch yet", "On test: 2 photos", "18.9", "not readable as runs: broken"):
         assert expected in text, expected
     assert "Not all learnt from the same records" not in text
     assert "--seed" not in text  # which is the same in all
@@ -28,5 +28,5 @@ def test_every_run_has_its_row_and_its_curve_with_the_flags_that_differ(tmp_path
 def test_runs_of_captions_and_of_tags_are_not_in_one_table(tmp_path):
     run, of_tags = load(write(tmp_path / "captions")), load(write(tmp_path / "tags", target="tags"))
     html = overview("runs", [run, dataclasses.replace(of_tags, manifest=dataclasses.replace(run.manifest, seed=1))], [])
-    assert html.count("On test: 2 images") == 2
+    assert html.count("On test: 2 photos") == 2
     assert "Not all learnt from the same records" in html and 'class="best"' not in html

@@ -21,13 +21,13 @@ def test_what_a_run_shows(run):
     examples = {"test": ([Example(rows[1], None, "cider")], [Example(rows[0], b"jpeg", "cider")])}
     html = page(run, [], ["broken"], examples, {"tensorflow": "2.21"})
     text = text_of(html)
-    for expected in ("2.750 validation loss", "1 of 2 best epoch", "18.9 BLEU-4, 2 images of test", "a dog", "One cat.",
+    for expected in ("2.750 validation loss", "1 of 2 best epoch", "18.9 BLEU-4, 2 photos of test", "a dog", "One cat.",
                      "Only 2 photos: below a hundred",
                      "dog.jpg · CIDEr-D 61.5", "--dropout=0.25", "tensorflow 2.21",
                      "not readable as runs: broken", "resnet50"):
         assert expected in text, expected
     assert html.count("data:image/jpeg") == 1
-    assert "mAP, 2 images" not in text  # that metric was not computed
+    assert "mAP, 2 photos" not in text  # that metric was not computed
 
 
 def test_the_best_of_each_metric_and_the_difference_to_the_next_run(run, tmp_path):
