@@ -1,5 +1,6 @@
 """docs/clusters.md: what it gives to schedulers is well formed, and its TF_CONFIG is one that training takes."""
 
+import configparser
 import json
 import os
 import re
@@ -65,6 +66,30 @@ def test_kubernetes_names_fit_together():
     assert job["spec"]["completions"] == job["spec"]["parallelism"] == int(container["env"][0]["value"])
     [rule] = job["spec"]["podFailurePolicy"]["rules"]
     assert rule["onExitCodes"] == {"containerName": container["name"], "operator": "In", "values": [1]}
+
+
+def test_containerfile_is_well_formed_and_copies_what_the_package_needs():
+    text = re.sub(r"^#.*\n", "", (CLUSTER / "Containerfile").read_text(), flags=re.M).replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip()]
+    assert {name for name, _ in lines} <= {"ARG", "FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "CMD"}
+    assert lines[:2] == [["ARG", "BASE"], ["FROM", "${BASE}"]] and [name for name, _ in lines].count("FROM") == 1
+    for name, value in lines:
+        if name == "CMD":
+            assert json.loads(value)[0] == "tagger"
+        if name == "RUN":
+            subprocess.run(["bash", "-nc", value], check=True)
+    sources = [source for name, value in lines if name == "COPY" for source in value.split()[:-1]]
+    assert all((ROOT / source).exists() for source in sources)
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    needed = {folder.strip("*") for folder in setup["options.packages.find"]["include"].split()}
+    needed |= {"setup.cfg", "pyproject.toml", "main.py", "README.md", setup["metadata"]["license_files"]}
+    assert needed == set(sources)
+    [extra] = re.findall(r"\.\[(\w+)\]", text)
+    assert extra in setup["options.extras_require"]
+    [build] = re.findall(r"^    (docker build .*)$", (ROOT / "docs" / "clusters.md").read_text(), re.M)
+    job = list(yaml.safe_load_all((CLUSTER / "train.yaml").read_text()))[1]
+    assert build.split()[-2] == job["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
 @pytest.mark.parametrize("script", ["tf_config.sh", "train.sbatch"])
