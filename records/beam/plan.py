@@ -32,7 +32,7 @@ from records.ingest import plan as plan_lib
 from records.ingest.deduplication import held_out_first
 from records.ingest.fingerprint import database_inputs, own_splits
 from records.ingest.plan import Plan, SplitCounts
-from records.ingest.splits import Splitter
+from records.ingest.splits import Splitter, note_on_fractions
 from records.ingest.staging import StagingFolder
 from records.ingest.targets import Targets, make_same_targets, targets_of
 from records.ingest.text_counts import PUBLISHED, TextCounts
@@ -114,6 +114,8 @@ class _Pass1:
         plans = self._write_plans(targets, counts, number)
         duplicates = (entry[1:] for body in work.bodies(examples.DUPLICATES) for entry in body)
         merged = plan_lib.write_duplicates(duplicates, self._records_dir, self._state)
+        if config.split_fractions:  # whether the table has splits of its own only workers have seen
+            notes += note_on_fractions(config.split_fractions, {split: count for split, (count, _) in counts.items()})
         first = {split: self._examples(split) for split in counts}
         return plan_lib.whole_plan(self._records_dir, targets, plans, counts, row_count, left_out, merged,
                                    [*notes, *plan_lib.understood(first, targets)])

@@ -107,6 +107,10 @@ class IngestDatabase:
         """Input rows, usable or not."""
         return self._one("SELECT count(*) FROM rows") + self._one("SELECT count(*) FROM bad_rows")
 
+    def has_own_splits(self) -> bool:
+        """Whether the table gives a row a split that counts."""
+        return self._one("SELECT EXISTS (SELECT 1 FROM rows WHERE split IS NOT NULL)") == 1
+
     def image_counts(self) -> tuple[int, int]:
         """Images named by rows, and how many of them are checked."""
         return self._one("SELECT count(*) FROM images"), self._one("SELECT count(*) FROM images WHERE checked")

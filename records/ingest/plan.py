@@ -27,7 +27,7 @@ from records.ingest.fingerprint import database_inputs, own_splits
 from records.ingest.planned import PlannedExample
 from records.ingest.scan import check_images, start_meanwhile
 from records.ingest.shard_plan import PlansJob, loaded, write_plans
-from records.ingest.splits import Splitter, listed_names
+from records.ingest.splits import Splitter, listed_names, note_on_fractions
 from records.ingest.staging import StagingFolder
 from records.ingest.targets import Targets, make_same_targets, make_targets
 from records.sources import is_spooled, open_source
@@ -121,6 +121,8 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         number = shards_per_split(config, counts, info)
         plans = _write_plans(database, targets, records_dir, settings["name"], number, workers)
         duplicates = write_duplicates(database.duplicates(), records_dir, state)
+        if not config.split_lists and not database.has_own_splits():
+            notes += note_on_fractions(config.split_fractions, {split: count for split, (count, _) in counts.items()})
         plan = whole_plan(records_dir, targets, plans, counts, rows, left_out, duplicates,
                           [*notes, *understood({split: database.examples(split) for split in counts}, targets)])
     except UserError:

@@ -24,6 +24,7 @@ from records.util import regular_files
 DEFAULT_FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _ORDER = ("train", "validation", "test")
 _RANGE = 2**64
+_FAR = 0.2  # of a split's expected number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +90,25 @@ def without_photos(split_fractions: str, made: Container[str]) -> list[str]:
     """The splits that --split_fractions asks for and that no photo came into."""
     return [split for split, share in _read_fractions(split_fractions).items() if share and split not in made] \
         if split_fractions else []
+
+
+def note_on_fractions(split_fractions: str, counts: Mapping[str, int]) -> list[str]:
+    """A line where splits by fractions came out far from them, as they do where photos are few; else none.
+
+    Args:
+      split_fractions: the flag; "" for the default.
+      counts: examples of every split that has any.
+    """
+    fractions = _read_fractions(split_fractions) if split_fractions else DEFAULT_FRACTIONS
+    total = sum(counts.values())
+    differences = [(abs(counts.get(split, 0) - share * total), share * total) for split, share in fractions.items()]
+    if not any(difference >= max(1, _FAR * expected) for difference, expected in differences):
+        return []
+    came, asked = (", ".join(f"{split} {number:{form}}" for split, number in numbers) for form, numbers in (
+        (",", [(split, counts.get(split, 0)) for split in fractions]),
+        (",.3g", [(split, share * total) for split, share in fractions.items()])))
+    return [f"splits by name and --seed alone, so that later photos move none, came out as {came} of {total:,} photos, "
+            f"where exact shares would be {asked}; --split_lists gives exact numbers, another --seed another draw"]
 
 
 def _flag_split(name: str, flag: str) -> str:

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from flags.errors import UserError
-from records.ingest.splits import Splitter, without_photos
+from records.ingest.splits import Splitter, note_on_fractions, without_photos
 
 KEYS = [f"photo_{index}.jpg" for index in range(10_000)]
 
@@ -58,6 +58,15 @@ def test_the_tables_own_split_counts_unless_a_flag_says_otherwise():
 def test_splits_that_no_photo_came_into():
     assert without_photos("train=0.98,validation=0.01,test=0.01", {"train": 44, "validation": 1}) == ["test"]
     assert without_photos("train=1,test=0", {"train": 44}) == without_photos("", {"train": 44}) == []
+
+
+def test_what_came_out_of_fractions_is_said_where_it_is_far_from_them():
+    (line,) = note_on_fractions("", {"train": 40, "validation": 4, "test": 1})
+    assert "came out as train 40, validation 4, test 1 of 45 photos, where exact shares would be train 36, " in line
+    assert "validation 4.5, test 4.5; --split_lists gives exact numbers" in line
+    assert note_on_fractions("train=0.9,test=0.1", {"train": 5}) == []  # half a photo is no difference
+    many = {"train": 7060, "validation": 1980, "test": 960}
+    assert note_on_fractions("train=0.7,validation=0.2,test=0.1", many) == []
 
 
 def test_lists(tmp_path):
