@@ -112,7 +112,7 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
 
 
 def _cell(content: bytes, answer: dict) -> Cell:
-    tags = "  ".join(f"{item['tag']} {item['score']:.0%}" for item in answer["tags"][:_SHEET_TAGS])
+    tags = ", ".join(f"{item['tag']} {item['score']:.0%}" for item in answer["tags"][:_SHEET_TAGS])
     return Cell(content, [(tags or "(no tags)", INK), (answer["caption"] or "(no words)", BLUE)])
 
 

@@ -26,6 +26,7 @@ _PHOTO = (300, 225)
 _MARGIN, _GAP, _PADDING = 24, 16, 12
 _TEXT, _TITLE, _LEADING, _PARAGRAPH = 16, 26, 21, 5
 _PUNCTUATION = "\u2018\u2019\u201c\u201d\u2026"  # quotes and the ellipsis: what Pillow's font has beyond ASCII
+_SPACE = 0.3  # of the size, at least: Pillow's font has less, and "a man" reads as "aman"
 _MAX_TITLES = 4  # lines of the title
 _MAX_LINES = 6  # of one wrapped text; longer ones end in an ellipsis
 _MAX_TEXT = 2_000  # characters, more than fit
@@ -69,7 +70,7 @@ def draw(cells: Sequence[Cell], columns: int, path: epath.PathLike, title: str =
     sheet = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(sheet)
     for row, line in enumerate(titles):
-        pen.text((_MARGIN, _MARGIN + row * (_TITLE + _PARAGRAPH)), line, INK, _font(line, _TITLE))
+        _write(pen, (_MARGIN, _MARGIN + row * (_TITLE + _PARAGRAPH)), line, INK, _TITLE)
     tops = itertools.accumulate(heights, lambda top, card: top + card + _GAP, initial=_MARGIN + head)
     corners = [(_MARGIN + column * (card_width + _GAP), top, card_height)
                for top, card_height in zip(tops, heights, strict=False) for column in range(columns)]
@@ -81,11 +82,29 @@ def draw(cells: Sequence[Cell], columns: int, path: epath.PathLike, title: str =
             if part is None:
                 y += _PARAGRAPH
             else:
-                pen.text((left + _PADDING, y), part, colour, _font(part, _TEXT))
+                _write(pen, (left + _PADDING, y), part, colour, _TEXT)
                 y += _LEADING
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     write_atomic(path, buffer.getvalue())
+
+
+def _write(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, colour: str, size: int) -> None:
+    font, (x, y) = _font(text, size), corner
+    wider = _wider(font)
+    for word in text.split(" ") if wider else [text]:  # scripts from right to left are written whole
+        pen.text((x, y), word, colour, font)
+        x += _length(f"{word} ", font)
+
+
+def _wider(font: _Font) -> float:
+    """Pixels by which a space of a font is too narrow."""
+    return max(round(_SPACE * getattr(font, "size", 0)) - font.getlength(" "), 0)
+
+
+def _length(text: str, font: _Font) -> float:
+    """Pixels that `_write` needs for a text."""
+    return font.getlength(text) + _wider(font) * text.count(" ")
 
 
 def _photo(data: bytes | None) -> Image.Image:
@@ -132,13 +151,13 @@ def _wrapped(text: str, size: int, width: int) -> Iterator[str]:
     font, line = _font(text, size), ""
     for word in text.split():
         joined = f"{line} {word}" if line else word
-        if font.getlength(joined) <= width:
+        if _length(joined, font) <= width:
             line = joined
             continue
         if line:
             yield line
         line = word
-        while font.getlength(line) > width:  # one word wider than the column: a URL, or a script without spaces
+        while _length(line, font) > width:  # one word wider than the column: a URL, or a script without spaces
             cut = max(1, _prefix(line, font, width))
             yield line[:cut]
             line = line[cut:]
@@ -148,16 +167,16 @@ def _wrapped(text: str, size: int, width: int) -> Iterator[str]:
 
 def _prefix(text: str, font: _Font, width: float) -> int:
     """How many of the first characters fit into `width` pixels."""
-    return bisect.bisect_right(range(1, len(text) + 1), width, key=lambda count: font.getlength(text[:count]))
+    return bisect.bisect_right(range(1, len(text) + 1), width, key=lambda count: _length(text[:count], font))
 
 
 def _fitted(text: str, size: int, width: int) -> str:
     """`text` on one line, cut with an ellipsis where it is wider than `width`."""
     text = _drawable(text)
     font = _font(text, size)
-    if font.getlength(text) <= width:
+    if _length(text, font) <= width:
         return text
-    cut = _prefix(text, font, width - font.getlength("…"))
+    cut = _prefix(text, font, width - _length("…", font))
     return text[:cut].rstrip(" …") + "…"
 
 

@@ -104,11 +104,10 @@ def note_on_fractions(split_fractions: str, counts: Mapping[str, int]) -> list[s
     differences = [(abs(counts.get(split, 0) - share * total), share * total) for split, share in fractions.items()]
     if not any(difference >= max(1, _FAR * expected) for difference, expected in differences):
         return []
-    came, asked = (", ".join(f"{split} {number:{form}}" for split, number in numbers) for form, numbers in (
-        (",", [(split, counts.get(split, 0)) for split in fractions]),
-        (",.3g", [(split, share * total) for split, share in fractions.items()])))
-    return [f"splits by name and --seed alone, so that later photos move none, came out as {came} of {total:,} photos, "
-            f"where exact shares would be {asked}; --split_lists gives exact numbers, another --seed another draw"]
+    came = ", ".join(f"{counts.get(split, 0):,} ({share * total:.3g}) in {split}" for split, share in fractions.items())
+    return [f"each photo's split depends on its name and --seed alone, so that photos added later move none; of these "
+            f"{total:,}, beside what the shares would be: {came}. Another --seed draws anew, --split_lists gives exact "
+            "numbers"]
 
 
 def _flag_split(name: str, flag: str) -> str:

@@ -26,6 +26,7 @@ LIGHT = frozenset("""
     front back top bottom side middle edge end left right past nearby distance background foreground center area part
     place way kind type sort piece number lot set couple pair something someone anything anyone everything everyone
     nothing thing object item one two three view picture photo photograph image shot scene whilst while
+    it's that's there's
     little small large big huge tiny long short high low new good great full half
     """.split())
 

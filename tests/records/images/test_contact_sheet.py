@@ -62,6 +62,14 @@ def test_lines_have_their_colours(tmp_path):
     assert not has_colour(sheet(tmp_path, [Cell(None, [("right", GREEN)])]), RED)
 
 
+def test_words_are_apart(tmp_path):
+    """"a man" is no "aman": the space is wider than the gaps between letters."""
+    pixels = sheet(tmp_path, [Cell(None, [("a man", INK)])])
+    ink = np.flatnonzero((pixels.max(-1) < 128)[-60:].any(axis=0))  # below the photo
+    gaps = sorted(np.diff(ink))
+    assert gaps[-1] >= 2 * gaps[-2], gaps
+
+
 @pytest.mark.parametrize("text", [
     "", " ", "x" * 3_000, "word " * 3_000, "Ünïcode ß “quotes” …", "Собака бежит по траве", "日本語のキャプション" * 20,
     "مرحبا", "नमस्ते", "\U0001f436 dog", "tab\tline\nbreak", "NUL \0 bell \x07", "half \ud83d emoji",

@@ -62,8 +62,8 @@ def test_splits_that_no_photo_came_into():
 
 def test_what_came_out_of_fractions_is_said_where_it_is_far_from_them():
     (line,) = note_on_fractions("", {"train": 40, "validation": 4, "test": 1})
-    assert "came out as train 40, validation 4, test 1 of 45 photos, where exact shares would be train 36, " in line
-    assert "validation 4.5, test 4.5; --split_lists gives exact numbers" in line
+    assert "of these 45, beside what the shares would be: 40 (36) in train, 4 (4.5) in validation, 1 (4.5) in" in line
+    assert "--split_lists gives exact numbers" in line
     assert note_on_fractions("train=0.9,test=0.1", {"train": 5}) == []  # half a photo is no difference
     many = {"train": 7060, "validation": 1980, "test": 960}
     assert note_on_fractions("train=0.7,validation=0.2,test=0.1", many) == []
