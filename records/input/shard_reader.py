@@ -315,4 +315,5 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
             example["image"] = tf.fill([count], "")
         return example
 
-    return _blocks(split, tf.range(len(split.info.shards), dtype=tf.int64), READ_BATCH).map(parse).unbatch()
+    dataset = _blocks(split, tf.range(len(split.info.shards), dtype=tf.int64), READ_BATCH).map(parse).unbatch()
+    return dataset.apply(tf.data.experimental.assert_cardinality(split.info.examples))  # Keras asks how many there are
