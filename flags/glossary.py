@@ -39,8 +39,8 @@ TERMS = {
     "calibration error": "How far the probabilities of tags are, on average, from the share that turned out right. It "
                          "is near 0 also for a model that gives every photo the same tags: no sign of quality.",
     "Brier skill score": "How much nearer to the truth the probabilities of tags are than each tag's frequency: 0 is "
-                         "no better than the same answer for every photo, 1 is perfect, and Flickr8k's 6,000 train "
-                         "photos give some 0.4.",
+                         "no better than the same answer for every photo, less is worse, 1 is perfect. Flickr8k's "
+                         "6,000 train photos give some 0.4.",
     "mean avg. precision (mAP)": "How well the ranking of photos by a tag's score separates those that have the tag "
                                  "from those that have not, averaged over tags: 1 is perfect.",
     "reference": "A caption, or list of tags, that a person gave to a photo; what the model writes is compared with "

@@ -5,7 +5,7 @@ from typing import Any
 
 from records.util.counted import counted
 
-_FEW_PHOTOS, _FEW_TAGS = 100, 10
+FEW_PHOTOS, _FEW_TAGS = 100, 10
 _LITTLE_SKILL = 0.05  # Flickr8k's 6,000 photos give 0.39
 
 
@@ -16,7 +16,7 @@ def notes(values: Mapping[str, Any]) -> list[str]:
       values: of metrics.json; what an older one lacks gives no line.
     """
     images, of_tags, lines = values["images"], values["target"] == "tags", []
-    if images < _FEW_PHOTOS:
+    if images < FEW_PHOTOS:
         remedy = ("score more of them (--limit)" if values.get("limit") else
                   values.get("way_to_hold_out_more") or "only more photos help")
         lines.append(f"Only {counted(images, 'photo')}: below a hundred, scores mean little, as every photo moves "

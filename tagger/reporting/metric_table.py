@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from records.format.manifest import Manifest
 from tagger.evaluation.summary import definition
 from tagger.reporting.markup import Html, tag
 from tagger.reporting.metric_columns import METRICS, OF_CAPTIONS
+
+OTHER_PHOTOS = "Not all were scored on the same photos: scores on different ones do not compare."
 
 
 def metric_table(rows: Sequence[tuple[str, Mapping[str, Any]]], target: str, *, differences: bool = False) -> Html:
@@ -32,6 +35,17 @@ def metric_table(rows: Sequence[tuple[str, Mapping[str, Any]]], target: str, *, 
                              class_="best" if best else None))
         lines.append(tag("tr", cells, class_="this" if differences and i == 0 else None))
     return tag("div", tag("table", tag("tr", tag("th", "run"), head), lines), class_="scroll")
+
+
+def scored_alike(rows: Sequence[tuple[Manifest, Mapping[str, Any]]]) -> bool:
+    """Whether evaluations of one split are of the same photos, as far as is known.
+
+    Args:
+      rows: manifest of the run's records and metrics.json.
+    """
+    return len({repr((metrics["images"], metrics.get("captions"), manifest.seed,
+                      *(manifest.flags.get(flag) for flag in ("split_fractions", "split_lists"))))
+                for manifest, metrics in rows}) <= 1
 
 
 def is_shown(metric: str, target: str) -> bool:

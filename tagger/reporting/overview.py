@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from flags.flag_files import as_text
 from records.util.counted import counted
 from records.util.progress import duration
+from tagger.evaluation.notes import FEW_PHOTOS
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import RunData
 from tagger.reporting.markup import Html, document, join, tag
-from tagger.reporting.metric_table import metric_table
+from tagger.reporting.metric_table import OTHER_PHOTOS, metric_table, scored_alike
 from tagger.reporting.style import CSS
 
+_REMARK_ON_FEW = "Below a hundred photos scores mean little, as every photo moves them."
 _OF_A_RUN = {"run_dir", "fresh"}  # flags that say nothing about what was tried
 
 
@@ -75,11 +77,15 @@ def _curves(runs: Sequence[RunData], attribute: str, label: str) -> Html:
 
 
 def _evaluations(runs: Sequence[RunData], split: str, target: str) -> list[Html]:
-    rows = [(run.name, scored.metrics) for run in runs for scored in run.evaluations
-            if (scored.split, scored.metrics["target"]) == (split, target)]
+    found = [(run, scored.metrics) for run in runs for scored in run.evaluations
+             if (scored.split, scored.metrics["target"]) == (split, target)]
+    rows = [(run.name, metrics) for run, metrics in found]
+    remarks = [_REMARK_ON_FEW] * any(metrics["images"] < FEW_PHOTOS for _, metrics in rows)
+    remarks += [OTHER_PHOTOS] * (not scored_alike([(run.manifest, metrics) for run, metrics in found]))
     numbers = sorted({metrics["images"] for _, metrics in rows})
     photos = counted(numbers[0], "photo") if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,} photos"
-    return [tag("h2", f"On {split}: {photos}"), metric_table(rows, target)]
+    return [tag("h2", f"On {split}: {photos}"), metric_table(rows, target),
+            *(tag("p", remark, class_="quiet") for remark in remarks)]
 
 
 def _different_flags(runs: Sequence[RunData]) -> list[str]:

@@ -17,7 +17,7 @@ from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
 from tagger.reporting.markup import Html, data_url, document, join, tag
 from tagger.reporting.metric_columns import TILES
-from tagger.reporting.metric_table import is_shown, metric_table
+from tagger.reporting.metric_table import OTHER_PHOTOS, is_shown, metric_table, scored_alike
 from tagger.reporting.style import CSS
 
 
@@ -139,8 +139,11 @@ def _comparison(run: RunData, evaluation: Evaluation, others: Sequence[RunData])
     """A table of the runs evaluated on this split: first `run`, with its differences to the next."""
     rows = [(run.name, evaluation.metrics), *((other.name, scored.metrics) for other in others
                                               for scored in other.evaluations if scored.split == evaluation.split)]
-    note = tag("p", "Differences are to the next row, the most recent other run. Green: best of the column.",
-               class_="quiet") if len(rows) > 1 else None
+    alike = scored_alike([(run.manifest, evaluation.metrics), *(
+        (other.manifest, scored.metrics) for other in others for scored in other.evaluations
+        if scored.split == evaluation.split)])
+    note = tag("p", "Differences are to the next row, the most recent other run. Green: best of the column."
+               + ("" if alike else f" {OTHER_PHOTOS}"), class_="quiet") if len(rows) > 1 else None
     return join(metric_table(rows, run.manifest.target, differences=True), note)
 
 

@@ -114,9 +114,9 @@ def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
                             f"--{field.name}={as_text(old)}; give that to continue it, another --run_dir, or --fresh "
                             "to start over")
     if manifest_lib.from_json((epath.Path(config.run_dir) / layout.MANIFEST).read_bytes()) != manifest:
-        raise UserError(f"--records_dir={config.records_dir}: is not the records folder that the run in "
-                        f"--run_dir={config.run_dir} was started with; give that, another --run_dir, or --fresh to "
-                        "start over")
+        raise UserError(f"--records_dir={config.records_dir}: holds other records than the run in "
+                        f"--run_dir={config.run_dir} was started with, or they were made anew since; give those, "
+                        "another --run_dir, or --fresh to start over")
 
 
 def wait_for_all(devices: Devices) -> None:

@@ -25,6 +25,15 @@ def test_every_run_has_its_row_and_its_curve_with_the_flags_that_differ(tmp_path
     assert curves == ["c0", "c1"]  # the run without an epoch has none
 
 
+def test_scores_on_few_photos_or_on_others_are_told_apart_from_scores(tmp_path):
+    few, again, many = (load(write(tmp_path / name, images=images))
+                        for name, images in (("few", 2), ("again", 2), ("many", 200)))
+    assert "below a hundred" not in text_of(overview("runs", [many], [])).lower()
+    same, other = (text_of(overview("runs", [few, run], [])) for run in (again, many))
+    assert "Below a hundred photos scores mean little" in same and "on the same photos" not in same
+    assert "On test: 2 to 200 photos" in other and "Not all were scored on the same photos" in other
+
+
 def test_runs_of_captions_and_of_tags_are_not_in_one_table(tmp_path):
     run, of_tags = load(write(tmp_path / "captions")), load(write(tmp_path / "tags", target="tags"))
     html = overview("runs", [run, dataclasses.replace(of_tags, manifest=dataclasses.replace(run.manifest, seed=1))], [])

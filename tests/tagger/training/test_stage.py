@@ -47,7 +47,7 @@ def test_a_cosine_schedule_depends_on_its_epochs(begun, tmp_path):
 
 def test_other_records_and_a_folder_without_a_description(begun, tmp_path):
     config, manifest = begun
-    with pytest.raises(UserError, match="--records_dir=.*: is not the records folder that the run in"):
+    with pytest.raises(UserError, match="--records_dir=.*: holds other records than the run in"):
         check_same(config, dataclasses.replace(manifest, seed=manifest.seed + 1))
     with pytest.raises(UserError, match="holds checkpoints but no config.json; restore it, or start over with --fresh"):
         check_same(dataclasses.replace(config, run_dir=str(tmp_path / "nowhere")), manifest)
