@@ -48,6 +48,9 @@ def pieces(batch: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
     flat = tf.gather(tf.reshape(targets, [-1]), packing.index)
     wide, narrow = (tf.random.stateless_normal([tokens, width], [width, 1]) for width in (256, 128))
     words = flat[rows:]
+    distinct, number = tf.unique(words)  # as MergeModel has them multiplied
+    read_once = tf.random.stateless_normal([rows + len(distinct), 256], [256, 1])
+    place = tf.concat([tf.range(rows), rows + number], axis=0)
 
     def with_gradient(function, *inputs):
         @tf.function
@@ -81,10 +84,10 @@ def pieces(batch: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
     calls: dict[str, tuple[Callable[[], object], float]] = {
         "softmax layer and loss": (with_gradient(lambda h, k, b: softmax_loss(h, k, b, flat), narrow, *output),
                                    6 * tokens * 128 * VOCABULARY),
-        "LSTM": (with_gradient(lambda x, *w: packed_lstm(x, packing.sizes, *w), wide, *lstm),
-                 6 * 256 * 1024 * (2 * tokens - rows)),
+        "LSTM": (with_gradient(lambda x, *w: packed_lstm(x, place, packing.sizes, *w), read_once, *lstm),
+                 6 * 256 * 1024 * (tokens + len(distinct))),
         "Adam": (lambda: update(gradients), 0),
-        "word embedding": (with_gradient(lambda t: embed(t, words), table), 0),
+        "word embedding": (with_gradient(lambda t: embed(t, distinct), table), 0),
         "hidden layer": (with_gradient(lambda x, k, b: tf.nn.relu(x @ k + b), wide, *hidden), 6 * tokens * 256 * 128),
         "image layer": (with_gradient(lambda k, b: tf.nn.relu(feature @ k + b), *image), 4 * rows * FEATURE * 256),
         "dropout": (dropout, 0),

@@ -10,6 +10,7 @@ Hochreiter & Schmidhuber, "Long Short-Term Memory", 1997.
 """
 
 import enum
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -35,6 +36,18 @@ class Recurrence(enum.StrEnum):
         return self is Recurrence.PACKED
 
 
+class Activations(NamedTuple):
+    """What an LSTM computes at N packed positions.
+
+    Attributes:
+      outputs: [N, U]. cells: [N, U], states after the position. gates: [N, 4U], after their activation functions.
+    """
+
+    outputs: tf.Tensor
+    cells: tf.Tensor
+    gates: tf.Tensor
+
+
 def cell(z: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """One LSTM step from pre-activations z [n, 4U] and cell state c [n, U]: new h, new c, activated gates [n, 4U]."""
     i, f, g, o = tf.split(z, 4, axis=1)
@@ -48,18 +61,46 @@ def recurrence_for(on_gpu: bool, xla: bool = False) -> Recurrence:
     return Recurrence.LOOP if xla else Recurrence.CUDNN if on_gpu else Recurrence.PACKED
 
 
-def packed_lstm(x: tf.Tensor, sizes: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+def packed_lstm(x: tf.Tensor, place: tf.Tensor, sizes: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor,
+                bias: tf.Tensor, passed: Activations | None = None) -> tf.Tensor:
     """The LSTM's output at every packed position, starting from zero state.
 
     Args:
-      x: [N, I] inputs in packed order (tagger.modeling.packed_sequence).
+      x: [M, I], the inputs, each once: a word that several positions read is multiplied by the kernel once.
+      place: int32 [N], which of them each position reads, in packed order (tagger.modeling.packed_sequence).
       sizes: int32 [T1], rows alive at each time step; their sum is N.
       kernel: [I, 4U]. recurrent: [U, 4U]. bias: [4U].
+      passed: what the forward pass of these inputs gives, where it has been made already.
 
     Returns:
       [N, U] outputs in packed order, of x's dtype.
     """
-    return _packed_lstm(x, tf.stop_gradient(sizes), kernel, recurrent, bias)
+    sizes = tf.stop_gradient(sizes)
+    steps = tf.math.count_nonzero(sizes, dtype=tf.int32)
+    offsets = tf.cumsum(sizes, exclusive=True)
+
+    @tf.custom_gradient
+    def lstm(x, kernel, recurrent, bias):
+        forward = passed or _forward(project(x, kernel, bias), place, sizes, offsets, steps, recurrent)
+
+        def gradient(d_outputs):
+            first = sizes[0]
+            # Packed place of the same row one step earlier, for every position after the first step.
+            previous = tf.range(first, tf.shape(place)[0]) - tf.repeat(sizes[:-1], sizes[1:])
+            d_z = _backward(d_outputs, sizes, offsets, steps, recurrent, forward, previous)
+            d_recurrent = tf.matmul(tf.gather(forward.outputs, previous), d_z[first:], transpose_a=True)
+            d_projected = tf.math.unsorted_segment_sum(d_z, place, tf.shape(x)[0])
+            return (tf.matmul(d_projected, kernel, transpose_b=True), tf.matmul(x, d_projected, transpose_a=True),
+                    d_recurrent, tf.reduce_sum(d_projected, axis=0))
+
+        return forward.outputs, gradient
+
+    return lstm(x, kernel, recurrent, bias)
+
+
+def project(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """What inputs [n, I] add to the pre-activations, [n, 4U]."""
+    return tf.nn.bias_add(tf.matmul(x, kernel), bias)
 
 
 def cudnn_lstm(x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
@@ -99,36 +140,18 @@ def loop_lstm(x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Te
     return outputs.stack()
 
 
-@tf.custom_gradient
-def _packed_lstm(x, sizes, kernel, recurrent, bias):
-    steps = tf.math.count_nonzero(sizes, dtype=tf.int32)
-    offsets = tf.cumsum(sizes, exclusive=True)
-    projected = tf.nn.bias_add(tf.matmul(x, kernel), bias)
-    outputs, cells, gates = _forward(projected, sizes, offsets, steps, recurrent)
-
-    def gradient(d_outputs):
-        first = sizes[0]
-        # Packed place of the same row one step earlier, for every position after the first step.
-        previous = tf.range(first, tf.shape(x)[0]) - tf.repeat(sizes[:-1], sizes[1:])
-        d_z = _backward(d_outputs, sizes, offsets, steps, recurrent, cells, gates, previous)
-        d_recurrent = tf.matmul(tf.gather(outputs, previous), d_z[first:], transpose_a=True)
-        return (tf.matmul(d_z, kernel, transpose_b=True), None, tf.matmul(x, d_z, transpose_a=True), d_recurrent,
-                tf.reduce_sum(d_z, axis=0))
-
-    return outputs, gradient
-
-
 def _array(size: tf.Tensor, dtype: tf.DType, width: int) -> tf.TensorArray:
     return tf.TensorArray(dtype, size=size, element_shape=tf.TensorShape([None, width]), infer_shape=False)
 
 
-def _forward(projected, sizes, offsets, steps, recurrent):
-    """Runs the recurrence: packed outputs [N, U], cell states [N, U] and activated gates [N, 4U]."""
+def _forward(projected, place, sizes, offsets, steps, recurrent) -> Activations:
+    """Runs the recurrence over what `place` takes from `projected`."""
     dtype, units = projected.dtype, recurrent.shape[0]
 
     def body(t, h, c, outputs, cells, gates):
         n, start = sizes[t], offsets[t]
-        h, c, activated = cell(projected[start:start + n] + tf.matmul(h[:n], recurrent), c[:n])
+        z = tf.gather(projected, place[start:start + n]) + tf.matmul(h[:n], recurrent)
+        h, c, activated = cell(z, c[:n])
         return t + 1, h, c, outputs.write(t, h), cells.write(t, c), gates.write(t, activated)
 
     rows = tf.TensorShape([None, units])
@@ -137,22 +160,24 @@ def _forward(projected, sizes, offsets, steps, recurrent):
         lambda t, *_: t < steps, body,
         (0, zero, zero, _array(steps, dtype, units), _array(steps, dtype, units), _array(steps, dtype, 4 * units)),
         shape_invariants=(tf.TensorShape([]), rows, rows) + 3 * (tf.TensorShape(None),))
-    return outputs.concat(), cells.concat(), gates.concat()
+    return Activations(outputs.concat(), cells.concat(), gates.concat())
 
 
-def _backward(d_outputs, sizes, offsets, steps, recurrent, cells, gates, previous):
+def _backward(d_outputs, sizes, offsets, steps, recurrent, forward, previous):
     """Gradient of the pre-activations, packed [N, 4U].
 
     All that does not depend on the recurrence is computed for every position at once; the loop is left with the
     chain through time: d_h from the step after, d_c from the step after.
     """
     dtype, units = d_outputs.dtype, recurrent.shape[0]
-    i, f, g, o = tf.split(gates, 4, axis=1)
-    squashed = tf.tanh(cells)
-    c_before = tf.concat([tf.zeros([sizes[0], units], dtype), tf.gather(cells, previous)], axis=0)
-    c_from_h = o * (1 - squashed * squashed)
+    i, f, g, o = tf.split(forward.gates, 4, axis=1)
+    squashed = tf.tanh(forward.cells)
+    c_before = tf.concat([tf.zeros([sizes[0], units], dtype), tf.gather(forward.cells, previous)], axis=0)
+    sigmoid, tanh = tf.raw_ops.SigmoidGrad, tf.raw_ops.TanhGrad  # dy y (1 - y) and dy (1 - y²), each in one pass
+    c_from_h = tanh(y=squashed, dy=o)
     # Pre-activation gradients are these factors times d_c (first three gates) or d_h (the output gate).
-    factors = tf.concat([g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)], axis=1)
+    factors = tf.concat([sigmoid(y=i, dy=g), sigmoid(y=f, dy=c_before), tanh(y=g, dy=i), sigmoid(y=o, dy=squashed)],
+                        axis=1)
 
     def body(t, d_h, d_c, d_z):
         n, start = sizes[t], offsets[t]

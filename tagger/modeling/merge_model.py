@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from records.text.vocabulary import END
 from tagger.modeling import stateless_dropout as dropout_lib
-from tagger.modeling.lstm import Recurrence, cell, cudnn_lstm, loop_lstm, packed_lstm
+from tagger.modeling.lstm import Activations, Recurrence, cell, cudnn_lstm, loop_lstm, packed_lstm, project
 from tagger.modeling.packed_sequence import Packing, pack
 from tagger.modeling.stateless_dropout import Noise, Stream
 from tagger.modeling.tag_outputs import TagOutputs
@@ -111,7 +111,8 @@ class MergeModel(tf.Module):
             feature = dropout_lib.drop(feature, feature_noise, self.feature_dropout)
         return tf.nn.relu(self._linear(self.image_dense, feature))
 
-    def hidden(self, image: tf.Tensor, inputs: tf.Tensor, packing: Packing, noise: Noise | None = None) -> tf.Tensor:
+    def hidden(self, image: tf.Tensor, inputs: tf.Tensor, packing: Packing, noise: Noise | None = None,
+               passed: Activations | None = None) -> tf.Tensor:
         """What the output layer sees at each packed position, in one pass over the captions.
 
         Args:
@@ -119,6 +120,7 @@ class MergeModel(tf.Module):
           inputs: int32 [B, T] word ids, right-padded.
           packing: the real ones of the B * (T + 1) positions.
           noise: decides dropout; None for no dropout.
+          passed: what the LSTM gives at the packed positions, where that is known; read by Recurrence.PACKED.
 
         Returns:
           [N, hidden_size] in packed order, of the compute dtype.
@@ -140,11 +142,16 @@ class MergeModel(tf.Module):
             first = packing.sizes[0]
             # Position t reads word t - 1 of its row; the grid of inputs is one narrower than that of positions.
             words = tf.gather(tf.reshape(inputs, [-1]), packing.index[first:] - row[first:] - 1)
-            words = embed(table, words)
             if noise is not None and word_noise is not None:
+                words = embed(table, words)
                 words = dropout_lib.drop(words, of_packed(noise, word_noise, first), self.embedding_dropout)
+                place = tf.range(tf.shape(row)[0])
+            else:
+                words, number = tf.unique(words)
+                words = embed(table, words)
+                place = tf.concat([tf.range(first), first + number], axis=0)
             x = tf.concat([tf.gather(image, packing.rows), words], axis=0)
-            steps = packed_lstm(x, packing.sizes, kernel, recurrent, bias)
+            steps = packed_lstm(x, place, packing.sizes, kernel, recurrent, bias, passed)
         else:
             words = embed(table, tf.transpose(inputs))  # time first, as the recurrence reads them
             if word_noise is not None:
@@ -219,23 +226,39 @@ class MergeModel(tf.Module):
 
     def prefill(self, feature: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Reads the image: logits float32 [B, V] of the first word, and the state after it (three [B, units])."""
-        return self.prefill_image(self.image(feature))
-
-    def prefill_image(self, image: tf.Tensor) -> tuple[tf.Tensor, State]:
-        """Like `prefill`, for images [B, units] that `image` has projected already."""
-        zero = tf.zeros_like(image)
-        return self._advance(image, image, zero, zero)
+        return self._answer(self.image(feature))
 
     def decode_step(self, state: State, word_ids: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Reads one word (int32 [B]) per row: logits float32 [B, V] of the next word, and the new state."""
-        image, h, c = state
-        table = tf.cast(_value(self.word_embedding.embeddings), self.compute_dtype)
-        return self._advance(tf.gather(table, word_ids), image, h, c)
+        image, outputs, cells = state
+        return self._answer(image, self.read_words(word_ids, outputs, cells))
 
-    def _advance(self, x: tf.Tensor, image: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, State]:
-        kernel, recurrent, bias = (tf.cast(_value(weight), x.dtype) for weight in self.lstm.weights)
-        h, c, _ = cell(tf.nn.bias_add(tf.matmul(x, kernel), bias) + tf.matmul(h, recurrent), c)
-        return self.logits(tf.nn.relu(self._linear(self.hidden_dense, h + image))), (image, h, c)
+    def _answer(self, image: tf.Tensor, activations: Activations | None = None) -> tuple[tf.Tensor, State]:
+        outputs, cells, _ = activations or self.read_image(image)
+        return self.logits(self.output_hidden(outputs, image)), (image, outputs, cells)
+
+    def read_image(self, image: tf.Tensor) -> Activations:
+        """The LSTM after the first position, of images [B, units] from `image`."""
+        kernel, _, bias = (tf.cast(_value(weight), image.dtype) for weight in self.lstm.weights)
+        return Activations(*cell(project(image, kernel, bias), tf.zeros_like(image)))
+
+    def read_words(self, word_ids: tf.Tensor, outputs: tf.Tensor, cells: tf.Tensor, place: tf.Tensor | None = None
+                   ) -> Activations:
+        """The LSTM a word later.
+
+        Args:
+          word_ids: int32 [B], or with `place` any number of words, of which it, int32 [B], says what each row reads.
+          outputs, cells: [B, units] before it.
+        """
+        kernel, recurrent, bias = (tf.cast(_value(weight), outputs.dtype) for weight in self.lstm.weights)
+        table = tf.cast(_value(self.word_embedding.embeddings), self.compute_dtype)
+        projected = project(tf.gather(table, word_ids), kernel, bias)
+        projected = projected if place is None else tf.gather(projected, place)
+        return Activations(*cell(projected + tf.matmul(outputs, recurrent), cells))
+
+    def output_hidden(self, outputs: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+        """What the output layer sees, [n, hidden_size], without dropout; outputs of the LSTM and images [n, units]."""
+        return self._merge(outputs, image, None)
 
     def _linear(self, layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
         kernel, bias = tf.cast(_value(layer.kernel), x.dtype), tf.cast(_value(layer.bias), x.dtype)
