@@ -32,6 +32,13 @@ def product_float32(batches: Batches, device: str) -> Pass:
     return _product(batches, open_devices(device), "float32")
 
 
+def product_bfloat16(batches: Batches, device: str) -> Pass:
+    """The same with --precision=mixed_bfloat16."""
+    from tagger.training.distribution import open_devices
+
+    return _product(batches, open_devices(device), "bfloat16")
+
+
 def _product(batches: Batches, devices: Any, dtype: str) -> Pass:
     import tensorflow as tf
 
@@ -218,9 +225,9 @@ def _pytorch(batches: Batches, device: str, packed: bool, mixed: bool = False) -
 
 
 CONTENDERS: dict[str, Callable[[Batches, str], Pass]] = {
-    "this project": product, "Keras fit": keras_fit, "notebook's form": notebook,
-    "PyTorch": pytorch, "PyTorch, LSTM on padded": pytorch_padded,
-    "PyTorch, freed memory kept": pytorch_keeping_memory}
+    "this project": product, "this project, mixed_bfloat16": product_bfloat16,
+    "Keras fit": keras_fit, "notebook's form": notebook, "PyTorch": pytorch,
+    "PyTorch, LSTM on padded": pytorch_padded, "PyTorch, freed memory kept": pytorch_keeping_memory}
 
 GPU_CONTENDERS: dict[str, Callable[[Batches, str], Pass]] = {
     "this project": product, "this project, float32": product_float32,

@@ -50,9 +50,10 @@ def batches(path: str, batch_size: int, count: int) -> list[dict[str, np.ndarray
 
 
 def flop(batch: dict[str, np.ndarray], units: int = 256, hidden: int = 128) -> float:
-    """Multiplications and additions of matrix products that one step needs at the least: real positions only.
+    """Multiplications and additions of matrix products at real positions, forward and both gradients.
 
-    Forward and both gradients of each product; the image's input needs no gradient.
+    The image's input needs no gradient. This project multiplies a word that several positions read once, and so needs
+    less of the LSTM's; the number is that of a step which does not.
     """
     rows, tokens = len(batch["targets"]), int((batch["targets"] > 0).sum())
     image = 2 * 2 * rows * FEATURE * units

@@ -6,7 +6,6 @@
 """
 
 import difflib
-import pathlib
 import sys
 
 import tensorflow as tf
@@ -17,6 +16,7 @@ from records.backbones import keras_applications
 from records.backbones.encoder import IMAGENET, Encoder
 from records.backbones.frozen_encoder import FrozenEncoder
 from records.util import user_code
+from records.util.cpu import multiplies_bfloat16
 
 
 def load_encoder(name: str, weights: str = "") -> Encoder:
@@ -77,13 +77,7 @@ def load_backbone(name: str, weights: str = "", precision: str = "float32", view
 
 def slow_precision(precision: str) -> str | None:
     """A line for the user when the hardware computes `precision` no faster than float32, else None."""
-    if precision == "float32" or tf.config.list_physical_devices("GPU"):
-        return None
-    try:
-        features = pathlib.Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return None  # not Linux: nothing is known
-    if "avx512_bf16" in features or "amx_bf16" in features:
+    if precision == "float32" or tf.config.list_physical_devices("GPU") or multiplies_bfloat16():
         return None
     return (f"--backbone_precision={precision}: this CPU has neither AVX512-BF16 nor AMX, so it computes {precision} "
             "more slowly than float32; the features are those that a CPU with them would give, to rounding")

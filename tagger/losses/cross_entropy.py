@@ -85,10 +85,10 @@ class CrossEntropy:
         if self.caption_weight:
             packing, targets, weights = positions(model, batch["targets"])
             hidden = model.hidden(image, batch["inputs"], packing, noise)
-            soft = (teachers.words(batch["feature"], batch["inputs"], packing), teachers.share) if teachers else ()
+            words = teachers.words(batch["feature"], batch["inputs"], packing) if teachers else None
             loss = self.caption_weight * softmax_loss(
                 hidden, *model.output_weights(), targets, weights, self.label_smoothing,
-                model.recurrence.cache_sized_chunks, *soft)
+                model.recurrence.cache_sized_chunks, words, teachers.share if teachers else 0.0, model.softmax_dtype)
         if not self.tag_weight:
             return loss
         assert self.tags is not None

@@ -23,6 +23,7 @@ from tagger.losses.fused_softmax import softmax_loss
 from tagger.modeling.lstm import Activations, Recurrence
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.packed_sequence import Packing
+from tagger.modeling.products import product
 from tagger.modeling.stateless_dropout import Noise, Stream
 
 _BLOCK = 64  # classes
@@ -74,7 +75,7 @@ class SelfCritical:
         hidden = model.hidden(image, inputs, packing, passed=passed)
         loss = softmax_loss(hidden, *model.output_weights(), targets,
                             advantage if weights is None else advantage * weights,
-                            chunked=model.recurrence.cache_sized_chunks)
+                            chunked=model.recurrence.cache_sized_chunks, product_dtype=model.softmax_dtype)
         loss /= self.samples
         # The gradient is that of the weighted log probabilities; the value that people watch is the reward.
         loss += tf.stop_gradient(-tf.reduce_sum(total) / self.samples - loss)
@@ -112,19 +113,20 @@ def sample_captions(model: MergeModel, image: tf.Tensor, uniform: tf.Tensor) -> 
     """
     captions, longest = tf.shape(image)[0], uniform.shape[1]
     image = tf.stop_gradient(image)
-    output = _sampled_layer(*model.output_weights())
+    (kernel, bias), table = _sampled_layer(*model.output_weights()), model.embeddings()
+    kernel = tf.cast(kernel, model.softmax_dtype)
 
     def draw(position: tf.Tensor, row: tf.Tensor, activations: Activations, words: tf.TensorArray,
              *parts: tf.TensorArray) -> tuple:
         parts = tuple(part.write(position, value) for part, value in zip(parts, activations, strict=True))
         hidden = model.output_hidden(activations.outputs, tf.gather(image, row))
-        word = draw_words(tf.nn.bias_add(tf.matmul(tf.cast(hidden, tf.float32), output[0]), output[1]),
-                          tf.gather(uniform[:, position], row))
+        logits = tf.nn.bias_add(product(tf.cast(hidden, tf.float32), kernel, kernel.dtype), bias)
+        word = draw_words(logits, tf.gather(uniform[:, position], row))
         words = words.write(position, tf.scatter_nd(row[:, tf.newaxis], word, captions[tf.newaxis]))
         left = tf.where(word != END)[:, 0]
-        words_read, place = tf.unique(tf.gather(word, left))  # few: many rows go on with the same word
-        activations = model.read_words(words_read, tf.gather(activations.outputs, left),
-                                       tf.gather(activations.cells, left), place)
+        read, place = tf.unique(tf.gather(word, left))  # few: many rows go on with the same word
+        outputs, cells = tf.gather(activations.outputs, left), tf.gather(activations.cells, left)
+        activations = model.read_words(tf.gather(table, read), outputs, cells, place)
         return position + 1, tf.gather(row, left), activations, words, *parts
 
     first = model.read_image(image)

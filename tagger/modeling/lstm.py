@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tagger.modeling.products import product
+
 
 class Recurrence(enum.StrEnum):
     """How a MergeModel runs its LSTM over captions, and which shapes the rest of the step may have then.
@@ -62,7 +64,7 @@ def recurrence_for(on_gpu: bool, xla: bool = False) -> Recurrence:
 
 
 def packed_lstm(x: tf.Tensor, place: tf.Tensor, sizes: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor,
-                bias: tf.Tensor, passed: Activations | None = None) -> tf.Tensor:
+                bias: tf.Tensor, passed: Activations | None = None, product_dtype: tf.DType = tf.float32) -> tf.Tensor:
     """The LSTM's output at every packed position, starting from zero state.
 
     Args:
@@ -71,6 +73,7 @@ def packed_lstm(x: tf.Tensor, place: tf.Tensor, sizes: tf.Tensor, kernel: tf.Ten
       sizes: int32 [T1], rows alive at each time step; their sum is N.
       kernel: [I, 4U]. recurrent: [U, 4U]. bias: [4U].
       passed: what the forward pass of these inputs gives, where it has been made already.
+      product_dtype: what matrices are multiplied in.
 
     Returns:
       [N, U] outputs in packed order, of x's dtype.
@@ -81,26 +84,30 @@ def packed_lstm(x: tf.Tensor, place: tf.Tensor, sizes: tf.Tensor, kernel: tf.Ten
 
     @tf.custom_gradient
     def lstm(x, kernel, recurrent, bias):
-        forward = passed or _forward(project(x, kernel, bias), place, sizes, offsets, steps, recurrent)
+        forward = passed or _forward(project(x, kernel, bias, product_dtype), place, sizes, offsets, steps,
+                                     tf.cast(recurrent, product_dtype))
 
         def gradient(d_outputs):
             first = sizes[0]
             # Packed place of the same row one step earlier, for every position after the first step.
             previous = tf.range(first, tf.shape(place)[0]) - tf.repeat(sizes[:-1], sizes[1:])
-            d_z = _backward(d_outputs, sizes, offsets, steps, recurrent, forward, previous)
-            d_recurrent = tf.matmul(tf.gather(forward.outputs, previous), d_z[first:], transpose_a=True)
+            # Transposed once: a product packs a transposed operand again every time, which takes longer than itself.
+            transposed = tf.transpose(tf.cast(recurrent, product_dtype))
+            d_z = _backward(d_outputs, sizes, offsets, steps, transposed, forward, previous)
+            d_recurrent = product(tf.gather(forward.outputs, previous), d_z[first:], product_dtype, transpose_a=True)
             d_projected = tf.math.unsorted_segment_sum(d_z, place, tf.shape(x)[0])
-            return (tf.matmul(d_projected, kernel, transpose_b=True), tf.matmul(x, d_projected, transpose_a=True),
-                    d_recurrent, tf.reduce_sum(d_projected, axis=0))
+            return (product(d_projected, tf.transpose(kernel), product_dtype),
+                    product(x, d_projected, product_dtype, transpose_a=True), d_recurrent,
+                    tf.reduce_sum(d_projected, axis=0))
 
         return forward.outputs, gradient
 
     return lstm(x, kernel, recurrent, bias)
 
 
-def project(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+def project(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, product_dtype: tf.DType) -> tf.Tensor:
     """What inputs [n, I] add to the pre-activations, [n, 4U]."""
-    return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+    return tf.nn.bias_add(product(x, kernel, product_dtype), bias)
 
 
 def cudnn_lstm(x: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
@@ -146,11 +153,11 @@ def _array(size: tf.Tensor, dtype: tf.DType, width: int) -> tf.TensorArray:
 
 def _forward(projected, place, sizes, offsets, steps, recurrent) -> Activations:
     """Runs the recurrence over what `place` takes from `projected`."""
-    dtype, units = projected.dtype, recurrent.shape[0]
+    dtype, units, product_dtype = projected.dtype, recurrent.shape[0], recurrent.dtype
 
     def body(t, h, c, outputs, cells, gates):
         n, start = sizes[t], offsets[t]
-        z = tf.gather(projected, place[start:start + n]) + tf.matmul(h[:n], recurrent)
+        z = tf.gather(projected, place[start:start + n]) + product(h[:n], recurrent, product_dtype)
         h, c, activated = cell(z, c[:n])
         return t + 1, h, c, outputs.write(t, h), cells.write(t, c), gates.write(t, activated)
 
@@ -163,13 +170,13 @@ def _forward(projected, place, sizes, offsets, steps, recurrent) -> Activations:
     return Activations(outputs.concat(), cells.concat(), gates.concat())
 
 
-def _backward(d_outputs, sizes, offsets, steps, recurrent, forward, previous):
+def _backward(d_outputs, sizes, offsets, steps, transposed, forward, previous):
     """Gradient of the pre-activations, packed [N, 4U].
 
     All that does not depend on the recurrence is computed for every position at once; the loop is left with the
     chain through time: d_h from the step after, d_c from the step after.
     """
-    dtype, units = d_outputs.dtype, recurrent.shape[0]
+    dtype, units = d_outputs.dtype, transposed.shape[1]
     i, f, g, o = tf.split(forward.gates, 4, axis=1)
     squashed = tf.tanh(forward.cells)
     c_before = tf.concat([tf.zeros([sizes[0], units], dtype), tf.gather(forward.cells, previous)], axis=0)
@@ -185,10 +192,8 @@ def _backward(d_outputs, sizes, offsets, steps, recurrent, forward, previous):
         d_h = tf.pad(d_h, newly_alive) + d_outputs[start:start + n]
         d_c = tf.pad(d_c, newly_alive) + d_h * c_from_h[start:start + n]
         d_z_t = tf.concat([d_c, d_c, d_c, d_h], axis=1) * factors[start:start + n]
-        return (t - 1, tf.matmul(d_z_t, transposed), d_c * f[start:start + n], d_z.write(t, d_z_t))
+        return (t - 1, product(d_z_t, transposed, transposed.dtype), d_c * f[start:start + n], d_z.write(t, d_z_t))
 
-    # Transposed once: the product packs a transposed operand again at every step, which takes longer than the product.
-    transposed = tf.transpose(recurrent)
     rows = tf.TensorShape([None, units])
     nothing = tf.zeros([0, units], dtype)
     *_, d_z = tf.while_loop(

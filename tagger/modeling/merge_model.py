@@ -19,6 +19,7 @@ from records.text.vocabulary import END
 from tagger.modeling import stateless_dropout as dropout_lib
 from tagger.modeling.lstm import Activations, Recurrence, cell, cudnn_lstm, loop_lstm, packed_lstm, project
 from tagger.modeling.packed_sequence import Packing, pack
+from tagger.modeling.products import product
 from tagger.modeling.stateless_dropout import Noise, Stream
 from tagger.modeling.tag_outputs import TagOutputs
 from tagger.modeling.tag_readout import TagReadout
@@ -38,7 +39,10 @@ class MergeModel(tf.Module):
       tag_readout: what is mixed into `tag_logits` where tags are answered; None unless a run has one. No part of the
         published model: neither trained with it nor among its `weights`.
       inverse_temperature: how much larger than in cross-entropy the output layer's weights are; tags do not follow it.
-      compute_dtype: dtype of everything before the logits; weights and logits stay float32.
+      compute_dtype: what matrices are multiplied in before the logits, and on a GPU all else there too; weights and
+        what lies between products on a CPU (Recurrence.PACKED) stay float32.
+      softmax_dtype: what the softmax layer multiplies in while it is trained: on a CPU the compute_dtype, else float32.
+        Logits that are asked for are float32.
       recurrence: how `hidden` runs the LSTM.
     """
 
@@ -54,6 +58,9 @@ class MergeModel(tf.Module):
         self.inverse_temperature = inverse_temperature
         self.tag_readout: TagReadout | None = None
         self.compute_dtype = tf.as_dtype(compute_dtype)
+        self._dtype, self.softmax_dtype = self.compute_dtype, tf.float32
+        if self.recurrence is Recurrence.PACKED:
+            self._dtype, self.softmax_dtype = tf.float32, self.compute_dtype
         init = keras.initializers
         glorot = [init.GlorotUniform(seed=seed * 8 + k) for k in range(4)]
         layers = keras.layers
@@ -99,13 +106,13 @@ class MergeModel(tf.Module):
         return keras.Model([feature, prefix], self.output_dense(hidden), name="merge_model")
 
     def image(self, feature: tf.Tensor, noise: Noise | None = None) -> tf.Tensor:
-        """The projected image [B, units], of the compute dtype.
+        """The projected image [B, units].
 
         Args:
           feature: [B, F] image features, any float dtype.
           noise: decides dropout; None for no dropout.
         """
-        feature = tf.cast(feature, self.compute_dtype)
+        feature = tf.cast(feature, self._dtype)
         if noise is not None and self.feature_dropout:
             feature_noise = noise.of_rows(Stream.FEATURE, tf.shape(feature)[0], self.feature_size)
             feature = dropout_lib.drop(feature, feature_noise, self.feature_dropout)
@@ -123,10 +130,10 @@ class MergeModel(tf.Module):
           passed: what the LSTM gives at the packed positions, where that is known; read by Recurrence.PACKED.
 
         Returns:
-          [N, hidden_size] in packed order, of the compute dtype.
+          [N, hidden_size] in packed order.
         """
-        dtype, rows, positions = self.compute_dtype, tf.shape(inputs)[0], tf.shape(inputs)[1] + 1
-        table = tf.cast(_value(self.word_embedding.embeddings), dtype)
+        dtype, rows, positions = self._dtype, tf.shape(inputs)[0], tf.shape(inputs)[1] + 1
+        table = self.embeddings()
         row, time = packing.index // positions, packing.index % positions
 
         def of_packed(noise: Noise, table: tf.Tensor, first: tf.Tensor | int = 0) -> tf.Tensor:
@@ -151,7 +158,7 @@ class MergeModel(tf.Module):
                 words = embed(table, words)
                 place = tf.concat([tf.range(first), first + number], axis=0)
             x = tf.concat([tf.gather(image, packing.rows), words], axis=0)
-            steps = packed_lstm(x, place, packing.sizes, kernel, recurrent, bias, passed)
+            steps = packed_lstm(x, place, packing.sizes, kernel, recurrent, bias, passed, self.compute_dtype)
         else:
             words = embed(table, tf.transpose(inputs))  # time first, as the recurrence reads them
             if word_noise is not None:
@@ -181,10 +188,8 @@ class MergeModel(tf.Module):
           image: [B, units] from `image`.
           noise: as of `hidden`.
         """
-        kernel, recurrent, bias = (tf.cast(_value(weight), image.dtype) for weight in self.lstm.weights)
-        prompt = tf.cast(_value(self.word_embedding.embeddings), image.dtype)[END:END + 1]
-        h, c, _ = cell(tf.nn.bias_add(tf.matmul(image, kernel), bias), tf.zeros_like(image))
-        h, _, _ = cell(tf.nn.bias_add(tf.matmul(prompt, kernel), bias) + tf.matmul(h, recurrent), c)
+        h, c, _ = self.read_image(image)
+        h, _, _ = self.read_words(self.embeddings()[END:END + 1], h, c)
         merge_noise = None
         if noise is not None and self.dropout:
             merge_noise = noise.of_rows(Stream.TAG, tf.shape(image)[0], self.units + self.hidden_size)
@@ -231,7 +236,7 @@ class MergeModel(tf.Module):
     def decode_step(self, state: State, word_ids: tf.Tensor) -> tuple[tf.Tensor, State]:
         """Reads one word (int32 [B]) per row: logits float32 [B, V] of the next word, and the new state."""
         image, outputs, cells = state
-        return self._answer(image, self.read_words(word_ids, outputs, cells))
+        return self._answer(image, self.read_words(tf.gather(self.embeddings(), word_ids), outputs, cells))
 
     def _answer(self, image: tf.Tensor, activations: Activations | None = None) -> tuple[tf.Tensor, State]:
         outputs, cells, _ = activations or self.read_image(image)
@@ -240,29 +245,33 @@ class MergeModel(tf.Module):
     def read_image(self, image: tf.Tensor) -> Activations:
         """The LSTM after the first position, of images [B, units] from `image`."""
         kernel, _, bias = (tf.cast(_value(weight), image.dtype) for weight in self.lstm.weights)
-        return Activations(*cell(project(image, kernel, bias), tf.zeros_like(image)))
+        return Activations(*cell(project(image, kernel, bias, self.compute_dtype), tf.zeros_like(image)))
 
-    def read_words(self, word_ids: tf.Tensor, outputs: tf.Tensor, cells: tf.Tensor, place: tf.Tensor | None = None
+    def read_words(self, words: tf.Tensor, outputs: tf.Tensor, cells: tf.Tensor, place: tf.Tensor | None = None
                    ) -> Activations:
         """The LSTM a word later.
 
         Args:
-          word_ids: int32 [B], or with `place` any number of words, of which it, int32 [B], says what each row reads.
+          words: [B, units] from `embeddings`, or one row for a word that all read; with `place` any number of rows, of
+            which it, int32 [B], says what each row reads.
           outputs, cells: [B, units] before it.
         """
         kernel, recurrent, bias = (tf.cast(_value(weight), outputs.dtype) for weight in self.lstm.weights)
-        table = tf.cast(_value(self.word_embedding.embeddings), self.compute_dtype)
-        projected = project(tf.gather(table, word_ids), kernel, bias)
+        projected = project(words, kernel, bias, self.compute_dtype)
         projected = projected if place is None else tf.gather(projected, place)
-        return Activations(*cell(projected + tf.matmul(outputs, recurrent), cells))
+        return Activations(*cell(projected + product(outputs, recurrent, self.compute_dtype), cells))
+
+    def embeddings(self) -> tf.Tensor:
+        """[V, units], what the LSTM reads for each word."""
+        return tf.cast(_value(self.word_embedding.embeddings), self._dtype)
 
     def output_hidden(self, outputs: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         """What the output layer sees, [n, hidden_size], without dropout; outputs of the LSTM and images [n, units]."""
         return self._merge(outputs, image, None)
 
     def _linear(self, layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
-        kernel, bias = tf.cast(_value(layer.kernel), x.dtype), tf.cast(_value(layer.bias), x.dtype)
-        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+        bias = tf.cast(_value(layer.bias), x.dtype)
+        return tf.nn.bias_add(product(x, _value(layer.kernel), self.compute_dtype), bias)
 
 
 @tf.custom_gradient

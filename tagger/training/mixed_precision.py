@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from flags.errors import UserError
+from records.util.cpu import multiplies_bfloat16
 
 _LEAST = 1.0  # loss scale
 _COMPUTE_DTYPE = {"float32": "float32", "mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 
 
 def compute_dtype(precision: str, on_gpu: bool) -> str:
-    """The dtype of the arithmetic before the logits: float32, float16 or bfloat16.
+    """What matrices are multiplied in, see MergeModel: float32, float16 or bfloat16.
 
     Args:
       precision: --precision. "auto" is bfloat16 from compute capability 8.0 (Ampere), float16 from 7.0 (Volta,
@@ -26,9 +27,17 @@ def compute_dtype(precision: str, on_gpu: bool) -> str:
     if precision == "auto":
         return dtype_for(_capability()) if on_gpu else "float32"
     if precision == "mixed_float16" and not on_gpu:
-        raise UserError("--precision=mixed_float16 needs a GPU, found none in use; use float32, or mixed_bfloat16 to "
-                        "try the effect of less precision on a CPU")
+        raise UserError("--precision=mixed_float16 needs a GPU, found none in use; use float32, or mixed_bfloat16 on a "
+                        "CPU with AVX512-BF16 or AMX")
     return _COMPUTE_DTYPE[precision]
+
+
+def slow_on_cpu(dtype: str, on_gpu: bool) -> str | None:
+    """A line for the user where this dtype of products is slower than float32, else None."""
+    if dtype != "bfloat16" or on_gpu or multiplies_bfloat16():
+        return None
+    return ("--precision=mixed_bfloat16: this CPU has neither AVX512-BF16 nor AMX, so training is slower than with "
+            "--precision=float32; the result is that of a CPU with them, to rounding")
 
 
 def dtype_for(capability: tuple[int, int]) -> str:

@@ -52,6 +52,22 @@ def test_value_and_gradients(smoothing, soft_share, scale, form, monkeypatch):
         np.testing.assert_allclose(one, other, atol=2e-5 * scale, rtol=1e-4)
 
 
+@pytest.mark.parametrize("form", ["chunks", "whole"])
+def test_products_in_bfloat16_are_near_those_in_float32(form, monkeypatch):
+    monkeypatch.setattr(loss_lib, "_CHUNK_ELEMENTS", 7 * V)
+    monkeypatch.setattr(loss_lib, "_LEAST_ROWS", 1)
+    *variables, targets, weights = layer()
+    found = []
+    for dtype in (tf.float32, tf.bfloat16):
+        with tf.GradientTape() as tape:
+            loss = softmax_loss(*[tf.convert_to_tensor(v) for v in variables], targets, tf.abs(weights), 0.1,
+                                form == "chunks", SOFT, 0.3, dtype)
+        found.append([loss, *tape.gradient(loss, variables)])
+    assert all(value.dtype == tf.float32 for value in found[1])
+    for exact, rough in zip(*found, strict=True):
+        assert 0 < np.linalg.norm(rough - exact) < 0.01 * np.linalg.norm(exact)
+
+
 def test_weights_default_to_one():
     *variables, targets, _ = layer()
     logits = tf.matmul(variables[0], variables[1]) + variables[2]

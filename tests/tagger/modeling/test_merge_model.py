@@ -141,8 +141,10 @@ def test_dropout_drops_as_asked_and_is_a_function_of_the_seed():
     assert (hidden([1, 2]) == 0).mean() > (hidden(None) == 0).mean() + 0.15
 
 
-def test_half_precision_computes_about_the_same():
-    exact, rough = (MergeModel(V, F, units=32, hidden_size=16, compute_dtype=d) for d in ("float32", "bfloat16"))
+@pytest.mark.parametrize("recurrence", ["packed", "loop"])
+def test_half_precision_computes_about_the_same(recurrence):
+    exact, rough = (MergeModel(V, F, units=32, hidden_size=16, compute_dtype=d, recurrence=recurrence)
+                    for d in ("float32", "bfloat16"))
     feature, inputs, targets = captions(6)
     logits = [m.token_logits(feature, inputs, tf.constant(targets != 0)) for m in (exact, rough)]
     assert logits[1].dtype == tf.float32

@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from flags.errors import UserError
-from tagger.training.mixed_precision import LossScale, compute_dtype, dtype_for
+from tagger.training.mixed_precision import LossScale, compute_dtype, dtype_for, slow_on_cpu
 
 
 def test_auto_goes_by_capability():
@@ -15,6 +15,13 @@ def test_auto_goes_by_capability():
 def test_float16_is_refused_on_a_cpu():
     with pytest.raises(UserError, match="--precision=mixed_float16 needs a GPU"):
         compute_dtype("mixed_float16", on_gpu=False)
+
+
+def test_a_cpu_that_is_slow_in_bfloat16_is_named():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        fast = any(flag in file.read() for flag in ("avx512_bf16", "amx_bf16"))
+    assert (slow_on_cpu("bfloat16", on_gpu=False) is None) == fast
+    assert slow_on_cpu("bfloat16", on_gpu=True) is None and slow_on_cpu("float32", on_gpu=False) is None
 
 
 def test_loss_scale_halves_on_overflow_and_doubles_after_a_calm_spell():

@@ -21,12 +21,13 @@ EVERYTHING = {"dropout": 0.0, "clip_norm": 0.5, "weight_decay": 0.1, "label_smoo
 DROPOUT = {"dropout": 0.5, "feature_dropout": 0.2, "embedding_dropout": 0.2, "tag_weight": 0.5}
 STREAMED = {**DROPOUT, "ram_budget_mb": 0, "epochs": 2}  # each host pads its captions to its own longest
 REWARDS = {"dropout": 0.0, "self_critical_epochs": 2, "supervised_weight": 0.5, "tag_weight": 0.5}
+MIXED = {**DROPOUT, "precision": "mixed_bfloat16", "epochs": 2}
 RUNS = {"plain": PLAIN, "everything": EVERYTHING, "dropout": DROPOUT, "streamed": STREAMED, "rewards": REWARDS,
-        "dropout again": DROPOUT}
+        "mixed": MIXED, "dropout again": DROPOUT}
 DEVICES = {"one": ("cpu", 1), "two": ("cpu:2", 1), "three": ("cpu:3", 1), "workers": ("cpu", 2)}
-TRAINED = {"one": ["plain", "everything", "dropout", "streamed", "rewards"],
+TRAINED = {"one": ["plain", "everything", "dropout", "streamed", "rewards", "mixed"],
            "two": ["dropout", "dropout again"],
-           "three": ["everything", "dropout", "streamed"],
+           "three": ["everything", "dropout", "streamed", "mixed"],
            "workers": ["everything", "dropout", "streamed", "rewards"]}
 
 
@@ -50,7 +51,7 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize(("devices", "training"), [
     (devices, training) for devices in ("two", "three", "workers") for training in TRAINED[devices]
-    if training != "dropout again"])
+    if training not in ("dropout again", "mixed")])
 def test_same_weights_as_on_one_device(trained, devices, training):
     one, several = trained["one", training], trained[devices, training]
     compared = [name for name in one if name.startswith(("model/", "average/"))]
@@ -58,6 +59,13 @@ def test_same_weights_as_on_one_device(trained, devices, training):
     assert int(one["optimizer/adam/iteration"]) == UPDATES.get(training, 50)
     for name in compared:
         assert np.abs(one[name] - several[name]).max() <= 1e-5, name
+
+
+def test_weights_of_mixed_precision_are_as_near_as_its_rounding_allows(trained):
+    one, several = trained["one", "mixed"], trained["three", "mixed"]
+    for name in [name for name in one if name.startswith("model/")]:
+        # Sums over a replica's rows are rounded to 8 bits; ten times as much is what the training moved the weights by.
+        assert np.abs(one[name] - several[name]).mean() <= 5e-4, name
 
 
 def test_trainings_differ_from_one_another(trained):

@@ -89,6 +89,19 @@ def test_killed_in_each_of_three_stages(records, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stage", [(), ("--self_critical_epochs=2",)])
+def test_killed_in_mixed_precision(records, tmp_path, stage):
+    flags = (*FLAGS, "--epochs=2", "--precision=mixed_bfloat16", *stage)
+    whole, run_dir = tmp_path / "whole", tmp_path / "run"
+    assert train(records, whole, *flags)[0][0] == 0
+    [(status, output)] = train(records, run_dir, *flags, INTERRUPT=f"{int(signal.SIGKILL)}:batch:5")
+    assert status == KILLED, output
+    [(status, output)] = train(records, run_dir, *flags)
+    assert status == 0, output
+    assert_same_run(run_dir, whole)
+
+
+@pytest.mark.slow
 def test_twenty_interruptions(uninterrupted, records, tmp_path):
     run_dir, chosen, steps = tmp_path / "run", random.Random(0), STEPS * len(history.read(uninterrupted))
     moments = [(chosen.choice([signal.SIGKILL, signal.SIGTERM]), "batch", step)
