@@ -142,8 +142,7 @@ def _run(argv: Sequence[str]) -> int:
         print(f"{line} in the flag file is for training; {name} takes --{flag}={getattr(config, flag)}, or what the "
               "command line says", file=sys.stderr)
     _quiet(values["verbosity"].value)
-    if (mode.convolves or getattr(config, "train_backbone", "")
-            or getattr(config, "precision", "") == "mixed_bfloat16"):
+    if mode.onednn:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # A GPU's memory is taken as it is needed, so that a server or another job finds room beside this one.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

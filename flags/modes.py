@@ -14,8 +14,8 @@ class Mode:
       flags: "module:Dataclass" with the mode's flags; importing it imports no TensorFlow.
       code: "module:function" that takes the dataclass; imported only when the mode runs.
       example: arguments of a typical call, for --help.
-      convolves: whether the time goes into a backbone, which oneDNN's kernels speed up on CPUs for which TensorFlow
-        leaves them off.
+      onednn: whether oneDNN's kernels are switched on where TensorFlow leaves them off, on CPUs without AVX512-VNNI:
+        backbones and steps of training are faster with them there too.
       explained: whether it prints words that the glossary explains, and says so at its end.
       continues: whether the same command goes on where an earlier one was interrupted.
       continues_with: the flag with which it does so, in a mode that else does not.
@@ -25,7 +25,7 @@ class Mode:
     flags: str
     code: str
     example: str
-    convolves: bool = False
+    onednn: bool = False
     explained: bool = False
     continues: bool = False
     continues_with: str = ""
@@ -50,7 +50,7 @@ MODES = {
     "make_records": Mode(
         "convert photos and captions into checked, sharded TFRecords with features",
         "flags.make_records:MakeRecords", "records.make_records:run",
-        "--images=photos --captions=captions.csv --records_dir=data/mine", convolves=True, explained=True,
+        "--images=photos --captions=captions.csv --records_dir=data/mine", onednn=True, explained=True,
         continues=True),
     "verify_records": Mode(
         "prove that every byte of a records folder is what make_records wrote",
@@ -63,7 +63,7 @@ MODES = {
     "train": Mode(
         "train the merge model; the same command continues an interrupted run",
         "flags.train:Train", "tagger.train:run",
-        "--records_dir=data/mine --run_dir=runs/first", explained=True, continues=True),
+        "--records_dir=data/mine --run_dir=runs/first", onednn=True, explained=True, continues=True),
     "eval": Mode(
         "score a trained model on a held-out split, with predictions and a contact sheet",
         "flags.eval:Eval", "tagger.evaluate:run",
@@ -71,15 +71,15 @@ MODES = {
     "export": Mode(
         "write a SavedModel that takes image bytes and answers captions and tags",
         "flags.export:Export", "tagger.export:run",
-        "--run_dir=runs/first --export_dir=exported", convolves=True),
+        "--run_dir=runs/first --export_dir=exported", onednn=True),
     "tag": Mode(
         "caption and tag photos with nothing but an exported SavedModel",
         "flags.tag:Tag", "tagger.tag:run",
-        "--export_dir=exported photos/one.jpg 'holiday/*.jpg'", convolves=True, continues_with="output"),
+        "--export_dir=exported photos/one.jpg 'holiday/*.jpg'", onednn=True, continues_with="output"),
     "serve": Mode(
         "answer TensorFlow Serving's REST requests on this machine, with a page to drop photos on",
         "flags.serve:Serve", "tagger.serve:run",
-        "--export_dir=exported --port=8501", convolves=True),
+        "--export_dir=exported --port=8501", onednn=True),
     "report": Mode(
         "write one self-contained HTML page about a run, or one that compares the runs of a folder",
         "flags.report:Report", "tagger.report:run",
