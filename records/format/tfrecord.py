@@ -5,6 +5,7 @@ A record is: length (uint64), masked crc32c of those 8 bytes (uint32), the data,
 a file, which is why one cut between two records, or inside a header, reads clean in TensorFlow.
 """
 
+import dataclasses
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -16,6 +17,7 @@ FOOTER_BYTES = 4
 _MASK_DELTA = 0xA282EAD8
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
+_HEADER = struct.Struct("<QI")
 
 
 def masked_crc(data: bytes) -> int:
@@ -55,6 +57,55 @@ def walk(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield offset, data
         offset += HEADER_BYTES + len(data) + FOOTER_BYTES
         index += 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """Neighbouring records of a file.
+
+    Attributes:
+      data: holds them, and `padding` zero bytes at its end.
+      starts, ends: where the data of each record lies in it.
+      first: number of the first one in the file.
+    """
+
+    data: bytes
+    starts: list[int]
+    ends: list[int]
+    first: int
+
+
+def spans(file: BinaryIO, size: int, padding: int = 0) -> Iterator[Span]:
+    """All records of a file, as many at a time as fit in `size` bytes, but at least one.
+
+    Raises:
+      Damage: as of `walk`.
+    """
+    left, index, offset = b"", 0, 0  # `left` is what was read of the next record, which starts at `offset`
+    zeros, asked = bytes(padding), size
+    while part := _read(file, asked):
+        data = b"".join((left, part, zeros))
+        at, until = 0, len(data) - padding - FOOTER_BYTES
+        starts, ends = list[int](), list[int]()
+        while (start := at + HEADER_BYTES) <= until:
+            length, sum_of_length = _HEADER.unpack_from(data, at)
+            if sum_of_length != masked_crc(data[at:at + _LENGTH.size]):
+                raise Damage(index + len(starts), offset + at, "the checksum of the length is wrong")
+            if (end := start + length) > until:
+                break
+            if _CRC.unpack_from(data, end)[0] != masked_crc(data[start:end]):
+                raise Damage(index + len(starts), offset + at, f"the checksum of the {length} bytes of data is wrong")
+            starts.append(start)
+            ends.append(end)
+            at = end + FOOTER_BYTES
+        if starts:
+            yield Span(data, starts, ends, index)
+        left, index, offset = data[at:len(data) - padding], index + len(starts), offset + at
+        missing = _length(left[:HEADER_BYTES], index, offset) if len(left) >= HEADER_BYTES else 0
+        asked = max(size, HEADER_BYTES + missing + FOOTER_BYTES) - len(left)
+    if left:
+        length = _length(left[:HEADER_BYTES], index, offset)
+        raise Damage(index, offset, f"the file ends {len(left) - HEADER_BYTES} bytes into {length} bytes of data")
 
 
 def read_header(file: BinaryIO, index: int, offset: int) -> int:

@@ -10,10 +10,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from records.input.shard_reader import END, Split, parsed_blocks, reading_errors
+from records.input.caption_blocks import read_blocks
+from records.input.shard_reader import END, Split
+from records.util.aligned import aligned_empty
 from records.util.progress import Progress
 
-_ALIGNMENT = 64  # bytes; TensorFlow takes a NumPy array as it is, without a copy, only when aligned so
+_BLOCK_RECORDS = 1024  # copied at once
 
 
 def bytes_needed(split: Split, features: bool = True) -> int:
@@ -36,30 +38,28 @@ class Held:
 
     def __init__(self, split: Split, vocabulary_size: int, features: bool = True):
         info = split.info
-        feature = _aligned_zeros((info.examples + 1, split.feature_size if features else 0), np.float16)
+        feature = aligned_empty((info.examples + 1, split.feature_size if features else 0), np.float16)
+        feature[-1:] = 0
         targets = np.zeros((info.captions + 1, max(info.max_tokens, 1)), np.int32)
         lengths = np.zeros(info.captions + 1, np.int32)
         image = np.full(info.captions + 1, info.examples, np.int32)
-        keys: list[np.ndarray] = []
+        keys: list[bytes] = []
         n = c = 0
-        shards = tf.range(len(info.shards), dtype=tf.int64)
-        blocks = parsed_blocks(split, shards, vocabulary_size, parallel_calls=tf.data.AUTOTUNE, features=features)
-        with (Progress(f"reading {split.name}", info.examples, "examples") as progress,
-              reading_errors(split.records_dir)):
-            for _, _, block in blocks.prefetch(2).as_numpy_iterator():
-                images, captions = len(block["key"]), len(block["start"])
+        with Progress(f"reading {split.name}", info.examples, "examples") as progress:
+            for block in read_blocks(split, range(len(info.shards)), vocabulary_size, _BLOCK_RECORDS, features):
+                images, captions = len(block.key), len(block.length)
                 of_block = slice(c, c + captions)
-                feature[n:n + images] = block["feature"]
-                lengths[of_block] = block["length"]
-                targets[of_block][np.arange(targets.shape[1]) < lengths[of_block, None]] = block["tokens"]
-                image[of_block] = block["image"] + n
-                keys.append(block["key"])
+                feature[n:n + images] = block.feature
+                lengths[of_block] = block.length
+                targets[of_block][np.arange(targets.shape[1]) < lengths[of_block, None]] = block.tokens
+                image[of_block] = block.image + n
+                keys += block.key
                 n, c = n + images, c + captions
                 progress.add(images)
         self.image, self.lengths = image, lengths
         with tf.device("cpu:0"):
             self.feature = tf.convert_to_tensor(feature)
-            self.key = tf.constant(np.concatenate([*keys, np.array([b""], object)]), tf.string)
+            self.key = tf.constant([*keys, b""], tf.string)
             self.targets = tf.constant(targets)
         # Made once, not in every epoch.
         self._graphs = {keys: tf.function(functools.partial(self.rows, keys=keys), autograph=False)
@@ -89,10 +89,3 @@ def batch(feature: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
     """
     inputs = targets[:, :-1]
     return {"feature": feature, "inputs": tf.where(inputs == END, 0, inputs), "targets": targets}
-
-
-def _aligned_zeros(shape: tuple[int, int], dtype: type) -> np.ndarray:
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + _ALIGNMENT, np.uint8)
-    first = -raw.ctypes.data % _ALIGNMENT
-    return raw[first:first + size].view(dtype).reshape(shape)

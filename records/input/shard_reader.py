@@ -30,7 +30,7 @@ END, UNK = 1, 2  # word ids, as in records.text.vocabulary
 # Records parsed by one op: enough to spread its cost, few enough that photos of a megabyte each stay affordable.
 READ_BATCH = 64
 
-_BUFFER_BYTES = 1 << 18  # per open file; many partitions may be open at once
+_BUFFER_BYTES = 1 << 18  # of the file
 
 _MARK = "records: "
 _STOP = " :records"
@@ -131,7 +131,8 @@ def reading_errors(records_dir: epath.PathLike) -> Iterator[None]:
 
 def raised_in_pipeline(error: UserError) -> ValueError:
     """What Python code inside a tf.data pipeline raises, so that `reading_errors` finds the error again."""
-    return ValueError(f"{_MARK}{error}{_STOP}")
+    line = f"{_MARK}{error}{_STOP}"
+    return ValueError(line.encode(errors="backslashreplace").decode())  # a path need not be UTF-8
 
 
 # Nothing to convert in these functions, and looking for it takes longer than reading a small split.
@@ -145,19 +146,18 @@ def _require(condition: tf.Tensor, *parts: str | tf.Tensor) -> tf.Operation:
     return tf.debugging.Assert(condition, [tf.strings.join([_MARK, *texts, _STOP])])
 
 
-def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
-    """Tuples (serialized string [n], shard number, block number, blocks of the shard).
+def _blocks(split: Split, size: int) -> tf.data.Dataset:
+    """Pairs (serialized string [n], path of the shard); n is `size`, or fewer in a shard's last block.
 
-    n is `size`, or fewer in a shard's last block. After its last block a shard gives one empty block, number `blocks`.
-    More or fewer records than in the manifest raise InvalidArgumentError.
+    After its last block a shard gives an empty one. More or fewer records than in the manifest raise
+    InvalidArgumentError.
     """
     paths = tf.constant([os.fsencode(split.path(shard)) for shard in split.info.shards], tf.string)
     examples_of = tf.constant([shard.examples for shard in split.info.shards], tf.int64)
     nothing = tf.data.Dataset.from_tensors(tf.constant([], tf.string)).repeat()
 
     @_without_autograph
-    def read(shard: tf.Tensor) -> tf.data.Dataset:
-        path, examples = paths[shard], examples_of[shard]
+    def read(path: tf.Tensor, examples: tf.Tensor) -> tf.data.Dataset:
         blocks = (examples + size - 1) // size
 
         def counted(block: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -167,19 +167,12 @@ def _blocks(split: Split, shards: tf.Tensor, size: int) -> tf.data.Dataset:
                     tf.equal(count, expected), path, ": has ", tf.where(count < expected, "fewer", "more"),
                     " records than the ", examples, f" that {MANIFEST} says; restore it from a copy, or run "
                     "make_records again with --overwrite")]):
-                return tf.identity(serialized), shard, block, blocks
+                return tf.identity(serialized), path
 
         data = tf.data.TFRecordDataset(path, buffer_size=_BUFFER_BYTES).batch(size).concatenate(nothing)
         return tf.data.Dataset.zip(tf.data.Dataset.range(blocks + 1), data).map(counted)
 
-    return tf.data.Dataset.from_tensor_slices(shards).flat_map(read)
-
-
-def _split_captions(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Start, length and record number of each caption in `tokens.values`; int32 [c] each."""
-    ends = tf.cast(tf.where(tokens.values == END)[:, 0], tf.int32)
-    starts = tf.concat([[0], ends + 1], 0)[:-1]
-    return starts, ends + 1 - starts, tf.cast(tf.gather(tokens.value_rowids(), ends), tf.int32)
+    return tf.data.Dataset.from_tensor_slices((paths, examples_of)).flat_map(read)
 
 
 def _features(example: dict[str, tf.Tensor], size: int, path: tf.Tensor) -> tf.Tensor:
@@ -193,81 +186,6 @@ def _features(example: dict[str, tf.Tensor], size: int, path: tf.Tensor) -> tf.T
             tf.reduce_all(finite), path, ": the feature of ", key, " holds numbers that are not finite; run "
             "make_records again with --overwrite, which names the cause")]):
         return tf.identity(feature)
-
-
-def parsed_blocks(split: Split, shards: tf.Tensor, vocabulary_size: int, block_records: int = READ_BATCH,
-                  parallel_calls: int | None = None, features: bool = True) -> tf.data.Dataset:
-    """Features and captions of some shards, a block of records at a time.
-
-    Args:
-      split: an opened split.
-      shards: numbers of the shards in the order in which they are read, int64 [s].
-      vocabulary_size: ids from this number on become <unk>.
-      block_records: records in a block; the last of a shard may have fewer.
-      parallel_calls: blocks parsed at the same time; None: one after the other.
-      features: False leaves them on disk; `feature` is then [n, 0].
-
-    Returns:
-      Dataset of tuples: the shard's number, the block's number in its shard, and a dict with n records, c captions, t
-      tokens: key string [n], feature float16 [n, F], tokens int32 [t], start, length and image int32 [c]; caption i is
-      tokens[start[i]:start[i] + length[i]], its <end> included, of record image[i]. Each shard ends with a block of
-      no records. Iteration raises InvalidArgumentError when a shard's records, captions or tokens are not as many as
-      the manifest says, or a feature is not finite.
-
-    Raises:
-      UserError: the records have no features.
-    """
-    size = split.feature_size if features else 0
-    spec = {
-        "key": tf.io.FixedLenFeature([], tf.string),
-        "tokens": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64),
-    }
-    if size:
-        spec["feature"] = tf.io.FixedLenFeature([], tf.string)
-    paths = tf.constant([os.fsencode(split.path(s)) for s in split.info.shards])
-    captions = tf.constant([s.captions for s in split.info.shards], tf.int64)
-    tokens = tf.constant([s.tokens for s in split.info.shards], tf.int64)
-
-    @_without_autograph
-    def parse(serialized: tf.Tensor, shard: tf.Tensor, block: tf.Tensor, blocks: tf.Tensor) -> tuple:
-        example = tf.io.parse_example(serialized, spec)
-        ragged = example["tokens"]
-        start, length, image = _split_captions(ragged)
-        whole = tf.reduce_all(tf.gather(ragged.values, tf.boolean_mask(
-            ragged.row_splits[1:], ragged.row_lengths() > 0) - 1) == END)
-        longest = tf.reduce_max(length)
-        with tf.control_dependencies([
-                _require(whole, paths[shard], ": a record's tokens do not end with <end>; run make_records again with "
-                         "--overwrite"),
-                _require(longest <= split.info.max_tokens, paths[shard], ": a caption has ", longest,
-                         f" tokens, {MANIFEST} says at most {split.info.max_tokens}; run make_records again "
-                         "with --overwrite")]):
-            ids = tf.cast(ragged.values, tf.int32)
-        block_of = {
-            "key": example["key"],
-            "feature": (_features(example, size, paths[shard]) if size
-                        else tf.zeros([tf.size(serialized), 0], tf.float16)),
-            "tokens": tf.where(ids >= vocabulary_size, UNK, ids),
-            "start": start, "length": length, "image": image,
-        }
-        return block_of, shard, block, block == blocks
-
-    @_without_autograph
-    def add(counts: tuple, element: tuple) -> tuple:
-        block, shard, number, last = element
-        total = (counts[0] + tf.size(block["start"], tf.int64), counts[1] + tf.size(block["tokens"], tf.int64))
-        same = tf.logical_and(total[0] == captions[shard], total[1] == tokens[shard])
-        with tf.control_dependencies([_require(
-                tf.logical_or(tf.logical_not(last), same), paths[shard], ": holds ", total[0], " captions with ",
-                total[1], f" tokens, {MANIFEST} says ", captions[shard], " with ", tokens[shard],
-                "; restore it from a copy, or run make_records again with --overwrite")]):
-            state = tuple(tf.where(last, tf.constant(0, tf.int64), count) for count in total)
-        return state, (shard, number, {k: tf.identity(v) for k, v in block.items()})
-
-    zero = tf.constant(0, tf.int64)
-    order = True if parallel_calls else None
-    parsed = _blocks(split, shards, block_records).map(parse, num_parallel_calls=parallel_calls, deterministic=order)
-    return parsed.scan((zero, zero), add)
 
 
 def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
@@ -301,19 +219,18 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
         spec["image"] = tf.io.FixedLenFeature([], tf.string, "")
     if size:
         spec["feature"] = tf.io.FixedLenFeature([], tf.string)
-    paths = tf.constant([os.fsencode(split.path(shard)) for shard in split.info.shards], tf.string)
 
     @_without_autograph
-    def parse(serialized: tf.Tensor, shard: tf.Tensor, *_: tf.Tensor) -> dict[str, tf.Tensor]:
+    def parse(serialized: tf.Tensor, path: tf.Tensor) -> dict[str, tf.Tensor]:
         example = tf.io.parse_example(serialized, spec)
         count = tf.size(serialized)
         if size:
-            example["feature"] = _features(example, size, paths[shard])
+            example["feature"] = _features(example, size, path)
         else:
             example["feature"] = tf.zeros([count, 0], tf.float16)
         if not read_image:
             example["image"] = tf.fill([count], "")
         return example
 
-    dataset = _blocks(split, tf.range(len(split.info.shards), dtype=tf.int64), READ_BATCH).map(parse).unbatch()
+    dataset = _blocks(split, READ_BATCH).map(parse).unbatch()
     return dataset.apply(tf.data.experimental.assert_cardinality(split.info.examples))  # Keras asks how many there are

@@ -21,6 +21,36 @@ def word(*key: int) -> int:
     return int(np.random.Philox(np.random.SeedSequence(key)).random_raw() >> 1)
 
 
+_SCRAMBLING_KEY = 0x02461E293EC8F720  # of TensorFlow's stateless_random_ops
+_LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+_MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], np.uint64)
+_WEYL = np.array([[0x9E3779B9], [0xBB67AE85]], np.uint64)
+
+
+def block_order(count: int, *seed: int) -> np.ndarray:
+    """The numbers 0 … count-1 in an order that depends on the two integers of `seed` only; int64 [count].
+
+    The bits are those of tf.random.stateless_uniform([count], seed, None, None, tf.int64, alg="philox"), whose some
+    twenty operations take longer outside of a graph, and here need no TensorFlow.
+    """
+    key, counter = philox_4x32(_SCRAMBLING_KEY, np.array(seed[:1], np.uint64), seed[1])[0].tolist()
+    bits = philox_4x32(key, np.arange((count + 1) // 2, dtype=np.uint64), counter).reshape(-1)[:count]
+    return np.argsort(bits.view(np.int64), kind="stable")
+
+
+def philox_4x32(key: int, low: np.ndarray, high: int) -> np.ndarray:
+    """Philox4x32-10 of the 128-bit counters (low, high), uint64 [n] and one for all: uint64 [n, 2]."""
+    even, odd = (np.empty((2, len(low)), np.uint64) for _ in range(2))  # words 0 and 2, words 1 and 3
+    even[0], odd[0] = low & _LOW, low >> _HALF
+    even[1], odd[1] = high & 0xFFFFFFFF, high >> 32
+    keys = np.array([[key & 0xFFFFFFFF], [key >> 32]], np.uint64)
+    for _ in range(10):
+        product = even * _MULTIPLIERS
+        even, odd = (product >> _HALF)[::-1] ^ odd ^ keys, (product & _LOW)[::-1]
+        keys = (keys + _WEYL) & _LOW
+    return (even | odd << _HALF).T
+
+
 def epoch_plan(lengths: np.ndarray, batch_size: int, bucket_batches: int, seed: int, epoch: int) -> np.ndarray:
     """The batches of one epoch over captions 0 … n-1, each caption exactly once.
 
@@ -108,10 +138,11 @@ def partition_steps(totals: Sequence[int], batch_size: int) -> int:
     return math.ceil(max(totals) / (batch_size // len(totals)))
 
 
-def partition_rows(total: int, steps: int, first_step: int = 0) -> np.ndarray:
-    """int64 [steps - first_step]: captions that a partition with `total` captions gives in each step.
+def partition_rows(total: int, steps: int, first_step: int = 0, end_step: int | None = None) -> np.ndarray:
+    """int64 [end_step - first_step]: captions that a partition with `total` captions gives in each of these steps.
 
-    They are spread evenly: a partition with 10 captions for 4 steps gives 2, 3, 2, 3. The other rows are padding.
+    They are spread evenly over all `steps`: a partition with 10 captions for 4 steps gives 2, 3, 2, 3. The other rows
+    are padding.
     """
-    until = np.arange(first_step, steps + 1, dtype=np.int64) * total // steps
+    until = np.arange(first_step, (steps if end_step is None else end_step) + 1, dtype=np.int64) * total // steps
     return np.diff(until)

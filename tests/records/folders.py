@@ -1,5 +1,6 @@
 """Records folders made directly, without photos and backbones, for tests of what reads them."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from records.format import manifest as manifest_lib
 from records.format.example import Example, encode
 from records.format.layout import shard_file
 from records.format.tfds_metadata import dataset_info_json, features_json
-from records.format.tfrecord import frame
+from records.format.tfrecord import frame, walk
 
 Captions = list[list[int]]  # of one image: word ids without <end>
 
@@ -61,6 +62,34 @@ def write(folder: Path, splits: dict[str, list[list[Captions]]], feature_size: i
                for file, text in files.items()},
         duplicates_merged=0, rejected=manifest_lib.Rejected(0, {})))
     return folder
+
+
+def set_train(folder: Path, **changes) -> None:
+    """Other values in the manifest's train split, under a hash that fits."""
+    manifest = manifest_lib.load(folder)
+    train = dataclasses.replace(manifest.splits["train"], **changes)
+    manifest_lib.save(folder, dataclasses.replace(manifest, splits={**manifest.splits, "train": train}))
+
+
+def set_shard(folder: Path, number: int, data: bytes | None = None, **changes) -> str:
+    """Other bytes in a shard of train, whose size the manifest then has, or other values there; the shard's name."""
+    shards = list(manifest_lib.load(folder).splits["train"].shards)
+    name = shards[number].file
+    if data is not None:
+        (folder / name).write_bytes(data)
+        changes["bytes"] = len(data)
+    shards[number] = dataclasses.replace(shards[number], **changes)
+    set_train(folder, shards=tuple(shards), **{field: sum(getattr(shard, field) for shard in shards)
+                                               for field in ("examples", "captions", "tokens")})
+    return name
+
+
+def first_records(folder: Path, number: int, count: int) -> bytes:
+    """The first records of a shard of train."""
+    path = folder / manifest_lib.load(folder).splits["train"].shards[number].file
+    with path.open("rb") as file:
+        end = [offset for offset, _ in walk(file)][count]
+    return path.read_bytes()[:end]
 
 
 def captions_of(split: str, shards: list[list[Captions]]) -> list[tuple[bytes, tuple[int, ...]]]:

@@ -5,7 +5,7 @@ import io
 import pytest
 import tensorflow as tf
 
-from records.format.tfrecord import Damage, frame, walk
+from records.format.tfrecord import Damage, frame, spans, walk
 
 RECORDS = [b"first", b"", b"\x00" * 1000, bytes(range(256)) * 40]
 
@@ -31,9 +31,10 @@ def test_walk_yields_what_was_framed_with_its_offsets():
 def test_a_changed_byte_is_found_in_its_record(position, record, offset, problem):
     data = bytearray(b"".join(map(frame, RECORDS)))
     data[position] ^= 0x10
-    with pytest.raises(Damage, match=f"checksum of the .*{problem}") as caught:
-        list(walk(io.BytesIO(bytes(data))))
-    assert (caught.value.record, caught.value.offset) == (record, offset)
+    for reads in (walk, lambda file: spans(file, 30), lambda file: spans(file, 1 << 20)):
+        with pytest.raises(Damage, match=f"checksum of the .*{problem}") as caught:
+            list(reads(io.BytesIO(bytes(data))))
+        assert (caught.value.record, caught.value.offset) == (record, offset)
 
 
 def test_a_cut_inside_a_record_is_found_and_one_between_records_is_not():
@@ -42,6 +43,18 @@ def test_a_cut_inside_a_record_is_found_and_one_between_records_is_not():
     for length in range(len(data)):
         if length in boundaries:
             list(walk(io.BytesIO(data[:length])))  # which is why the manifest holds sizes and hashes
+            list(spans(io.BytesIO(data[:length]), 1000))
         else:
             with pytest.raises(Damage, match="the file ends"):
                 list(walk(io.BytesIO(data[:length])))
+            with pytest.raises(Damage, match="the file ends"):
+                list(spans(io.BytesIO(data[:length]), 1000))
+
+
+@pytest.mark.parametrize("size", [1, 20, 1000, 1 << 20])
+def test_spans_hold_the_records_whatever_their_size(size):
+    found = list(spans(io.BytesIO(b"".join(map(frame, RECORDS))), size, padding=3))
+    assert [span.data[start:end] for span in found
+            for start, end in zip(span.starts, span.ends, strict=True)] == RECORDS
+    assert [span.first for span in found] == [sum(len(other.starts) for other in found[:i]) for i in range(len(found))]
+    assert {span.data[-3:] for span in found} == {bytes(3)} and all(span.starts for span in found)

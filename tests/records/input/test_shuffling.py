@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from records.input import shuffling
 
@@ -71,3 +72,10 @@ def test_a_partition_spreads_its_captions_evenly_over_the_epoch(total, steps):
     rows = shuffling.partition_rows(total, steps)
     assert rows.sum() == total and rows.max() - rows.min() <= 1
     np.testing.assert_array_equal(shuffling.partition_rows(total, steps, 3), rows[3:])
+    np.testing.assert_array_equal(shuffling.partition_rows(total, steps, 1, 3), rows[1:3])
+
+
+@pytest.mark.parametrize("count, seed", [(0, (0, 0)), (1, (1, 2)), (641, (123456789123, (5 << 32) + 3))])
+def test_blocks_are_ordered_by_the_bits_of_tensorflow(count, seed):
+    bits = tf.random.stateless_uniform([count], tf.constant(seed, tf.int64), None, None, tf.int64, alg="philox")
+    np.testing.assert_array_equal(shuffling.block_order(count, *seed), np.argsort(bits.numpy(), kind="stable"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flags.errors import UserError
-from records.input.shard_reader import open_split
+from records.input.shard_reader import open_split, reading_errors
 from records.input.streaming import Partitions
 from tests.records import folders
 
@@ -66,3 +66,13 @@ def test_each_host_reads_its_rows_of_the_same_batches_and_can_start_anywhere(par
         np.testing.assert_array_equal(batch["targets"], again["targets"])
     assert any(np.any(a["key"] != b["key"]) for a, b in zip(
         whole, read(partitions, range(partitions.count), key=(1, 3)), strict=True))
+
+
+@pytest.mark.parametrize("key", [(0, 0), None])
+def test_damage_is_told_in_the_line_of_its_shard(tmp_path, key):
+    folder = folders.write(tmp_path / "r\udcff", {"train": SHARDS})  # a name that is not UTF-8
+    name = folders.set_shard(folder, 3, folders.first_records(folder, 3, 19))
+    partitions = Partitions(open_split(folder, "train"), BATCH, 100)
+    with pytest.raises(UserError, match=f"{name}: has fewer records than the 20 that manifest.json says"):
+        with reading_errors(folder):
+            read(partitions, range(partitions.count), key=key)

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
+from benchmarks.dask_cluster import dask_cluster
 from flags.errors import UserError
 from records.runners.beam import write_shard, write_shards
 from records.writing import shard_writer
 from tests.records.beam import in_process
-from tests.records.beam.dask_cluster import dask_cluster
 from tests.records.beam_inputs import write_inputs, write_keywords
 from tests.records.inputs import contents, make, write_captions, write_photos
 from tests.records.jobs import shard_jobs

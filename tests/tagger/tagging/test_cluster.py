@@ -2,11 +2,11 @@
 
 import pytest
 
+from benchmarks.dask_cluster import dask_cluster
 from flags.errors import UserError
 from flags.tag import Tag
 from tagger.tag import run
 from tests.records.beam import in_process
-from tests.records.beam.dask_cluster import dask_cluster
 from tests.records.inputs import PHOTOS
 from tests.tagger.tagging.test_bulk import contents, rows, tag
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.conftest import ROOT
+_ROOT = pathlib.Path(__file__).parents[1]
 
 
 @contextlib.contextmanager
@@ -29,12 +29,13 @@ def dask_cluster(folder: pathlib.Path, workers: int) -> Iterator[tuple[str, list
 
 def _start(role: str, contact: pathlib.Path, folder: pathlib.Path, *flags: str) -> subprocess.Popen:
     with (folder / f"{role}.log").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", "dask", role, f"--scheduler-file={contact}", *flags], cwd=ROOT,
+        return subprocess.Popen([sys.executable, "-m", "dask", role, f"--scheduler-file={contact}", *flags], cwd=_ROOT,
                                 stdout=log, stderr=log)
 
 
 def _until(condition, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "the cluster did not start"
+        if time.monotonic() > end:
+            raise TimeoutError("the cluster did not start")
         time.sleep(0.05)
