@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from tagger.training.callbacks import check_names
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distribution import Devices, open_devices
+from tagger.training.mixed_precision import compute_dtype, slow_on_cpu
 from tagger.training.pixel_task import PixelTask
 from tagger.training.self_critical_task import SelfCriticalTask
 from tagger.training.stage import check_same, run_stage, wait_for_all
@@ -57,6 +59,8 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
     if config.xla and config.self_critical_epochs:
         raise UserError("--xla=true: XLA cannot compile sampled captions, whose number shrinks as they end; train the "
                         "first stage with it, then start --self_critical_epochs with --init_from and --xla=false")
+    if warning := slow_on_cpu(compute_dtype(config.precision, devices.on_gpu), devices.on_gpu):
+        print(warning, file=sys.stderr)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     with _alone(config, devices):

@@ -6,7 +6,6 @@ in tagger/train.py that makes it; trainer, step and datasets ask the task, never
 
 import abc
 import dataclasses
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +30,7 @@ from tagger.runs import run_dir
 from tagger.training.batch_size import with_batch_size
 from tagger.training.distributed_dataset import OrderedDataset, ShuffledDataset
 from tagger.training.distribution import Devices
-from tagger.training.mixed_precision import compute_dtype, slow_on_cpu
+from tagger.training.mixed_precision import compute_dtype
 from tagger.training.optimizer import FusedAdam
 from tagger.training.train_state import Network
 
@@ -124,8 +123,6 @@ class Task(abc.ABC):
     def make_merge_model(self) -> MergeModel:
         """The merge model with the weights that its training starts from."""
         config = self.config
-        if warning := slow_on_cpu(self.compute_dtype, self.devices.on_gpu):
-            print(warning, file=sys.stderr)
         model = run_dir.new_model(config, self.manifest, self.vocabulary, compute_dtype=self.compute_dtype,
                                   recurrence=recurrence_for(self.devices.on_gpu, config.xla))
         scale = self._start_from(self._init_from, model) if self._init_from else 1.0

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from records.text.vocabulary import END, PAD, UNK
+from records.text.vocabulary import END, PAD
 from tagger.losses.cross_entropy import CrossEntropy
-from tagger.losses.self_critical import SelfCritical, draw_words, sample_captions
+from tagger.losses.self_critical import SelfCritical
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.stateless_dropout import Noise
 from tagger.modeling.tag_outputs import TagOutputs
@@ -39,38 +39,6 @@ def objective(reward, weight: float = 0.0) -> SelfCritical:
 def fours(sampled: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
     """A reward that counts the word 4."""
     return tf.reduce_sum(tf.cast(sampled == 4, tf.float32), -1)
-
-
-def test_samples_follow_the_model():
-    network, count = model(), 20_000
-    image = tf.repeat(network.image(batch()["feature"][:1]), count, axis=0)
-    uniform = np.random.default_rng(1).random([count, LONGEST]).astype(np.float32)
-    sampled = sample_captions(network, image, tf.constant(uniform)).words.numpy()
-    logits, state = network.prefill(batch()["feature"][:1])
-    p = tf.nn.softmax(logits).numpy()[0]
-    p[[PAD, UNK]] = 0
-    np.testing.assert_allclose(np.bincount(sampled[:, 0], minlength=V) / count, p / p.sum(), atol=0.015)
-    p = tf.nn.softmax(network.decode_step(state, tf.constant([5]))[0]).numpy()[0]
-    p[[PAD, UNK]] = 0
-    after = sampled[sampled[:, 0] == 5, 1]
-    np.testing.assert_allclose(np.bincount(after, minlength=V) / len(after), p / p.sum(), atol=0.04)
-    ended = np.cumsum(sampled == END, axis=1) - (sampled == END) > 0
-    assert (sampled[ended] == PAD).all() and (sampled[~ended] != PAD).all() and not (sampled == UNK).any()
-
-
-def test_words_are_where_the_cumulative_probability_passes_the_number():
-    rng, forbidden = np.random.default_rng(3), [0, 2, 63, 64, 191]
-    logits = rng.normal(size=[500, 192]).astype(np.float32) * 40  # probabilities from 1 to 1e-70
-    logits[:, forbidden] = -np.inf
-    uniform = rng.random(500).astype(np.float32)
-    uniform[:200], uniform[200:400] = 0.0, 1 - 2.0 ** -24
-    words = draw_words(tf.constant(logits), tf.constant(uniform)).numpy()
-    p = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
-    cumulative = np.cumsum(p, axis=1) / p.sum(1, keepdims=True)
-    row = np.arange(500)
-    assert (p[row, words] > 0).all() and not np.isin(words, forbidden).any()
-    assert (np.where(words > 0, cumulative[row, words - 1], 0) <= uniform + 1e-5).all()
-    assert (cumulative[row, words] >= uniform - 1e-5).all()
 
 
 @pytest.mark.parametrize("recurrence", ["packed", "loop"])
