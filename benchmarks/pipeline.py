@@ -8,7 +8,8 @@ Peers that the product does not need: pip install torch==2.13.0 webdataset tenso
 Every contender gives features, inputs and targets of the same captions, shuffled anew each epoch, in a process of its
 own that stays up and keeps freed memory, as training does (records.util.malloc). The first epoch warms caches and is
 checked to hold every caption. Then epochs of the contenders alternate; the median counts. tf.data pipelines are
-iterated in a graph, the others, and one more row for this one, in a Python loop.
+iterated in a graph, the others, and one more row for this one, in a Python loop. Processor time is that of the process
+alone, without its workers; where other work shares the cores, it says more than the clock.
 """
 
 import argparse
@@ -30,7 +31,8 @@ from benchmarks.alternation import Contender, alternate, start_contender
 
 
 def _serve(name: str, folder: Path, batch_size: int, pipe: Connection) -> None:
-    """In a process of its own: makes the contender and counts an epoch; then the seconds of each epoch asked for."""
+    """In a process of its own: makes the contender and counts an epoch; then the seconds, by the clock and of processor
+    time, of each epoch asked for."""
     from benchmarks.pipeline_contenders import CONTENDERS, consumer
     from records.util.malloc import keep_freed_memory
 
@@ -46,9 +48,9 @@ def _serve(name: str, folder: Path, batch_size: int, pipe: Connection) -> None:
                sum(t.size for t in targets)))
     consume = consumer(in_graph)
     while (epoch := pipe.recv()) is not None:
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         consume(epoch_of(epoch))
-        pipe.send(time.perf_counter() - start)
+        pipe.send((time.perf_counter() - start, time.process_time() - busy))
 
 
 def speed(folder: Path, captions: pipeline_data.Captions, batch_size: int, rounds: int, without: str) -> None:
@@ -69,16 +71,18 @@ def speed(folder: Path, captions: pipeline_data.Captions, batch_size: int, round
             contenders[name] = contender
             padding[name] = 1 - found[1] / found[2]
     seconds = alternate(contenders, rounds + 1)
-    rate = {name: len(captions.lengths) / statistics.median(took[1:])  # the first in a graph also traces it
-            for name, took in seconds.items()}
-    names = list(rate)
+    rates = {name: [len(captions.lengths) / statistics.median(column)  # the first in a graph also traces it
+                    for column in zip(*took[1:], strict=True)] for name, took in seconds.items()}
+    names = list(rates)
     print(f"\nbatch {batch_size}, {len(captions.lengths):,} captions, F = {pipeline_data.FEATURE_SIZE}, "
           f"median of {rounds} epochs\n")
-    print("| pipeline | captions/s | padded positions | in memory is × | streaming is × |")
-    print("|---|---:|---:|---:|---:|")
+    ratios = "in memory is × | streaming is ×"
+    print(f"| pipeline | padded positions | captions/s | {ratios} | captions per CPU second | {ratios} |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name in names:
-        print(f"| {name} | {rate[name]:,.0f} | {padding[name]:.0%} | {rate[names[0]] / rate[name]:.2f} | "
-              f"{rate[names[1]] / rate[name]:.2f} |")
+        columns = [f"{rate:,.0f} | {rates[names[0]][i] / rate:.2f} | {rates[names[1]][i] / rate:.2f}"
+                   for i, rate in enumerate(rates[name])]
+        print(f"| {name} | {padding[name]:.0%} | {' | '.join(columns)} |")
 
 
 def _stream(folder: Path, batch_size: int, captions: int, pipe: Connection) -> None:

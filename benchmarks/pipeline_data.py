@@ -54,17 +54,18 @@ def synthetic_captions(images: int, vocabulary_size: int = 19222) -> Captions:
     return Captions(tokens, lengths)
 
 
-def features(images: int) -> np.ndarray:
-    """Half of the values are zero, as after a ReLU; float16 [images, FEATURE_SIZE]."""
-    block = np.maximum(np.random.default_rng(1).normal(size=(1024, FEATURE_SIZE)), 0).astype(np.float16)
+def features(images: int, size: int = FEATURE_SIZE) -> np.ndarray:
+    """Half of the values are zero, as after a ReLU; float16 [images, size]."""
+    block = np.maximum(np.random.default_rng(1).normal(size=(1024, size)), 0).astype(np.float16)
     return np.concatenate([block] * (images // len(block) + 1))[:images]
 
 
-def write_records(folder: Path, captions: Captions, image: bytes | None = None) -> None:
+def write_records(folder: Path, captions: Captions, image: bytes | None = None, feature_size: int = FEATURE_SIZE
+                  ) -> None:
     """A records folder with one split, "train", that TensorFlow Datasets reads too."""
     folder.mkdir(parents=True)
     images = len(captions.lengths) // CAPTIONS_PER_IMAGE
-    data = features(min(images, 1024))
+    data = features(min(images, 1024), feature_size)
     ends = np.concatenate([[0], np.cumsum(captions.lengths)])
     shards = []
     for s, members in enumerate(np.array_split(np.arange(images), SHARDS)):
@@ -84,11 +85,11 @@ def write_records(folder: Path, captions: Captions, image: bytes | None = None) 
             int(captions.lengths[of_shard].sum())))
     info = manifest_lib.SplitInfo(images, len(captions.lengths), len(captions.tokens), int(captions.lengths.max()),
                                   tuple(shards))
-    (folder / "features.json").write_text(features_json(FEATURE_SIZE, image is not None))
+    (folder / "features.json").write_text(features_json(feature_size, image is not None))
     (folder / "dataset_info.json").write_text(dataset_info_json("bench", {"train": info}))
     manifest_lib.save(folder, manifest_lib.Manifest(
         name="bench", target="captions", seed=0, created_with={}, flags={},
-        backbone=manifest_lib.BackboneInfo("resnet50", "imagenet", "0" * 64, FEATURE_SIZE, 224, "caffe", "float32"),
+        backbone=manifest_lib.BackboneInfo("resnet50", "imagenet", "0" * 64, feature_size, 224, "caffe", "float32"),
         vocabulary_size=int(captions.tokens.max()) + 1, min_count=1, max_words=0, max_caption_words=50,
         splits={"train": info}, files={}, duplicates_merged=0, rejected=manifest_lib.Rejected(0, {})))
 

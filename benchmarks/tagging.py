@@ -21,9 +21,9 @@ from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 from etils import epath
 
+from benchmarks import pipeline_data
 from flags.tag import Tag
 from records.backbones.registry import load_backbone
 from records.format import manifest as manifests
@@ -33,7 +33,6 @@ from tagger.saved_model.versions import newest
 from tagger.tagging.names import find_names, in_order, write_names
 from tagger.tagging.output import Output
 from tagger.tagging.shards import job_of, write_shards
-from tests.records import folders
 
 _BATCH, _RECORDS = 32, 1024
 _NAMES = """
@@ -73,9 +72,8 @@ def _ways(arguments: argparse.Namespace, scratch: pathlib.Path) -> dict[str, tup
         asked = job_of(config, epath.Path(saved_model), output)
         return lambda: list(write_shards(asked, range(len(asked.shards)), output, False, lambda count: None))
 
-    rng = np.random.default_rng(0)
-    split = [[[rng.integers(2, 90, 9).tolist()] for _ in range(_RECORDS)]]
-    records = folders.write(scratch / "records", {"train": split}, feature_size=info.feature_size)
+    records = scratch / "records"
+    pipeline_data.write_records(records, pipeline_data.synthetic_captions(_RECORDS), feature_size=info.feature_size)
     manifests.save(records, dataclasses.replace(manifests.load(records), backbone=info))
     return {"bare backbone": (len(files), lambda: [bare(batch).numpy() for batch in decoded]),
             "from a folder": (len(files), job(str(scratch / "list"), "files")),

@@ -39,14 +39,32 @@ def load(records_dir: epath.PathLike) -> Manifest:
     """The manifest of one folder, or of several as one.
 
     Raises:
-      UserError: as records.format.manifest.load; a folder is named twice, or does not fit the first.
+      UserError: as `load_each` and `join`.
+    """
+    return join(load_each(records_dir))
+
+
+def load_each(records_dir: epath.PathLike) -> dict[str, Manifest]:
+    """The manifest of each folder.
+
+    Raises:
+      UserError: as records.format.manifest.load; a folder is named twice.
     """
     names = folders(records_dir)
-    manifests = [manifest_lib.load(name) for name in names]
-    if len(names) == 1:
-        return manifests[0]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise UserError(f"--records_dir={records_dir}: {repeated[0]} is named twice; name it once")
+    return {name: manifest_lib.load(name) for name in names}
+
+
+def join(of_folders: dict[str, Manifest]) -> Manifest:
+    """One manifest of those of all folders.
+
+    Raises:
+      UserError: a folder does not fit the first.
+    """
+    names, manifests = list(of_folders), list(of_folders.values())
+    if len(names) == 1:
+        return manifests[0]
     whole = manifests[0]
     for name, manifest in zip(names[1:], manifests[1:], strict=True):
         _check_fits(manifest, whole, name, names[0])
@@ -74,12 +92,6 @@ def paths(records_dir: epath.PathLike, split: str) -> list[str]:
     """Where the shards of a split are, in the order of its manifest."""
     return [str(epath.Path(folder) / shard.file) for folder in folders(records_dir)
             if (info := manifest_lib.load(folder).splits.get(split)) for shard in info.shards]
-
-
-def check_sizes(records_dir: epath.PathLike) -> None:
-    """records.format.manifest.check_sizes of each folder."""
-    for folder in folders(records_dir):
-        manifest_lib.check_sizes(folder, manifest_lib.load(folder))
 
 
 def _check_fits(manifest: Manifest, expected: Manifest, folder: str, other: str) -> None:

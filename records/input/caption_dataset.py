@@ -107,8 +107,8 @@ class CaptionDataset:
         options.autotune.ram_budget = max(self._ram_budget, _LEAST_BUFFERS)
         # These are this host's rows already: a strategy that distributes them must not divide them again.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        # Three small operations gain nothing from having their graph rewritten at the start of every epoch.
-        options.experimental_optimization.apply_default_optimizations = not self.in_memory
+        # A few small operations gain nothing from having their graph rewritten at the start of every epoch.
+        options.experimental_optimization.apply_default_optimizations = False
         if self.options.threads:
             options.threading.private_threadpool_size = self.options.threads
         return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)

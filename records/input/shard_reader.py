@@ -88,8 +88,10 @@ def open_split(records_dir: epath.PathLike, split: str, check_sha256: bool = Fal
     Raises:
       UserError: no records folder, no such split, an empty split, or a file that is not what the manifest says.
     """
-    manifest = joined.load(records_dir)
-    joined.check_sizes(records_dir)
+    of_folders = joined.load_each(records_dir)
+    manifest = joined.join(of_folders)
+    for folder, of_folder in of_folders.items():
+        manifest_lib.check_sizes(folder, of_folder)
     info = manifest.splits.get(split)
     if info is None:
         raise UserError(f"--records_dir={records_dir}: has no split {split!r}, it has {', '.join(manifest.splits)}; "
