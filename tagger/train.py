@@ -33,7 +33,8 @@ from tagger.training.stage import check_same, run_stage, wait_for_all
 from tagger.training.task import Task
 
 # Of a run folder: the runs of the stages before.
-CROSS_ENTROPY_FOLDER, PIXELS_FOLDER, TEACHER_FOLDER = "cross_entropy", "pixels", "teacher_{}"
+CROSS_ENTROPY_FOLDER, PIXELS_FOLDER, TRAINED_FEATURES_FOLDER = "cross_entropy", "pixels", "trained_features"
+TEACHER_FOLDER = "teacher_{}"
 # Lines of a TensorFlow error that say where in the program, not what happened.
 _PLACE = re.compile(r'Graph execution error|Detected at node|File "|<stack traces unavailable>|Stack trace for|'
                     r'\[\[|\d+ root error')
@@ -123,11 +124,13 @@ def _alone(config: Train, devices: Devices) -> Iterator[None]:
 
 
 def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callbacks.Callback]) -> int:
-    """Teachers, cross-entropy, pixels, self-critical: what `config` asks for, each from the best weights of the one
-    before; the last writes the run folder itself, the others folders below it.
+    """Teachers, cross-entropy, pixels, cross-entropy anew, self-critical: what `config` asks for, each but that anew
+    from the best weights of the one before; the last writes the run folder itself, the others folders below it.
     """
     pixels, rewards = bool(config.train_backbone), bool(config.self_critical_epochs)
-    if not (pixels and rewards or config.fresh) and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
+    anew = pixels and bool(config.trained_feature_epochs)
+    changed = pixels and (rewards or anew)  # the last stage has other records than `config` names
+    if not (changed or config.fresh) and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
         check_same(config, joined.load(config.records_dir))  # now, not after the first stages
     if pixels and len(joined.folders(config.records_dir)) > 1:
         raise UserError(f"--train_backbone: --records_dir={config.records_dir} names several folders, and a backbone "
@@ -141,18 +144,24 @@ def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callb
         stages.append((CaptionTask, CROSS_ENTROPY_FOLDER, {"teachers": teachers}))
     if pixels:
         stages.append((PixelTask, PIXELS_FOLDER, {}))
+    if anew:
+        stages.append((CaptionTask, TRAINED_FEATURES_FOLDER, {}))
     if rewards:
         stages.append((SelfCriticalTask, "", {}))
-    for task, folder, arguments in stages[:-1]:
-        stage = dataclasses.replace(config, run_dir=str(below / folder), self_critical_epochs=0,
-                                    train_backbone=config.train_backbone if task is PixelTask else "")
-        if code := run_stage(task(config=stage, devices=devices, init_from=start, **arguments)):
+    for number, (task, folder, arguments) in enumerate(stages):
+        last = number == len(stages) - 1
+        stage = config if last else dataclasses.replace(
+            config, run_dir=str(below / folder), self_critical_epochs=0,
+            train_backbone=config.train_backbone if task is PixelTask else "")
+        if folder == TRAINED_FEATURES_FOLDER:
+            stage, start = dataclasses.replace(stage, epochs=config.trained_feature_epochs), ""
+        if code := run_stage(task(config=stage, devices=devices, init_from=start, **arguments),
+                             callbacks if last else ()):
             return code
         start = stage.run_dir
-    if pixels and rewards:
-        config = dataclasses.replace(config, records_dir=_records_of(start, config, devices))
-    task, _, arguments = stages[-1]
-    return run_stage(task(config=config, devices=devices, init_from=start, **arguments), callbacks)
+        if task is PixelTask and not last:
+            config = dataclasses.replace(config, records_dir=_records_of(start, config, devices))
+    return 0
 
 
 def _train_teachers(config: Train, devices: Devices) -> tuple[list[str], int]:

@@ -74,6 +74,11 @@ class PixelDataset:
     def references(self) -> int:
         return self._captions.most
 
+    @property
+    def caption_words(self) -> np.ndarray:
+        """int32 [captions, T+1], the words and <end> of every caption of the split, right-padded with 0."""
+        return self._captions.held.targets.numpy()
+
     @functools.cached_property
     def _may_mirror(self) -> np.ndarray:
         """bool [n+1]."""

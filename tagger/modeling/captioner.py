@@ -2,7 +2,7 @@
 
     captioner = Captioner(merge=merge_model, encoder=load_encoder("resnet50"), first_layer="conv4_block1")
     feature = captioner.features(images)             # uint8 [B, S, S, 3] -> float32 [B, F]
-    captioner.weights                                # those of the merge model, then those of the backbone that learn
+    captioner.weights                                # of the merge model, of the backbone, of the tag head
 
 Batch normalisation stays as it was pretrained, its statistics and its scales: batches of photos for captioning are too
 small, and too much alike on one replica, to estimate them anew (as im2txt does; Vinyals et al., "Show and Tell: Lessons
@@ -16,6 +16,7 @@ from flags.errors import UserError
 from records.backbones.batch_norm_folding import FoldedNetwork
 from records.backbones.encoder import Encoder
 from tagger.modeling.merge_model import MergeModel
+from tagger.modeling.tag_head import TagHead
 
 ALL = "all"
 
@@ -26,9 +27,11 @@ class Captioner(tf.Module):
     Attributes:
       merge: the merge model.
       backbone: Keras model from preprocessed pixels to features; weights are float32 whatever it computes in.
+      tag_head: tells tags from the feature while this network is trained; None without.
     """
 
-    def __init__(self, *, merge: MergeModel, encoder: Encoder, first_layer: str, compute_dtype: str = "float32"):
+    def __init__(self, *, merge: MergeModel, encoder: Encoder, first_layer: str, compute_dtype: str = "float32",
+                 tag_head: TagHead | None = None):
         """Builds the backbone; in the strategy's scope.
 
         Args:
@@ -40,7 +43,7 @@ class Captioner(tf.Module):
           UserError: the backbone has no such layer, or its weights cannot be had.
         """
         super().__init__(name="captioner")
-        self.merge, self._encoder = merge, encoder
+        self.merge, self.tag_head, self._encoder = merge, tag_head, encoder
         self.backbone = encoder.build(trainable=True)
         layers = _leaves(self.backbone)
         for layer in layers[:_first(layers, first_layer, encoder.name)]:
@@ -56,8 +59,13 @@ class Captioner(tf.Module):
 
     @property
     def weights(self) -> list[keras.Variable]:
-        """Those of the merge model in the published order, then those of the backbone that learn."""
-        return [*self.merge.weights, *self._learning]
+        """Those of the merge model in the published order, those of the backbone that learn, those of the tag head."""
+        return [*self.merge.weights, *self._learning, *(self.tag_head.weights if self.tag_head else [])]
+
+    @property
+    def backbone_weights(self) -> list[keras.Variable]:
+        """Those of the backbone that learn."""
+        return self._learning
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 [B, S, S, 3], RGB, to float32 [B, F]: what the merge model is given.

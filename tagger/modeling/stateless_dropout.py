@@ -20,6 +20,7 @@ class Stream(enum.IntEnum):
     WORD = 2  # the numbers of the word embeddings
     TAG = 3  # as MERGE, where tags are asked for
     SAMPLE = 4  # the words that sampled captions draw
+    HEAD = 5  # as FEATURE, where a tag head reads it
 
     def of(self, seed: tf.Tensor) -> tf.Tensor:
         """The seed int32 [2] of this stream, from that of the training step, (seed, step)."""

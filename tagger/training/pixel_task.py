@@ -19,6 +19,7 @@ from tagger.evaluation.validation_cider import ValidationCaptions
 from tagger.losses import from_pixels
 from tagger.losses.cross_entropy import Batch, CrossEntropy, Objective
 from tagger.modeling.captioner import Captioner
+from tagger.modeling.tag_head import TagHead
 from tagger.runs import trained_backbone
 from tagger.training.optimizer import FusedAdam
 from tagger.training.task import Schedule, Task
@@ -66,8 +67,12 @@ class PixelTask(Task):
         dtype = self.compute_dtype if config.backbone_precision == "auto" else config.backbone_precision
         if not self.devices.on_gpu and (warning := slow_precision(dtype)):
             print(warning, file=sys.stderr)
-        model = Captioner(merge=self.make_merge_model(), encoder=self._encoder, first_layer=config.train_backbone,
-                          compute_dtype=dtype)
+        merge, head = self.make_merge_model(), None
+        if config.pixel_tag_weight:
+            words = self.make_train_dataset().caption_words
+            head = TagHead(rates=self.tag_outputs.rates(words), feature_size=merge.feature_size)
+        model = Captioner(merge=merge, encoder=self._encoder, first_layer=config.train_backbone, compute_dtype=dtype,
+                          tag_head=head)
         if config.view_size not in (0, self._encoder.image_size) and not model.takes(config.view_size):
             raise UserError(f"--view_size={config.view_size}: {self._encoder.name} takes only photos of "
                             f"{self._encoder.image_size} pixels; leave the flag out")
@@ -76,14 +81,16 @@ class PixelTask(Task):
     def make_optimizer(self, model: Captioner, updates: int) -> FusedAdam:
         """Adam with a learning rate of its own for the backbone."""
         share = self.config.backbone_learning_rate / self.config.pixel_learning_rate
-        merge = len(model.merge.weights)
+        of_backbone = {id(weight) for weight in model.backbone_weights}
         optimizer = super().make_optimizer(model, updates)
-        optimizer.shares = [1.0] * merge + [share] * (len(model.weights) - merge)
+        optimizer.shares = [share if id(weight) in of_backbone else 1.0 for weight in model.weights]
         return optimizer
 
     def make_objective(self, model: Captioner) -> Objective:
-        return from_pixels.FromPixels(CrossEntropy(
-            self.config.label_smoothing, self.config.tag_weight, self.tag_outputs))
+        config = self.config
+        return from_pixels.FromPixels(
+            CrossEntropy(config.label_smoothing, config.tag_weight, self.tag_outputs,
+                         caption_weight=config.pixel_caption_weight), config.pixel_tag_weight, self.tag_outputs)
 
     def validation_loss(self, model: Captioner, batch: Batch) -> tf.Tensor:
         return from_pixels.validation_loss(model, batch)
