@@ -101,15 +101,13 @@ class Train(Flags):
     pixel_batch_size: int = flag(32, "Photos in a step of that stage, each with all its captions.", at_least=1)
     pixel_learning_rate: float = flag(2e-4, "Adam's step size for the merge model in that stage.", above=0)
     backbone_learning_rate: float = flag(5e-5, "Adam's step size for the backbone, which has much to lose.", at_least=0)
-    pixel_caption_weight: float = flag(1.0, "Weight, in that stage, of the captions' loss; 0 lets the backbone learn "
-                                            "from tags alone.", at_least=0)
     pixel_tag_weight: float = flag(0.0, "Weight, in that stage, of telling a photo's tags straight from its feature, "
                                         "by a layer that only this stage has: the shortest way from tags to the "
                                         "backbone.", at_least=0)
-    trained_feature_epochs: int = flag(0, "Passes over the captions after that stage, in which a new merge model "
-                                          "learns from features of whole photos as in --epochs, now of the trained "
-                                          "backbone: views show less than captions say, and leave the one "
-                                          "before less sure of its words.", at_least=0)
+    trained_feature_epochs: int = flag(0, "Passes over the captions after that stage, in which a new merge model learns "
+                                          "as in --epochs, from features of the trained backbone. Views show less than "
+                                          "captions say, which leaves the model of that stage less sure of its "
+                                          "words. 0 goes on with that model.", at_least=0)
     backbone_weights: str = flag("", "Weights that the backbone starts from; needed where the file that the records "
                                      "were made with has moved since.", path=True)
     backbone_precision: str = flag("auto", "Arithmetic of the backbone while it learns; its weights stay float32. auto "

@@ -89,8 +89,8 @@ class PixelTask(Task):
     def make_objective(self, model: Captioner) -> Objective:
         config = self.config
         return from_pixels.FromPixels(
-            CrossEntropy(config.label_smoothing, config.tag_weight, self.tag_outputs,
-                         caption_weight=config.pixel_caption_weight), config.pixel_tag_weight, self.tag_outputs)
+            CrossEntropy(config.label_smoothing, config.tag_weight, self.tag_outputs), config.pixel_tag_weight,
+            self.tag_outputs)
 
     def validation_loss(self, model: Captioner, batch: Batch) -> tf.Tensor:
         return from_pixels.validation_loss(model, batch)

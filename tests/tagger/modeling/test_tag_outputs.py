@@ -24,6 +24,14 @@ def test_without_a_tag_vocabulary_words_that_are_often_tags_are_those():
     assert (outputs.of_entries >= 0).sum() == 3
 
 
+def test_rates_of_captions():
+    outputs = TagOutputs.of(WORDS, TAGS)
+    captions = np.zeros((4, 4), np.int32)
+    captions[0, :3], captions[1, :2] = WORDS.ids(["dog", "dogs", "a"]), WORDS.ids(["dog", "red"])
+    # The first counts once; no caption has a run, which gets half of one.
+    np.testing.assert_allclose(outputs.rates(captions), [2 / 4, 0.5 / 4])
+
+
 def test_logits_and_what_occurs():
     outputs = TagOutputs.of(WORDS, TAGS)
     logits = tf.constant([np.arange(WORDS.size, dtype=np.float32)])

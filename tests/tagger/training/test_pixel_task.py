@@ -24,7 +24,8 @@ from tests.tagger.training.run import train as train_process
 BACKBONE = "tests.records.backbones.networks:named"
 # 24 photos in batches of 5: the last has 4, and 5 does not divide by 2 or 3.
 FLAGS = {"train_backbone": "block", "pixel_epochs": 2, "pixel_batch_size": 5, "backbone_learning_rate": 1e-3,
-         "pixel_learning_rate": 2e-3, "dropout": 0.5, "plateau_patience": 0, "patience": 0, "epochs": 1}
+         "pixel_learning_rate": 2e-3, "pixel_tag_weight": 1, "dropout": 0.5, "plateau_patience": 0,
+         "patience": 0, "epochs": 1}
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +122,10 @@ def test_a_layer_that_is_not_there_is_named(records, tmp_path):
 
 @pytest.mark.slow
 def test_the_whole_job(records, tmp_path):
-    """Features, pixels and rewards in one command; eval, calibration and export then use the trained backbone."""
+    """All four stages in one command; eval, calibration and export then use the trained backbone."""
     run, exported = tmp_path / "run", tmp_path / "export"
-    flags = {**FLAGS, "pixel_epochs": 1, "self_critical_epochs": 1, "batch_size": 8, "tag_weight": 0.5}
+    flags = {**FLAGS, "pixel_epochs": 1, "trained_feature_epochs": 1, "self_critical_epochs": 1, "batch_size": 8,
+             "tag_weight": 0.5}
     for _ in range(2):  # the second finds everything done
         [(status, output)] = train_process(records, run, "--devices=cpu", *(f"--{k}={v}" for k, v in flags.items()))
         assert status == 0, output
