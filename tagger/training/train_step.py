@@ -102,8 +102,7 @@ class TrainStep(tf.Module):
             loss = self._objective(state.model, batch, noise)
             scale = state.loss_scale.scale if state.loss_scale else 1.0
             scaled = loss * (scale / tf.maximum(units, 1.0))
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(
-            scaled, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)]
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, weights)]
         *gradients, loss = context.all_reduce("sum", [*gradients, tf.stop_gradient(loss)])
         if not state.loss_scale:
             state.sums.add(loss, units, words, captions, step, all_finite(gradients))
