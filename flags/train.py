@@ -105,9 +105,9 @@ class Train(Flags):
                                         "by a layer that only this stage has: the shortest way from tags to the "
                                         "backbone.", at_least=0)
     trained_feature_epochs: int = flag(0, "Passes over the captions after that stage, in which a new merge model "
-                                          "learns as in --epochs, from features of the trained backbone. Views show less "
-                                          "than captions say, which leaves the model of that stage less sure of its "
-                                          "words. 0 goes on with that model.", at_least=0)
+                                          "learns as in --epochs, from features of the trained backbone. Views show "
+                                          "less than captions say, which leaves the model of that stage less sure of "
+                                          "its words. 0 goes on with that model.", at_least=0)
     backbone_weights: str = flag("", "Weights that the backbone starts from; needed where the file that the records "
                                      "were made with has moved since.", path=True)
     backbone_precision: str = flag("auto", "Arithmetic of the backbone while it learns; its weights stay float32. auto "
