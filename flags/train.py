@@ -98,6 +98,9 @@ class Train(Flags):
                                    "place), the photos go through backbone and merge model together. Batch "
                                    "normalisations stay as they are. Empty: only the merge model learns.")
     pixel_epochs: int = flag(6, "Passes over the photos of the train split in that stage.", at_least=1)
+    pixel_patience: int = flag(0, "--patience of that stage; 0 is that of all. A backbone soon learns few photos by "
+                                  "heart, and large steps, which put it off, need a long --schedule=cosine: 1 ends it "
+                                  "then.", at_least=0)
     pixel_batch_size: int = flag(32, "Photos in a step of that stage, each with all its captions.", at_least=1)
     pixel_learning_rate: float = flag(2e-4, "Adam's step size for the merge model in that stage.", above=0)
     backbone_learning_rate: float = flag(5e-5, "Adam's step size for the backbone, which has much to lose.", at_least=0)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from etils import epath
 
 from flags.errors import UserError
+from flags.train import Train
 from records.backbones.registry import load_encoder, slow_precision
 from records.images.augmentation import Augmentation
 from records.input.pixel_dataset import SIDED_WORDS, PixelDataset
@@ -31,6 +32,10 @@ class PixelTask(Task):
     def make_schedule(self) -> Schedule:
         return Schedule(epochs=self.config.pixel_epochs, learning_rate=self.config.pixel_learning_rate,
                         monitor=self.config.monitor)
+
+    @property
+    def callback_flags(self) -> Train:
+        return dataclasses.replace(self.config, patience=self.config.pixel_patience or self.config.patience)
 
     @functools.cached_property
     def _encoder(self):

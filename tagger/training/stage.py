@@ -42,7 +42,7 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
     """
     config, devices, schedule = task.config, task.devices, task.schedule
     published = make_callbacks(  # first, as a class of --callbacks that is none leaves no run behind
-        config=config, monitor=schedule.monitor,
+        config=task.callback_flags, monitor=schedule.monitor,
         save=(lambda: task.save_weights(model)) if devices.is_chief else None,
         load=(lambda: task.load_weights(model)) if devices.is_chief else None)
     train, validation = TrainInput(task.train, devices), ValidationInput(task.validation, devices)

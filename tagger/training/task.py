@@ -94,6 +94,11 @@ class Task(abc.ABC):
         """What matrices are multiplied in."""
         return compute_dtype(self.config.precision, self.devices.on_gpu)
 
+    @property
+    def callback_flags(self) -> Train:
+        """The flags that the published callbacks of this training are made from."""
+        return self.config
+
     def make_schedule(self) -> Schedule:
         """From the flags."""
         return Schedule(epochs=self.config.epochs, learning_rate=self.config.learning_rate,

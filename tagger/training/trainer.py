@@ -227,7 +227,8 @@ class Trainer:
         if restored is None:
             return
         _, state = restored
-        check_same(len(state["callbacks"]), state.get("callback_classes", ()), self._stateful, self._config)
+        check_same(len(state["callbacks"]), state.get("callback_classes", ()), self._stateful,
+                   self._task.callback_flags)
         if state["steps_per_epoch"] != self._train.steps:
             raise UserError(f"--run_dir={self._config.run_dir}: was trained with "
                             f"{counted(state['steps_per_epoch'], 'step')} an epoch, now it would be "

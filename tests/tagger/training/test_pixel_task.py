@@ -121,6 +121,17 @@ def test_a_layer_that_is_not_there_is_named(records, tmp_path):
 
 
 @pytest.mark.slow
+def test_it_ends_by_a_patience_of_its_own(records, tmp_path):
+    """Steps of nothing: no epoch after the first is better."""
+    flags = {**FLAGS, "pixel_epochs": 6, "pixel_patience": 1, "backbone_learning_rate": 0, "pixel_learning_rate": 1e-30}
+    [(status, output)] = train_process(records, tmp_path / "run", *(f"--{k}={v}" for k, v in flags.items()))
+    assert status == 0, output
+    epochs = {stage: len((tmp_path / "run" / stage / "history.csv").read_text().splitlines()) - 1
+              for stage in (".", "cross_entropy")}
+    assert epochs == {".": 2, "cross_entropy": FLAGS["epochs"]}
+
+
+@pytest.mark.slow
 def test_the_whole_job(records, tmp_path):
     """All four stages in one command; eval, calibration and export then use the trained backbone."""
     run, exported = tmp_path / "run", tmp_path / "export"
