@@ -98,9 +98,12 @@ def spans(file: BinaryIO, size: int, padding: int = 0) -> Iterator[Span]:
             starts.append(start)
             ends.append(end)
             at = end + FOOTER_BYTES
-        if starts:
-            yield Span(data, starts, ends, index)
+        span = Span(data, starts, ends, index)
         left, index, offset = data[at:len(data) - padding], index + len(starts), offset + at
+        del part, data  # the caller may keep many files waiting
+        if starts:
+            yield span
+        del span
         missing = _length(left[:HEADER_BYTES], index, offset) if len(left) >= HEADER_BYTES else 0
         asked = max(size, HEADER_BYTES + missing + FOOTER_BYTES) - len(left)
     if left:

@@ -19,7 +19,7 @@ from records.format.layout import MANIFEST
 from records.format.tfrecord import Damage, spans
 from records.input.shard_reader import END, UNK, Split
 
-_SPAN_BYTES = 4 << 20  # read and unpacked at once: enough to spread the cost of NumPy's calls
+_SPAN_BYTES = 2 << 20  # read and unpacked at once: enough to spread the cost of NumPy's calls
 
 _RESTORE = "restore it from a copy, or run make_records again with --overwrite"
 _AGAIN = "run make_records again with --overwrite"
@@ -99,6 +99,7 @@ class _Shard:
                     except Unreadable as error:
                         raise self._error(f"record {span.first + error.record} {error}; {_AGAIN}") from error
                     self._check_finite(scanned)
+                    del span  # photos and all; many shards wait at the same time
                     yield scanned
         except Damage as damage:
             raise self._error(f"{damage}; {_RESTORE}") from damage
@@ -135,6 +136,7 @@ def _regrouped(parts: Iterable[Scanned], size: int) -> Iterator[Scanned]:
     left: Scanned | None = None
     for part in parts:
         records = part if left is None else _joined(left, part)
+        del part
         at = 0
         while at + size <= len(records.key):
             yield _slice(records, at, at + size)
