@@ -235,4 +235,5 @@ def images(split: Split, read_image: bool = True) -> tf.data.Dataset:
         return example
 
     dataset = _blocks(split, READ_BATCH).map(parse).unbatch()
-    return dataset.apply(tf.data.experimental.assert_cardinality(split.info.examples))  # Keras asks how many there are
+    examples = sum(shard.examples for shard in split.info.shards)  # callers may have left shards out
+    return dataset.apply(tf.data.experimental.assert_cardinality(examples))  # Keras asks how many there are

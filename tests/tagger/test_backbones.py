@@ -71,7 +71,7 @@ def test_inception_v3_sees_299_pixels():
 
 
 def test_a_feature_that_is_not_finite_stops_make_records(photos, tmp_path):
-    with pytest.raises(UserError, match="^image '.*jpg': its feature by --backbone=.*:infinite --backbone_precision="
+    with pytest.raises(UserError, match="^photo '.*jpg': its feature by --backbone=.*:infinite --backbone_precision="
                                         "float32 holds 3 of 3 numbers beyond the 65,504 of float16"):
         make(*photos, tmp_path / "records", backbone=NETWORKS + "infinite")
     assert not list((tmp_path / "records").glob("*.tfrecord*"))
