@@ -33,7 +33,7 @@ class Tag(Flags):
     min_score: float | None = flag(None, "Probability that a tag must reach; by default what the export chose on the "
                                          "validation split.", at_least=0, at_most=1)
     write_xmp: bool = flag(False, "Write each photo's tags as keywords to an XMP side-car beside it, which digiKam, "
-                                  "darktable and Lightroom read. Keywords that are there stay; photos are not touched.")
+                                  "darktable and others read. Keywords that are there stay; photos are not touched.")
     runner: str = flag("local", "With --output, who answers: this machine, or a cluster by Apache Beam (pip install "
                                 "with the extra [beam]). The export, --images and --output are then on a file system "
                                 "that all machines mount in the same place.", choices=("local", "beam"))

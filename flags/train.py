@@ -20,8 +20,8 @@ class Train(Flags):
     train_split: str = flag("train", "Split whose captions are learnt.")
     validation_split: str = flag("validation", "Split whose loss picks the best epoch, stops the run and lowers the "
                                                "learning rate.")
-    epochs: int = flag(25, "Passes over the train split at the most; a finished run continues when this is raised.",
-                       at_least=1)
+    epochs: int = flag(25, "Passes over the train split at the most; a run that has made them all continues when "
+                           "this is raised.", at_least=1)
     batch_size: int = flag(0, "Captions in a step, over all devices and hosts together. More captions make a step more "
                               "efficient, but a run of as many epochs has fewer steps. 0: a 32nd of the captions that "
                               "are learnt, rounded to a power of two, from 8 to 64; config.json says what it was.",

@@ -31,7 +31,8 @@ class Terminal(keras.callbacks.Callback):
                 _say(line)
             return
         if self.model.stop_training:
-            _say(f"{self._run_dir}: training has stopped early already; start over with --fresh")
+            _say(f"{self._run_dir}: training has stopped early already; another --run_dir with "
+                 f"--init_from={self._run_dir} goes on from its best weights, --fresh starts over")
         elif progress.epoch >= self.params["epochs"]:
             _say(f"{self._run_dir}: training is complete already; raise --epochs to go on, or start over with --fresh")
         else:
