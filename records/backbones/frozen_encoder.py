@@ -14,6 +14,7 @@ import tensorflow as tf
 from records.backbones.batch_norm_folding import fold_batch_norm
 from records.backbones.weights import weights_sha256
 from records.format.manifest import BackboneInfo
+from records.images.mirroring import mirrored
 
 if TYPE_CHECKING:
     from records.backbones.encoder import Encoder
@@ -89,8 +90,8 @@ def _views(images: tf.Tensor, views: str) -> list[tf.Tensor]:
     if views == "one":
         return [images]
     if views == "flip":
-        return [images, images[:, :, ::-1]]
+        return [images, mirrored(images)]
     size = images.shape[1]
     margin = round(size * (1 - _CROP) / 2)
     crop = tf.image.resize(images[:, margin:size - margin, margin:size - margin], [size, size])
-    return [images, images[:, :, ::-1], crop, crop[:, :, ::-1]]
+    return [images, mirrored(images), crop, mirrored(crop)]

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from records.images import limits
 from records.images.decoding import decode_and_resize, decode_upright_jpeg
+from records.images.mirroring import mirrored
 
 _RATIO = 4 / 3
 # Shrunk by less than this, pixels need no antialiasing, which takes four times as long as the resize without.
@@ -80,7 +81,7 @@ def augment(image: tf.Tensor, size: int, augmentation: Augmentation, numbers: tf
         grey = tf.reduce_sum(pixels * tf.constant(_LUMA), axis=2, keepdims=True)
         pixels = tf.clip_by_value(grey + (pixels - grey) * (1 + augmentation.saturation * (2 * saturation - 1)), 0, 255)
     if augmentation.mirror:
-        pixels = tf.cond(tf.logical_and(mirror < 0.5, may_mirror), lambda: pixels[:, ::-1], lambda: pixels)
+        pixels = tf.cond(tf.logical_and(mirror < 0.5, may_mirror), lambda: mirrored(pixels), lambda: pixels)
     return _to_uint8(pixels)
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from records.images import headers, limits
 from records.images.gif_frame import first_frame
+from records.images.mirroring import mirrored
 
 # A JPEG is decoded at 1/2, 1/4 or 1/8 while both sides stay at least so many times as long as the target (libjpeg then
 # skips most of the inverse transform). Twice keeps the antialiased resize the step that decides the result.
@@ -220,9 +221,9 @@ def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
     def turn() -> tf.Tensor:
         turned = tf.cond(orientation >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
-        mirrored = tf.reduce_any(orientation == [2, 3, 6, 7])
-        turned = tf.cond(mirrored, lambda: turned[:, ::-1], lambda: turned)
-        return tf.cond(tf.reduce_any(orientation == [3, 4, 7, 8]), lambda: turned[::-1], lambda: turned)
+        is_mirrored = tf.reduce_any(orientation == [2, 3, 6, 7])
+        turned = tf.cond(is_mirrored, lambda: mirrored(turned), lambda: turned)
+        return tf.cond(tf.reduce_any(orientation == [3, 4, 7, 8]), lambda: tf.reverse(turned, [0]), lambda: turned)
 
     return tf.cond(orientation == 1, lambda: image, turn)
 
