@@ -8,6 +8,7 @@ is in the tables below. Words are looked at alone, as the part-of-speech tagger 
 """
 
 import functools
+from collections.abc import Sequence
 
 from records.text.pattern import lexicon, part_of_speech, singular
 
@@ -53,7 +54,9 @@ _IRREGULAR = dict(pair.split(":") for pair in """
     drew:draw drawn:draw fought:fight sold:sell bought:buy brought:bring read:read lit:light stuck:stick
     swept:sweep tying:tie dying:die older:old oldest:old younger:young youngest:young smaller:small smallest:small
     larger:large largest:large bigger:big biggest:big longer:long taller:tall tallest:tall higher:high leaves:leaf
-    scarves:scarf using:use used:use
+    scarves:scarf using:use used:use ordering:order ordered:order died:die
+    brownies:brownie hoodies:hoodie selfies:selfie onesies:onesie smoothies:smoothie beanies:beanie talkies:talkie
+    quiches:quiche shelves:shelf hooves:hoof thieves:thief elves:elf
     """.split())
 
 _VOWELS = frozenset("aeiou")
@@ -99,22 +102,31 @@ def _is_plural(word: str) -> bool:
 
 
 def _singular(word: str) -> str:
-    """Without the s of a plural or of a third person."""
+    """Without the s of a plural or of a third person; a word that the lexicon has, where there is one."""
     candidates = [singular(word)]
     if word.endswith("ies"):
-        candidates.insert(0, word[:-3] + "y")
+        first = word[:-1] if len(word) < 5 or candidates[0] == word[:-1] else word[:-3] + "y"
+        candidates = [first, word[:-3] + "y", word[:-1], *candidates]  # pie, tie and die are no py
     elif word.endswith(("sses", "shes", "ches", "xes", "zzes")):
-        candidates.insert(0, word[:-2])
+        candidates = [word[:-2], *candidates, word[:-1]]  # ache
+    elif word.endswith("uses") and not word.endswith("ouses"):
+        candidates = [word[:-1] if word[:-1] in lexicon() else word[:-2], *candidates]  # walrus
     elif word.endswith("s") and not word.endswith("ss"):
         candidates.insert(0, word[:-1])
-    return next((base for base in candidates if base in lexicon()), candidates[0] if len(candidates) > 1 else word)
+    return _known(candidates) or (candidates[0] if len(candidates) > 1 else word)
+
+
+def _known(candidates: Sequence[str]) -> str | None:
+    """The first of some words that the lexicon has; one that is a plural there only where none else is a tag."""
+    known = [candidate for candidate in candidates if candidate in lexicon()]
+    singulars = (word for word in known if lexicon()[word][:2] in ("NN", "VB", "JJ") and lexicon()[word][-1] != "S")
+    return next(singulars, known[0] if known else None)
 
 
 def _infinitive(stem: str, word: str) -> str:
     """The verb of a participle, from what is left of it without ing or ed."""
-    known = lexicon()
     doubled = len(stem) > 2 and stem[-1] == stem[-2] and stem[-1] not in _VOWELS
-    candidates = [stem, stem[:-1]] if doubled else [stem, stem + "e"]
+    candidates = [stem, stem[:-1], stem + "e"] if doubled else [stem, stem + "e"]
     short = len(stem) > 1 and stem[-1] not in _VOWELS | {"w", "x", "y"} and stem[-2] in _VOWELS and (
         len(stem) == 2 or stem[-3] not in _VOWELS)
     if short or stem.endswith(("c", "v", "u", "dg", "rs", "ns")):  # riding: rid would have been doubled
@@ -123,4 +135,4 @@ def _infinitive(stem: str, word: str) -> str:
         candidates.insert(0, stem[:-1] + "y")
     if not (_VOWELS | {"y"}) & set(stem):  # sing, bring: no ending at all
         return word
-    return next((base for base in candidates if base in known), word)
+    return _known(candidates) or word

@@ -10,6 +10,9 @@ from records.text.tag_forms import tag_of
     ("carry", "carries carrying carried"), ("bench", "benches"), ("dive", "dives diving"), ("dress", "dress dresses"),
     ("old", "old older"), ("t-shirt", "t-shirt t-shirts"), ("sing", "singing sings sing"), ("fall", "falling fallen"),
     ("building", "building buildings"), ("bus", "bus"), ("grass", "grass"), ("shorts", "shorts"), ("tennis", "tennis"),
+    ("pie", "pie pies"), ("tie", "tie ties"), ("brownie", "brownies"), ("browse", "browsing browsed"),
+    ("tease", "teased"), ("order", "ordered ordering"), ("mustache", "mustaches"), ("wife", "wife wives"),
+    ("walrus", "walruses"), ("lighthouse", "lighthouses"),
     ("red", "red"), ("snow-covered", "snow-covered"), ("sunglasses", "sunglasses"), ("parking", "parking")])
 def test_the_forms_of_a_word_are_one_tag(tag, forms):
     assert {tag_of(word) for word in forms.split()} == {tag}
