@@ -16,12 +16,16 @@ TERMS = {
     "token": "A word of a caption, or the <end> that closes it. tokens/s counts how many are trained on in a second.",
     "waiting": "Share of the time in which the training waited for data instead of computing. A few per cent are fine.",
     "step": "One update of the weights, from --batch_size captions. An epoch is all steps over the train split once.",
+    "dropout": "Units that a step leaves out at random, so that the model does not learn single photos by heart.",
     "learning rate": "How far a step moves the weights. It is lowered when the validation loss no longer falls.",
     "plateau": "--plateau_patience epochs in which the validation loss did not fall.",
     "best weights": "Those after the epoch with the lowest validation loss (or highest val_cider): what eval and "
                     "export use.",
     "loss": "How surprised the model is by the true next word, on average (cross-entropy): lower is better, and "
             "val_loss, on the validation split, is the one that counts.",
+    "nats": "The unit of the loss, whose logarithm is the natural one: 0.69 is one bit.",
+    "teacher-forced": "Each next word is predicted after the true words before it, not after the model's own: how the "
+                      "loss is computed.",
     "perplexity": "exp(loss): among how many words, equally likely, the model would still be choosing.",
     "checkpoint": "All that a training needs to go on where it was interrupted.",
     "replica": "One device's copy of the model; the batch is divided among all of them.",
@@ -33,9 +37,15 @@ TERMS = {
     "CIDEr-D": "Agreement with the captions by people, in which rare words count more. It is computed over the whole "
                "split, and a split of few photos makes it meaningless.",
     "precision, recall, F1": "Share of the tags given that are right; share of the right ones given; and their "
-                             "harmonic mean.",
-    "at 5, at threshold": "Of the five likeliest tags of a photo; of those whose probability reached the best F1 on "
-                          "the validation split.",
+                             "harmonic mean. A tag of the caption, or at threshold, is right where any caption of the "
+                             "photo has it, as on contact_sheet.png; at 5 where two have it.",
+    "pooled": "Counted over all photos together before dividing, so that a photo with more tags counts for more.",
+    "at 5, at threshold": "Of the five likeliest tags of a photo, of which those are right that two of its captions "
+                          "have (or its only one); of the tags whose probability reached the best F1 on the "
+                          "validation split, of which those are right that any caption has.",
+    "calibrated": "Of scores of tags: made into probabilities, so that of the tags with 70 % about 70 % are right.",
+    "reliability": "How often tags with a certain score are right, as reliability.png draws it: on the diagonal, "
+                   "scores can be believed.",
     "calibration error": "How far the probabilities of tags are, on average, from the share that turned out right. It "
                          "is near 0 also for a model that gives every photo the same tags: no sign of quality.",
     "Brier skill score": "How much nearer to the truth the probabilities of tags are than each tag's frequency: 0 is "

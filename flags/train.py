@@ -75,57 +75,66 @@ class Train(Flags):
     # A second stage that learns from its own captions.
     self_critical_epochs: int = flag(0, "Passes over the photos of the train split, after the epochs above, in which "
                                         "captions that the model samples are made more or less probable by their "
-                                        "CIDEr-D. The first stage is then a run of its own in RUN_DIR/cross_entropy; "
-                                        "--init_from takes its place. --batch_size is photos here.", at_least=0)
-    self_critical_learning_rate: float = flag(5e-5, "Adam's step size in that stage; 2e-4 was too large on Flickr8k.",
+                                        "CIDEr-D: the self-critical stage. What comes before is then a run of its own "
+                                        "in RUN_DIR/cross_entropy; --init_from takes its place. --batch_size is photos "
+                                        "here.", at_least=0)
+    self_critical_learning_rate: float = flag(5e-5, "Adam's step size in the self-critical stage; 2e-4 was too large "
+                                                    "on Flickr8k.",
                                               at_least=0)
-    self_critical_temperature: float = flag(0.5, "Divides the captions' logits before that stage. A model of "
-                                                 "cross-entropy spreads its samples so widely that rewards would first "
-                                                 "make them alike, for all photos; 0.5 starts where captions are told "
-                                                 "apart. 1 starts from the model as it is.", above=0)
-    self_critical_samples: int = flag(5, "Captions sampled per photo and step; each is compared with the others.",
+    self_critical_temperature: float = flag(0.5, "Divides the captions' logits before the self-critical stage. A model "
+                                                 "of cross-entropy spreads its samples so widely that rewards would "
+                                                 "first make them alike, for all photos; 0.5 starts where captions are "
+                                                 "told apart. 1 starts from the model as it is.", above=0)
+    self_critical_samples: int = flag(5, "Captions sampled per photo and step of the self-critical stage; each is "
+                                              "compared with the others.",
                                       at_least=2)
-    supervised_weight: float = flag(0.0, "Weight, in that stage, of the cross-entropy of a reference caption per photo "
-                                         "beside the reward (points / 100): keeps captions close to people's.",
+    supervised_weight: float = flag(0.0, "Weight, in the self-critical stage, of the cross-entropy of a reference "
+                                         "caption per photo beside the reward (points / 100): keeps captions close to "
+                                         "people's.",
                                          at_least=0)
-    self_critical_tag_weight: float = flag(0.1, "What --tag_weight is in that stage, beside the reward; without "
-                                                "--tag_weight there is none.", at_least=0)
+    self_critical_tag_weight: float = flag(0.1, "What --tag_weight is in the self-critical stage, beside the reward; "
+                                                "without --tag_weight there is none.", at_least=0)
 
     # A stage in which the backbone learns too, from the photos in the records.
     train_backbone: str = flag("", "First layer of the backbone that learns, such as conv4_block1 of resnet50, or the "
                                    "beginning of its name; all for every layer. After --epochs on the records' "
                                    "features, a run of its own in RUN_DIR/cross_entropy (--init_from takes its "
-                                   "place), the photos go through backbone and merge model together. Batch "
+                                   "place), the photos go through backbone and merge model together: the pixel "
+                                   "stage. Batch "
                                    "normalisations stay as they are. Empty: only the merge model learns.")
-    pixel_epochs: int = flag(6, "Passes over the photos of the train split in that stage.", at_least=1)
-    pixel_patience: int = flag(0, "--patience of that stage; 0 is that of all. A backbone soon learns few photos by "
-                                  "heart, and large steps, which put it off, need a long --schedule=cosine: 1 ends it "
-                                  "then.", at_least=0)
-    pixel_batch_size: int = flag(32, "Photos in a step of that stage, each with all its captions.", at_least=1)
-    pixel_learning_rate: float = flag(2e-4, "Adam's step size for the merge model in that stage.", above=0)
-    backbone_learning_rate: float = flag(5e-5, "Adam's step size for the backbone, which has much to lose.", at_least=0)
-    pixel_tag_weight: float = flag(0.0, "Weight, in that stage, of telling a photo's tags straight from its feature, "
-                                        "by a layer that only this stage has: the shortest way from tags to the "
-                                        "backbone.", at_least=0)
-    trained_feature_epochs: int = flag(0, "Passes over the captions after that stage, in which a new merge model "
+    pixel_epochs: int = flag(6, "Passes over the photos of the train split in the pixel stage.", at_least=1)
+    pixel_patience: int = flag(0, "--patience of the pixel stage; 0 is that of all. A backbone soon learns few photos "
+                                  "by heart, and large steps, which put it off, need a long --schedule=cosine: 1 ends "
+                                  "it then.", at_least=0)
+    pixel_batch_size: int = flag(32, "Photos in a step of the pixel stage, each with all its captions.", at_least=1)
+    pixel_learning_rate: float = flag(2e-4, "Adam's step size for the merge model in the pixel stage.", above=0)
+    backbone_learning_rate: float = flag(5e-5, "Adam's step size for the backbone in the pixel stage: it has much to "
+                                               "lose.", at_least=0)
+    pixel_tag_weight: float = flag(0.0, "Weight, in the pixel stage, of telling a photo's tags straight from its "
+                                        "feature, by a layer that only that stage has: the shortest way from tags to "
+                                        "the backbone.", at_least=0)
+    trained_feature_epochs: int = flag(0, "Passes over the captions after the pixel stage, in which a new merge model "
                                           "learns as in --epochs, from features of the trained backbone. Views show "
-                                          "less than captions say, which leaves the model of that stage less sure of "
-                                          "its words. 0 goes on with that model.", at_least=0)
-    backbone_weights: str = flag("", "Weights that the backbone starts from; needed where the file that the records "
-                                     "were made with has moved since.", path=True)
-    backbone_precision: str = flag("auto", "Arithmetic of the backbone while it learns; its weights stay float32. auto "
-                                           "is that of --precision. bfloat16 pays on a CPU with AVX512-BF16 or AMX, "
-                                           "where the merge model may well stay in float32.",
+                                          "less than captions say, which leaves the model of the pixel stage less sure "
+                                          "of its words. 0 goes on with that model.", at_least=0)
+    backbone_weights: str = flag("", "Weights that the backbone starts from in the pixel stage; needed where the file "
+                                     "that the records were made with has moved since.", path=True)
+    backbone_precision: str = flag("auto", "Arithmetic of the backbone in the pixel stage; its weights stay float32. "
+                                           "auto is that of --precision. bfloat16 pays on a CPU with AVX512-BF16 or "
+                                           "AMX, where the merge model may well stay in float32.",
                                            choices=("auto", *BACKBONE_PRECISIONS))
-    view_size: int = flag(0, "Side in pixels of the views that are learnt from. Less than the backbone's own is "
-                             "less work, by its square, and makes up for crops, which show things larger than whole "
-                             "photos do; validation and features keep the backbone's size. 0 is that size.",
+    view_size: int = flag(0, "Side in pixels of the views that the pixel stage learns from. Less than the backbone's "
+                             "own is less work, by its square, and makes up for crops, which show things larger than "
+                             "whole photos do; validation and features keep the backbone's size. 0 is that size.",
                              at_least=0)
-    smallest_crop: float = flag(0.5, "Views of a photo, another in every epoch, show at least this share of its area; "
-                                     "1 always shows all of it.", above=0, at_most=1)
-    mirror: bool = flag(True, "Mirror half of the views, but for photos whose captions say left or right.")
-    brightness: float = flag(0.0, "Make views brighter or darker by up to this share.", at_least=0, below=1)
-    saturation: float = flag(0.0, "Make views paler or more colourful by up to this share.", at_least=0, at_most=1)
+    smallest_crop: float = flag(0.5, "Views of a photo in the pixel stage, another in every epoch, show at least this "
+                                     "share of its area; 1 always shows all of it.", above=0, at_most=1)
+    mirror: bool = flag(True, "Mirror half of the views of the pixel stage, but for photos whose captions say left or "
+                              "right.")
+    brightness: float = flag(0.0, "Make views of the pixel stage brighter or darker by up to this share.",
+                                  at_least=0, below=1)
+    saturation: float = flag(0.0, "Make views of the pixel stage paler or more colourful by up to this share.",
+                                  at_least=0, at_most=1)
 
     # What ends or slows the run: the published callbacks.
     monitor: str = flag("val_loss", "What the best epoch, patience and plateaus go by. val_cider writes captions for "

@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import functools
 import itertools
 import os
 import random
@@ -27,6 +28,7 @@ from records.images import contact_sheet
 from records.input.shard_reader import Split, open_split
 from records.text import unknown_words
 from records.text.tag_vocabulary import TagVocabulary
+from records.text.tokenizer import words
 from records.text.vocabulary import END, UNK
 from records.util import example_lines, regular_files
 from records.util.counted import counted
@@ -103,7 +105,7 @@ def _look(splits: list[Split], limit: int, draws: int, seed: int, names: TagVoca
                 if len(seen.first[-1]) < example_lines.EXAMPLES:
                     seen.first[-1].append(example_lines.example_line(
                         split.name, _strings(features, "key")[0], _strings(features, "captions"),
-                        [tag for tags in _tags(features, names) for tag in tags]))
+                        [tag for tags in _tags(features, names) for tag in tags], _unknown(features)))
                 if seen.examples in picked:
                     seen.chosen.append((split.name, _Shown(
                         _strings(features, "key")[0], next(iter(features["image"].bytes_list.value), None),
@@ -140,6 +142,17 @@ def _tags(features: Any, names: TagVocabulary | None) -> list[list[str]]:
     return [[names.tags[tag] for tag in itertools.islice(ids, length)] for length in lengths]
 
 
+def _unknown(features: Any) -> list[str]:
+    """The words of an example's captions that are <unk>; none where tokens are tags, or the captions keywords."""
+    tokens = iter(features["tokens"].int64_list.value)
+    unknown = []
+    for caption in map(words, _strings(features, "captions")):
+        ids = list(iter(functools.partial(next, tokens), END))
+        if len(ids) == len(caption):
+            unknown += [word for word, token in zip(caption, ids, strict=True) if token == UNK]
+    return unknown
+
+
 def _count(features: Any, seen: _Seen, names: TagVocabulary | None) -> None:
     seen.examples += 1
     tokens = list(features["tokens"].int64_list.value)
@@ -174,7 +187,9 @@ def _description(manifest: Manifest, records_dir: str, seen: _Seen, top_tags: in
           f"{info.max_tokens - 1}", f"{len(info.shards):,}", f"{sum(s.bytes for s in info.shards) / 1e6:,.1f}"]
          for name, info in manifest.splits.items()])
     yield "\nexamples, as they were understood"
-    yield from example_lines.choose(seen.first)
+    lines = example_lines.choose(seen.first)
+    yield from lines
+    yield from example_lines.remark(lines)
     total = sum(info.examples for info in manifest.splits.values())
     read = "all" if seen.examples == total else f"{seen.examples:,} of the {total:,}"
     yield f"\ntarget words per caption, in {read} examples"

@@ -26,7 +26,7 @@ from records.ingest import plan as plan_lib
 from records.ingest.plan import Plan
 from records.ingest.splits import Splitter
 from records.runners import local
-from records.sources import is_spooled
+from records.sources import check_exists, is_spooled
 from records.text import unknown_words
 from records.text.vocabulary import END, UNK, Vocabulary
 from records.util.absolute_paths import absolute
@@ -148,6 +148,9 @@ def _check_flags(config: MakeRecords) -> None:
                         "already; drop these")
     rejections.limit(config.max_rejected, 0)
     plan_lib.shard_counts(config)
+    if config.vocabulary:
+        manifests.load(config.vocabulary)
+    check_exists(config.captions, config.captions_format)
 
 
 def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | None]:
@@ -195,7 +198,8 @@ def _write_shards(config: MakeRecords, jobs: Mapping[str, list[ShardJob]], plan:
     if found:
         print(f"kept {len(found)} of {counted(len(everything), 'shard')} that an earlier run finished")
     total = sum(plan.examples.values())
-    with Progress("writing shards", total=total, unit="examples", initial=kept) as progress:
+    compiles = config.backbone != "none" and config.runner == "local"
+    with Progress("writing shards", total=total, unit="examples", initial=kept, warms_up=compiles) as progress:
         for receipt in _written(config, waiting, total - kept, workers, progress):
             found[receipt.shard.file] = receipt
     return {split: [found[job.file] for job in files] for split, files in jobs.items()}
@@ -250,8 +254,8 @@ def _summary(config: MakeRecords, records_dir: str, plan: Plan, receipts: Mappin
         size = sum(receipt.shard.bytes for receipt in done)
         print(f"{split}: {counted(examples, 'example')}, {counted(captions, 'caption')}, "
               f"{counted(len(done), 'shard')}, {size / 1e6:,.1f} MB")
-    for split in splits.without_photos(config.split_fractions, receipts):
-        print(f"{split}: no photos")
+    if empty := splits.without_photos(config.split_fractions, config.split_lists, plan.examples):
+        print(f"{' and '.join(empty)}: no photos; {splits.way_to_fill(empty)}")
     if few := [split for split in receipts if split != "train" and plan.examples[split] < _FEW_PHOTOS]:
         print(f"few photos in {' and '.join(few)}: scores on them say little; "
               f"{way_to_hold_out_more(vars(config), few)}")

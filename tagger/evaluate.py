@@ -115,15 +115,15 @@ def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifes
               "use the same backbone")
     backbone_identity.check_same(records.backbone, trained_on.backbone, f"--records_dir={records_dir}",
                                  f"--run_dir={run_dir}", remedy)
-    values, expected_values = (
-        {"target": manifest.target, "vocabulary's sha256": manifest.files[VOCABULARY].sha256[:12],
-         f"{TAGS}'s sha256": manifest.files[TAGS].sha256[:12] if TAGS in manifest.files else "none"}
-        for manifest in (records, trained_on))
-    for name, value in values.items():
-        if value != expected_values[name]:
-            raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: they are other records, or "
-                            f"were made anew since the run was trained on them: their {name} is {value}, the run's "
-                            f"{expected_values[name]}; {remedy}")
+    differences = [
+        f"their {meaning} ({file}) are not those that it learnt"
+        for file, meaning in ((VOCABULARY, "words"), (TAGS, "tags"))
+        if records.files.get(file) != trained_on.files.get(file)]
+    if records.target != trained_on.target:
+        differences.insert(0, f"their target is {records.target}, the run's {trained_on.target}")
+    if differences:
+        raise UserError(f"--records_dir={records_dir} does not fit --run_dir={run_dir}: they are other records, or "
+                        f"were made anew since the run was trained on them: {differences[0]}; {remedy}")
 
 
 def recited(train_split: caption_dataset.Split, predicted: list[Predicted], tags: TagVocabulary | None

@@ -33,6 +33,8 @@ from tagger.saved_model.versions import next_version
 _PHOTOS = pathlib.Path(__file__).parent / "demo_data" / "images"
 _CHECKED_PHOTOS = 12
 _SCORE_TOLERANCE = 1e-3  # the two programs round differently; a tag's score may move by so much
+_LOW_SCORE = 0.1  # below it even the tenth tag of a photo is mostly answered
+_PRECISIONS = (0.8, 0.5, 0.3)  # as --tag_precision, to advise
 _PATTERN = frozenset("[\\")
 
 
@@ -60,6 +62,8 @@ def _export(config: Export, folder: epath.Path) -> int:
     if (photos := _calibration_photos(runs)) is not None and photos < FEW_PHOTOS:
         print(f"Tag scores were calibrated on {counted(photos, 'validation photo')}: below {FEW_PHOTOS}, they are a "
               "rough guess of how often a tag is right.")
+    if line := chosen_score(config, min_score, runs):
+        print(line)
     print(f"Writing the next version to {folder} …", flush=True)
     with next_version(folder) as (unfinished, publish):
         tf.saved_model.save(model, str(unfinished),
@@ -100,6 +104,26 @@ def min_score_of(config: Export, runs: list[Run]) -> float:
         raise UserError(f"--tag_precision={config.tag_precision:g}: no score had that many right tags on the "
                         f"validation split, the most was {most:.2f}; give less")
     return sum(scores) / len(scores)
+
+
+def chosen_score(config: Export, min_score: float, runs: list[Run]) -> str:
+    """What is answered from which score on, and what that gave on the validation split; "" without a calibration."""
+    of_runs = calibrations(runs)
+    if not of_runs:
+        return ""
+    precision, recall = np.mean([calibration.outcome(min_score) for calibration in of_runs], axis=0)
+    default = config.tag_precision is None and config.min_score is None
+    reason = "the best F1" if default else f"--tag_precision={config.tag_precision:g}" if config.tag_precision else (
+        "--min_score")
+    line = (f"Tags are answered from a score of {min_score:.2f} on ({reason}), at most {config.top_tags} a photo: on "
+            f"the validation split {precision:.0%} of such tags were right, and they were {recall:.0%} of all that "
+            "are.")
+    if default and min_score < _LOW_SCORE:
+        line += f" So low a score gives nearly every photo {config.top_tags} tags; --tag_precision shows fewer, surer"
+        surer = ((share, [calibration.for_precision(share) for calibration in of_runs]) for share in _PRECISIONS)
+        share, scores = next(((share, scores) for share, scores in surer if None not in scores), (0.0, []))
+        line += f" ones: {share:g} those from {sum(scores) / len(scores):.2f} on." if scores else " ones."  # type: ignore[arg-type]
+    return line
 
 
 def _backbone_info(run: Run) -> BackboneInfo:

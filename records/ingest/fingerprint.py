@@ -26,10 +26,8 @@ _IN_WORDS = {
     "dataset_sha256": "--captions (the content of the dataset)",
     "vocabulary_sha256": "--vocabulary (the records there)",
     "split_lists": "--split_lists (the content of a list)",
-    "backbone_weights_sha256": "--backbone_weights (the weights' values)",
-    "pillow": "the installed version of pillow",
-    "textblob": "the installed version of textblob",
-    "tensorflow": "the installed version of tensorflow"}
+    "backbone_weights_sha256": "--backbone_weights (the weights' values)"}
+_INSTALLED = ("pillow", "textblob", "tensorflow")
 
 
 _BEFORE = {"tag_forms": "published"}  # what records were made with before there was such a setting
@@ -119,8 +117,19 @@ def check_same(recorded: Mapping[str, Any], current: Mapping[str, Any], records_
     for name in sorted(set(recorded) | set(current)):
         if name == "dataset_sha256" and None in (recorded.get(name), current.get(name)):
             continue  # records of earlier versions do not have it, and a dataset may be gone once it is converted
-        if recorded.get(name) != current.get(name):
-            setting = _IN_WORDS.get(name, f"--{name}")
-            raise UserError(f"--records_dir={records_dir}: holds {what} made with another value of {setting}: "
-                            f"{recorded.get(name)!r} there, {current.get(name)!r} now; give that value, or another "
-                            "folder, or --overwrite to make the records anew")
+        before, now = recorded.get(name), current.get(name)
+        if before == now:
+            continue
+        if name in _INSTALLED:
+            difference = f"made with {name} {before}, and {now} is installed now; install that version"
+        elif name in _IN_WORDS and before and now:  # hashes, which say nothing to anyone
+            difference = (f"made from another {_IN_WORDS[name]}, or it has changed since; give what they were made "
+                          "from, undo the change")
+        elif name in _IN_WORDS:
+            flag = _IN_WORDS[name].partition(" ")[0]
+            difference = f"made with {flag}; give it" if before else f"made without {flag}; leave it out"
+        else:
+            difference = (f"made with another value of {_IN_WORDS.get(name, f'--{name}')}: {before!r} there, {now!r} "
+                          "now; give that value")
+        raise UserError(f"--records_dir={records_dir}: holds {what} {difference}, or give another folder, or "
+                        "--overwrite to make the records anew")

@@ -21,7 +21,7 @@ from flags.spec import pairs
 from records.format import layout
 from records.format.manifest import BackboneInfo, Rejected
 from records.ingest import database as database_file
-from records.ingest import rejections
+from records.ingest import rejections, similar_names
 from records.ingest.database import IngestDatabase
 from records.ingest.fingerprint import database_inputs, own_splits
 from records.ingest.planned import PlannedExample
@@ -164,7 +164,7 @@ def write_rejected(rejected: Iterable[tuple[str, str, str]], rows: int, counts: 
     by_kind: Counter[str] = Counter()
     first: dict[str, str] = {}
     with AtomicOutput(os.path.join(records_dir, layout.REJECTED), state.local) as out:
-        for image, row, reason in rejected:
+        for image, row, reason in similar_names.with_hints(rejected, config.images):
             by_kind[rejections.kind(reason)] += 1
             first.setdefault(rejections.kind(reason), f"{row}: {reason}")
             out.write(rejections.line(image, row, reason).encode())
@@ -173,8 +173,8 @@ def write_rejected(rejected: Iterable[tuple[str, str, str]], rows: int, counts: 
         rejections.check_usable, rows, by_kind, first, examples,
         "split_lists" if config.split_lists else "split_fractions" if config.split_fractions else "")
     try:
-        if not examples and set(by_kind) != {rejections.MISSING}:
-            check_usable()  # it names all reasons, a limit only one
+        if not examples:
+            check_usable()  # it names all reasons, a limit only one; and no limit helps then
         rejections.check_limit(config.max_rejected, rows, by_kind, first)
         check_usable()
     except UserError:
@@ -194,9 +194,11 @@ def understood(examples: Mapping[str, Iterable[PlannedExample]], targets: Target
             _, tag_ids = targets.of(example.captions)
             tags = ([tag for text in example.captions for tag in text.tags.split()] if tag_ids is None or
                     targets.tags is None else [targets.tags.tags[tag] for ids in tag_ids for tag in ids])
-            lines.append(example_lines.example_line(split, example.key, [c.caption for c in example.captions], tags))
+            lines.append(example_lines.example_line(split, example.key, [c.caption for c in example.captions], tags,
+                                                    targets.unknown(example.captions)))
         splits.append(lines)
-    return ["examples, as they were understood:", *example_lines.choose(splits)]
+    lines = example_lines.choose(splits)
+    return ["examples, as they were understood:", *lines, *example_lines.remark(lines)]
 
 
 def _unused_names(database: IngestDatabase, config: MakeRecords) -> Iterator[tuple[str, str, str]]:

@@ -96,6 +96,10 @@ def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], exampl
     left_out = sum(by_kind.values()) - by_kind[UNUSED_NAME]
     why = most_frequent(by_kind, first)
     if not examples:
+        if by_kind[MISSING] == left_out:
+            names = "the only row names a photo that is" if rows == 1 else f"all {rows:,} rows name photos that are"
+            raise UserError(f"{names} not in --images, first {first[MISSING]}; give --images the folder that the "
+                            "table's names start from")
         every = "the only row is" if rows == 1 else f"all {rows:,} rows are"
         raise UserError(f"no usable caption: {every} left out: {why}")
     if "train" not in examples:

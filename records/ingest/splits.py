@@ -11,7 +11,7 @@ import errno
 import functools
 import hashlib
 import itertools
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from etils import epath
 
@@ -20,11 +20,14 @@ from flags.spec import pairs
 from records.sources.base import BadField, image_name, split_name
 from records.sources.names import FileNames
 from records.util import regular_files
+from records.util.counted import counted
 
 DEFAULT_FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _ORDER = ("train", "validation", "test")
 _RANGE = 2**64
 _FAR = 0.2  # of a split's expected number
+_FEW = 100  # photos, of which a tenth may come out as none
+_NEEDS = {"validation": "train needs validation to tell its best epoch", "test": "eval needs test, or another --split"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,10 +89,25 @@ class Splitter:
         return list(zip(ordered, itertools.accumulate(fractions[name] for name in ordered), strict=True))
 
 
-def without_photos(split_fractions: str, made: Container[str]) -> list[str]:
-    """The splits that --split_fractions asks for and that no photo came into."""
-    return [split for split, share in _read_fractions(split_fractions).items() if share and split not in made] \
-        if split_fractions else []
+def without_photos(split_fractions: str, split_lists: str, counts: Mapping[str, int]) -> list[str]:
+    """The splits that --split_fractions asks for and that no photo came into.
+
+    Without the flag, and without lists, those of the default, as long as photos are so few that chance may leave one
+    empty: more of them are in splits that the table names.
+
+    Args:
+      counts: examples of every split that has any.
+    """
+    default = {} if split_lists or sum(counts.values()) >= _FEW else DEFAULT_FRACTIONS
+    fractions = _read_fractions(split_fractions) if split_fractions else default
+    return [split for split, share in fractions.items() if share and split not in counts]
+
+
+def way_to_fill(empty: Sequence[str]) -> str:
+    """What splits without photos are needed for, and what gives them some."""
+    needs = [need for split, need in _NEEDS.items() if split in empty]
+    return (f"{' and '.join(needs) or 'they stay empty'}: add photos, or say which are held out with --overwrite and "
+            "--split_lists=train=FILE,validation=FILE,test=FILE, a photo's name a line")
 
 
 def note_on_fractions(split_fractions: str, counts: Mapping[str, int]) -> list[str]:
@@ -104,10 +122,10 @@ def note_on_fractions(split_fractions: str, counts: Mapping[str, int]) -> list[s
     differences = [(abs(counts.get(split, 0) - share * total), share * total) for split, share in fractions.items()]
     if not any(difference >= max(1, _FAR * expected) for difference, expected in differences):
         return []
-    came = ", ".join(f"{counts.get(split, 0):,} ({share * total:.3g}) in {split}" for split, share in fractions.items())
-    return [f"each photo's split depends on its name and --seed alone, so that photos added later move none; of these "
-            f"{total:,}, beside what the shares would be: {came}. Another --seed draws anew, --split_lists gives exact "
-            "numbers"]
+    came = ", ".join(f"{split} has {counts.get(split, 0):,} (by its share {share * total:.3g})"
+                     for split, share in fractions.items())
+    return [f"of {counted(total, 'photo')}, {came}: a photo's name and --seed alone decide, so that photos added later "
+            "move none. Another --seed draws anew, --split_lists gives exact numbers"]
 
 
 def _flag_split(name: str, flag: str) -> str:

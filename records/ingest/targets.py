@@ -57,11 +57,7 @@ class Targets:
             return [[*self.vocabulary.ids(row.split()), END] for row in words], None
         tokens, tag_ids = [], []
         for text in texts:
-            if text.keywords is None:
-                folded = [self.rules.fold(tag) for tag, _ in self.rules.of_words(text.tags.split())]
-            else:
-                folded = list(map(self.rules.fold, self.rules.of_keywords(text.caption, text.listed)))
-            folded = list(dict.fromkeys(folded))
+            folded = list(dict.fromkeys(map(self.rules.fold, self._tags_of(text))))
             if text.keywords is None and self.target == "captions":
                 tokens.append([*self.vocabulary.ids(text.words.split()), END])
             else:
@@ -69,11 +65,33 @@ class Targets:
             tag_ids.append([self._ids[tag] for tag in folded if tag in self._ids])
         return tokens, tag_ids
 
+    def _tags_of(self, text: Text) -> list[str]:
+        """The tags of a row, whether the tag vocabulary has them or not."""
+        if text.keywords is None:
+            return [tag for tag, _ in self.rules.of_words(text.tags.split())]
+        return self.rules.of_keywords(text.caption, text.listed)
+
+    def unknown(self, texts: Iterable[Text]) -> list[str]:
+        """What of an image's rows the vocabularies lack, in order: words of captions, or tags where these are all."""
+        result: list[str] = []
+        for text in texts:
+            if self.target == "captions" and (text.keywords is None or self.tags is None):
+                result += [word for word in text.words.split() if word not in self._words]
+            elif self.tags is None:
+                result += [word for word in text.tags.split() if word not in self._words]
+            else:
+                result += [tag for tag in self._tags_of(text) if self.rules.fold(tag) not in self._ids]
+        return result
+
     def save(self, records_dir: str) -> None:
         """Writes the vocabularies' files."""
         self.vocabulary.save(records_dir)
         if self.tags is not None:
             self.tags.save(records_dir)
+
+    @functools.cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(self.vocabulary.words)
 
     @functools.cached_property
     def _ids(self) -> dict[str, int]:

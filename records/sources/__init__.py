@@ -11,6 +11,7 @@ FORMATS below.
 from records.sources.base import BadRow, Row, reason_class
 from records.sources.registry import (
     FORMATS,
+    check_exists,
     dataset_sha256,
     detect,
     is_spooled,
@@ -19,5 +20,5 @@ from records.sources.registry import (
     table_files,
 )
 
-__all__ = ["FORMATS", "BadRow", "Row", "dataset_sha256", "detect", "is_spooled", "is_tableless", "open_source",
-           "reason_class", "table_files"]
+__all__ = ["FORMATS", "BadRow", "Row", "check_exists", "dataset_sha256", "detect", "is_spooled", "is_tableless",
+           "open_source", "reason_class", "table_files"]

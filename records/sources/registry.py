@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from etils import epath
+
 from flags.errors import UserError
 from records.sources import (
     archives,
@@ -160,6 +162,23 @@ def table_files(captions: str) -> list[str]:
         if len(list(group)) > 1:
             raise UserError(f"--captions: {name} is named twice; name it once")
     return files
+
+
+def check_exists(captions: str, captions_format: str = AUTO) -> None:
+    """Checks, at once, that there are the files that --captions names.
+
+    Raises:
+      UserError: one does not exist. A dataset of TensorFlow Datasets may have to be prepared, and is not looked for.
+    """
+    for form, prefix in _ARCHIVES.items():
+        if captions_format == form or captions.startswith(prefix):
+            archives.files_of(prefix + captions.removeprefix(prefix))
+            return
+    if is_spooled(captions, captions_format) or is_tableless(captions, captions_format):
+        return
+    for file in table_files(captions):
+        if not epath.Path(file).exists():
+            raise UserError(f"--captions: {file} does not exist; give the path of a file")
 
 
 def open_source(captions: str, captions_format: str, images: str, scratch: str | None = None,

@@ -3,15 +3,31 @@
 from collections.abc import Iterable, Sequence
 
 _CAPTIONS, _TAGS, _CHARACTERS = 3, 8, 90
+_UNKNOWN = "; <unk>: "
 
 
-def example_line(split: str, key: str, captions: Sequence[str], tags: Iterable[str]) -> str:
-    """Such as `train  dog.jpg: "A dog runs." (+4 more); tags: dog, run`."""
+def example_line(split: str, key: str, captions: Sequence[str], tags: Iterable[str], unknown: Iterable[str] = ()
+                 ) -> str:
+    """Such as `train  dog.jpg: "A dog runs." (+4 more); tags: dog, run`.
+
+    Args:
+      unknown: words of the captions, or keywords, that the vocabulary lacks; they are listed behind the tags.
+    """
     shown = ", ".join(f'"{_short(caption)}"' for caption in captions[:_CAPTIONS])
     more = f" (+{len(captions) - _CAPTIONS} more)" if len(captions) > _CAPTIONS else ""
-    names = list(dict.fromkeys(tags))
-    listed = ", ".join(names[:_TAGS]) + (", …" if len(names) > _TAGS else "")
-    return f"  {split}  {key}: {shown}{more}; tags: {listed or 'none'}"
+    lacking = _listed(unknown)
+    return f"  {split}  {key}: {shown}{more}; tags: {_listed(tags) or 'none'}" + (lacking and f"{_UNKNOWN}{lacking}")
+
+
+def remark(lines: Iterable[str]) -> list[str]:
+    """What the words at the end of example lines are; nothing where none has any."""
+    return ["(words after <unk> come too rarely in train, or not at all, to be in the vocabulary)"] if any(
+        _UNKNOWN in line for line in lines) else []
+
+
+def _listed(words: Iterable[str]) -> str:
+    names = list(dict.fromkeys(words))
+    return ", ".join(names[:_TAGS]) + (", …" if len(names) > _TAGS else "")
 
 
 def _short(text: str) -> str:

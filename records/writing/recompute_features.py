@@ -65,7 +65,7 @@ def write(config: MakeRecords, source: Manifest, job: BackboneJob, info: Backbon
     """Writes shards, the files beside them and the manifest; shards that an earlier run finished are kept."""
     examples = sum(split.examples for split in source.splits.values())
     receipts: dict[str, list[Receipt]] = {}
-    with Progress("writing shards", total=examples, unit="examples") as progress:
+    with Progress("writing shards", total=examples, unit="examples", warms_up=True) as progress:
         for name, split in source.splits.items():
             receipts[name] = []
             for shard in split.shards:

@@ -6,6 +6,7 @@ from typing import Any
 from records.util.counted import counted
 
 FEW_PHOTOS, _FEW_TAGS = 100, 10
+_PHOTOS_AN_ANSWER = 50  # as few different answers say nothing of a photo
 _LITTLE_SKILL = 0.05  # Flickr8k's 6,000 photos give 0.39
 
 
@@ -38,4 +39,11 @@ def notes(values: Mapping[str, Any]) -> list[str]:
         what = "answers have no tag" if of_tags else "captions have no words"
         lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little; train it for more steps (a "
                      "smaller --batch_size, more --epochs and --patience), or on more photos.")
+    distinct = values.get("distinct_captions") or images
+    if distinct < images and distinct <= max(1, images // _PHOTOS_AN_ANSWER) and empty != images:
+        one, many = ("list of tags", "lists of tags") if of_tags else ("caption", "captions")
+        same = f"the same {one}" if distinct == 1 else f"one of {distinct} {many}"
+        lines.append(f"Each of {images:,} photos got {same}: the model hardly tells them apart. Train it for more "
+                     "steps, or on more photos, and see in vocabulary.txt that --min_count of make_records left the "
+                     "words that do.")
     return lines

@@ -123,12 +123,20 @@ def table(values: Mapping[str, Any]) -> str:
     return "\n".join("  " + "   ".join(parts).rstrip() for parts in zip(*columns, strict=True))
 
 
+def right_tags(target: str) -> str:
+    """When a tag counts as right, which is not the same for all numbers; "" where photos have lists of tags."""
+    return "" if target == "tags" else (
+        "At 5, and in mean avg. precision, a tag is right where two captions of the photo have it (or its only one);\n"
+        "in the caption, at threshold and on contact_sheet.png where any caption has it.")
+
+
 def summary(values: Mapping[str, Any], run_dir: str) -> str:
     """A heading that says what was evaluated, the table, and what to know of its numbers."""
+    rule = right_tags(values["target"])
     runs = run_dir + (f" with {', '.join(values['ensemble'])}" if values["ensemble"] else "")
     return (f"\n{runs}: {counted(values['images'], 'photo')} of {values['split']}, {values['weights']} weights, beam "
             f"{values['beam_width']}, length penalty {values['length_penalty']:g}{_without(values)}\n\n"
-            f"{table(values)}\n" + "".join(f"\n{line}\n" for line in notes(values)))
+            f"{table(values)}\n" + "".join(f"\n{line}\n" for line in (*filter(None, [rule]), *notes(values))))
 
 
 def _without(values: Mapping[str, Any]) -> str:

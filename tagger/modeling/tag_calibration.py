@@ -78,6 +78,10 @@ class TagCalibration:
             good = score if recall else good
         return good
 
+    def outcome(self, least: float) -> tuple[float, float]:
+        """Precision and recall of the tags that reach a score, on the photos that the calibration was learnt on."""
+        return next((row[1:3] for row in reversed(self.thresholds) if row[0] <= least + 1e-9), self.thresholds[0][1:3])
+
     def save(self, run_dir: epath.PathLike) -> None:
         """Writes tag_calibration.json."""
         write_atomic(epath.Path(run_dir) / FILE, json.dumps(dataclasses.asdict(self), ensure_ascii=False) + "\n")

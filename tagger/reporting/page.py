@@ -12,7 +12,7 @@ from records.util.progress import duration
 from tagger.evaluation import files
 from tagger.evaluation.contact_sheets import RANKINGS
 from tagger.evaluation.notes import notes
-from tagger.evaluation.summary import definitions
+from tagger.evaluation.summary import definitions, right_tags
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
 from tagger.reporting.markup import Html, data_url, document, join, tag
@@ -114,7 +114,8 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
     parts = [tag("h2", f"On {evaluation.split}: {counted(metrics['images'], 'photo')}"),
              tag("p", f"{metrics['weights'].capitalize()} weights, beam {metrics['beam_width']}, length penalty "
                       f"{metrics['length_penalty']:g}{limited}.", class_="quiet"),
-             *(tag("p", line) for line in notes(metrics)), _comparison(run, evaluation, others), _all_metrics(metrics)]
+             *(tag("p", line) for line in notes(metrics)), _comparison(run, evaluation, others),
+             tag("p", right_tags(metrics["target"]), class_="quiet"), _all_metrics(metrics)]
     sheet = evaluation.picture(files.CONTACT_SHEET)
     if sheet:
         parts += [tag("h3", "Contact sheet"),

@@ -67,7 +67,7 @@ class Terminal(keras.callbacks.Callback):
         if not rows:
             return
         best = history.best(rows)
-        early = "stopped early after " if self.model.stop_training else ""
+        early = "stopped early after " if self.model.stop_training and len(rows) < self.params["epochs"] else ""
         _say(f"{early}{counted(len(rows), 'epoch')}; best {_validated(best)} in epoch {best.epoch}: "
              f"{epath.Path(self._run_dir) / WEIGHTS_FILE}")
 

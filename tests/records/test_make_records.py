@@ -102,6 +102,9 @@ def test_a_row_whose_photo_does_not_exist_stops_the_run(photos, tmp_path):
     table = write_table(tmp_path / "captions.csv", [("photo_0000.jpg", "a dog"), ("gone.jpg", "a cat")])
     with pytest.raises(UserError, match=r"captions.csv:3: photo does not exist: 'gone.jpg'.*--max_rejected"):
         make(photos[0], table, tmp_path / "r", split_fractions="train=1")
+    shouted = write_table(tmp_path / "shouted.csv", [("photo_0000.jpg", "a dog"), ("PHOTO_0001.jpg", "a cat")])
+    with pytest.raises(UserError, match="'PHOTO_0001.jpg'; 'photo_0001.jpg' is there, mind upper and lower case"):
+        make(photos[0], shouted, tmp_path / "r", split_fractions="train=1")
     # The limit is all that changes, so what was found out is kept; and a photo that arrives is seen.
     make(photos[0], table, tmp_path / "r", split_fractions="train=1", max_rejected="50%")
     assert manifests.load(tmp_path / "r").rejected.by_reason == {"photo does not exist": 1}

@@ -96,14 +96,15 @@ def test_the_summary_shows_examples_as_they_were_understood(photos, tmp_path, ca
     assert sorted(line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")) == [
         '  train  photo_0000.jpg: "a dog runs 0", "a dog runs 1", "a dog runs 2" (+2 more); tags: dog, run',
         '  train  photo_0001.jpg: "traffic light, bus"; tags: traffic light, bus',
-        '  validation  photo_0002.jpg: "a cat"; tags: none']
+        '  validation  photo_0002.jpg: "a cat"; tags: none; <unk>: cat']
 
 
 def test_the_summary_says_what_a_small_set_lacks(photos, tmp_path, capsys):
     table = write_table(tmp_path / "t.csv", [(f"photo_000{i}.jpg", f"a dog sees number{i}") for i in range(3)])
     make(photos[0], table, tmp_path / "r", split_fractions="train=0.998,validation=0.001,test=0.001", min_count=2)
     lines = capsys.readouterr().out.splitlines()
-    assert "validation: no photos" in lines and "test: no photos" in lines
+    assert any(line.startswith("validation and test: no photos; train needs validation to tell its best epoch and eval "
+                               "needs test") and "--split_lists=train=FILE" in line for line in lines)
     assert any("25.0% of the words of train are <unk>, which is much: make records with a smaller --min_count" in line
                for line in lines)
 

@@ -36,8 +36,9 @@ def test_contents_count_and_paths_do_not(config, tmp_path):
     moved = dataclasses.replace(config, captions=tmp_path / "moved.csv", workers=3, overwrite=True, runner="beam")
     fingerprint.check_same(before, fingerprint.settings_of(moved, "n", None), "r", "records")
     (tmp_path / "train.txt").write_text("b.jpg\n")
-    with pytest.raises(UserError, match=r"--records_dir=r: holds records made with another value of --split_lists "
-                                        r"\(the content of a list\)"):
+    with pytest.raises(UserError, match=r"--records_dir=r: holds records made from another --split_lists \(the content "
+                                        r"of a list\), or it has changed since; give what they were made from, undo "
+                                        "the change, or give another folder, or --overwrite to make the records anew$"):
         fingerprint.check_same(before, fingerprint.settings_of(config, "n", None), "r", "records")
 
 
@@ -48,6 +49,12 @@ def test_a_flag_that_shapes_the_bytes_is_named(config, changes, named):
     changed = fingerprint.settings_of(dataclasses.replace(config, **changes), "n", None)
     with pytest.raises(UserError, match=named):
         fingerprint.check_same(fingerprint.settings_of(config, "n", None), changed, "r", "records")
+
+
+def test_another_version_of_a_library_is_named(config):
+    now = fingerprint.settings_of(config, "n", None)
+    with pytest.raises(UserError, match="made with pillow 0.1, and .* is installed now; install that version, or give"):
+        fingerprint.check_same({**now, "pillow": "0.1"}, now, "r", "records")
 
 
 def test_what_is_known_of_photos_outlives_other_splits_and_counts(config, tmp_path):

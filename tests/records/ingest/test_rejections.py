@@ -10,6 +10,7 @@ from records.ingest.rejections import (
     NO_SPLIT,
     OUTSIDE_LINK,
     REPEATED,
+    UNUSED_NAME,
     check_limit,
     check_usable,
     kind,
@@ -62,6 +63,14 @@ def test_when_nothing_can_be_used_the_most_frequent_reasons_are_named():
         "--images); 2 rows like t.csv:7: caption is empty (is another column the caption? docs/data.md lists the names "
         "of columns); 1 row like t.csv:3: photo is a link that leads outside --images: 'b.jpg' (--follow_links takes "
         "photos that are links out of it); 1 for other reasons")
+
+
+def test_when_no_photo_is_there_no_limit_is_advised():
+    with pytest.raises(UserError) as error:
+        check_usable(10, Counter({MISSING: 10, UNUSED_NAME: 3}), FIRST, {}, "")
+    assert str(error.value) == (
+        "all 10 rows name photos that are not in --images, first t.csv:2: photo does not exist: 'a.jpg'; give --images "
+        "the folder that the table's names start from")
 
 
 @pytest.mark.parametrize(("flag", "named"), [

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from flags.errors import UserError
-from records.ingest.splits import Splitter, note_on_fractions, without_photos
+from records.ingest.splits import Splitter, note_on_fractions, way_to_fill, without_photos
 
 KEYS = [f"photo_{index}.jpg" for index in range(10_000)]
 
@@ -56,13 +56,16 @@ def test_the_tables_own_split_counts_unless_a_flag_says_otherwise():
 
 
 def test_splits_that_no_photo_came_into():
-    assert without_photos("train=0.98,validation=0.01,test=0.01", {"train": 44, "validation": 1}) == ["test"]
-    assert without_photos("train=1,test=0", {"train": 44}) == without_photos("", {"train": 44}) == []
+    assert without_photos("train=0.98,validation=0.01,test=0.01", "", {"train": 44, "validation": 1}) == ["test"]
+    assert without_photos("train=1,test=0", "", {"train": 44}) == without_photos("", "train=a.txt", {"train": 4}) == []
+    assert without_photos("", "", {"train": 3}) == ["validation", "test"]
+    assert without_photos("", "", {"train": 100}) == []  # as the table says
+    assert way_to_fill(["validation"]).startswith("train needs validation to tell its best epoch: add photos, or say")
 
 
 def test_what_came_out_of_fractions_is_said_where_it_is_far_from_them():
     (line,) = note_on_fractions("", {"train": 40, "validation": 4, "test": 1})
-    assert "of these 45, beside what the shares would be: 40 (36) in train, 4 (4.5) in validation, 1 (4.5) in" in line
+    assert line.startswith("of 45 photos, train has 40 (by its share 36), validation has 4 (by its share 4.5), test")
     assert "--split_lists gives exact numbers" in line
     assert note_on_fractions("train=0.9,test=0.1", {"train": 5}) == []  # half a photo is no difference
     many = {"train": 7060, "validation": 1980, "test": 960}

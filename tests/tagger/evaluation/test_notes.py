@@ -24,6 +24,14 @@ def test_an_f1_that_can_only_be_zero_and_captions_without_words():
     assert lines[1].startswith("20 of 100 captions have no words") and "--batch_size" in lines[1]
 
 
+def test_one_caption_for_all_photos():
+    (line,) = notes({**GOOD, "distinct_captions": 1})
+    assert line.startswith("Each of 100 photos got the same caption: the model hardly tells them apart.")
+    assert "one of 2 captions" in notes({**GOOD, "distinct_captions": 2})[0]
+    assert notes({**GOOD, "distinct_captions": 3}) == []
+    assert len(notes({**GOOD, "distinct_captions": 1, "captions_without_words": 100})) == 1
+
+
 def test_few_tags_that_count_at_5():
     (line,) = notes({**GOOD, "images_without_shared_tags": 51})
     assert line.startswith("Precision, recall and F1 at 5 count tags that two captions of a photo share")

@@ -32,6 +32,7 @@ def test_where_photos_have_tags_and_no_captions_nothing_speaks_of_captions():
 def test_the_summary_names_what_was_scored():
     text = summary({**VALUES, "ensemble": ["runs/b"]}, "runs/a")
     assert "runs/a with runs/b: 1,000 photos of test, best weights, beam 3, length penalty 0.7" in text
+    assert "At 5, and in mean avg. precision, a tag is right where two captions of the photo have it" in text
 
 
 def test_every_metric_is_defined():

@@ -10,6 +10,7 @@ def test_terminal(tmp_path, capsys):
     callbacks = begin([Terminal(run_dir=tmp_path, progress=progress, validation_steps=1)], progress)
     epoch(callbacks, progress, 3.0)
     epoch(callbacks, progress, 3.5)
+    callbacks.callbacks[0].model.stop_training = True  # by the last epoch, which is not early
     callbacks.on_train_end()
     assert capsys.readouterr().err.splitlines() == [
         "epoch 1/2: loss 2.5000, val_loss 3.0000 (best so far), learning rate 0.001, 4,000 tokens/s, 25 ms a step, "
