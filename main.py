@@ -13,7 +13,7 @@ from absl import flags as absl_flags
 
 from flags import flag_files, glossary, spec
 from flags.errors import UserError
-from flags.modes import MODES
+from flags.modes import MODES, command
 from records.util import system_errors
 from records.util.printable import printable
 from records.util.tf_startup import tensorflow_starts
@@ -50,11 +50,6 @@ def _base_flags() -> absl_flags.FlagValues:
     return values
 
 
-def _command(argv: Sequence[str]) -> str:
-    """How the user calls this: `tagger` when installed, `python main.py` in a clone."""
-    return "python main.py" if argv[0].endswith(".py") else os.path.basename(argv[0])
-
-
 def _version(distribution: str) -> str:
     """The installed version, from its metadata: nothing is imported."""
     try:
@@ -63,14 +58,14 @@ def _version(distribution: str) -> str:
         return "(not installed)"
 
 
-def _overview(command: str) -> str:
+def _overview(program: str) -> str:
     width = max(map(len, MODES))
     modes = "\n".join(f"    {name:<{width}}  {mode.summary}" for name, mode in MODES.items())
-    return _USAGE.format(command=command, modes=modes)
+    return _USAGE.format(command=program, modes=modes)
 
 
-def _mode_help(command: str, name: str, config_class: type, values: absl_flags.FlagValues) -> str:
-    call, mode = f"{command} --mode={name}", MODES[name]
+def _mode_help(program: str, name: str, config_class: type, values: absl_flags.FlagValues) -> str:
+    call, mode = f"{program} --mode={name}", MODES[name]
     lines = [f"--mode={name}: {mode.summary}", "", f"    {call} {spec.usage(config_class)}", "For example:",
              f"    {call} {mode.example}", ""]
     if arguments := spec.argument_help(config_class):
@@ -122,7 +117,7 @@ def _run(argv: Sequence[str]) -> int:
         print(glossary.text())
         return 0
     if values["help"].value and values["mode"].value is None:
-        print(_overview(_command(argv)))
+        print(_overview(command(argv[0])))
         return 0
     name = _mode(values, arguments)
     mode = MODES[name]
@@ -132,9 +127,9 @@ def _run(argv: Sequence[str]) -> int:
     try:
         arguments = values([argv[0], *flag_files.of_mode(lines, config_class, others), *others])[1:]
     except absl_flags.Error as error:
-        raise UserError(f"{error} ({_command(argv)} --mode={name} --help lists this mode's flags)") from error
+        raise UserError(f"{error} ({command(argv[0])} --mode={name} --help lists this mode's flags)") from error
     if values["help"].value:
-        print(_mode_help(_command(argv), name, config_class, values))
+        print(_mode_help(command(argv[0]), name, config_class, values))
         return 0
     config = spec.read(config_class, values, arguments)
     for line in flag_files.of_training(lines, config_class, others):
@@ -154,7 +149,7 @@ def _run(argv: Sequence[str]) -> int:
         return _interrupted(interruption, "; the same command " + (
             "continues where this one stopped" if mode.goes_on(config) else "starts over"))
     if mode.explained and not status:
-        print(f"(words that are new to you: {_command(argv)} --glossary)", file=sys.stderr)
+        print(f"(words that are new to you: {command(argv[0])} --glossary)", file=sys.stderr)
     return status
 
 

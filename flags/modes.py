@@ -2,6 +2,8 @@
 
 import dataclasses
 import importlib
+import os
+import sys
 from typing import Any
 
 
@@ -39,6 +41,15 @@ class Mode:
 
     def load_code(self) -> Any:
         return _load(self.code)
+
+
+def command(program: str = "") -> str:
+    """How the user calls this program: `tagger` where it is installed, `python main.py` in a clone.
+
+    Args:
+      program: the first argument of the command line; "" for that of this process.
+    """
+    return "python main.py" if os.path.basename(program or sys.argv[0]) == "main.py" else "tagger"
 
 
 def _load(path: str) -> Any:

@@ -38,5 +38,7 @@ class Tag(Flags):
                                 "with the extra [beam]). The export, --images and --output are then on a file system "
                                 "that all machines mount in the same place.", choices=("local", "beam"))
     beam_args: str = flag("", "Pipeline options for --runner=beam, separated by spaces, as of make_records.")
-    photos: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'.",
+    photos: tuple[str, ...] = positional("IMAGE", "Photos, folders of photos, or patterns such as 'holiday/*.jpg'. "
+                                                  "Those that cannot be read are listed and counted at the end; the "
+                                                  "exit status is 1 only where none can.",
                                          path=True)

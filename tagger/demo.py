@@ -15,7 +15,7 @@ from flags import make_records as make_records_flags
 from flags import tag as tag_flags
 from flags import train as train_flags
 from flags import verify_records as verify_records_flags
-from flags.modes import MODES
+from flags.modes import MODES, command
 from records.format import manifest
 from records.input.caption_dataset import images, open_split
 from records.util.progress import duration
@@ -31,7 +31,7 @@ def _step(name: str, config: object) -> None:
     words = [f"--{key}={value}" for key, value in given.items() if value != defaults[key]]
     words += list(getattr(config, "photos", ()))
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    print(f"\n{bold}$ tagger --mode={name} {shlex.join(words)}{plain}", flush=True)
+    print(f"\n{bold}$ {command()} --mode={name} {shlex.join(words)}{plain}", flush=True)
     start = time.monotonic()
     status = MODES[name].load_code()(config)
     if status:
@@ -50,7 +50,7 @@ def run(config: demo_flags.Demo) -> int:
     _step("make_records", make_records_flags.MakeRecords(
         images=str(DATA / "images"), captions=str(DATA / "captions.token.txt"), records_dir=records_dir,
         split_fractions="train=0.75,validation=0.1,test=0.15", backbone="mobilenet_v2", backbone_weights=str(WEIGHTS),
-        min_count=2, seed=config.seed))
+        seed=config.seed))
     _step("verify_records", verify_records_flags.VerifyRecords(records_dir=records_dir))
     _step("train", train_flags.Train(
         records_dir=records_dir, run_dir=run_dir, batch_size=16, tag_weight=0.5, seed=config.seed))

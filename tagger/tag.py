@@ -26,7 +26,11 @@ _SHEET_PHOTOS, _SHEET_COLUMNS, _SHEET_TAGS = 24, 4, 6
 
 
 def run(config: Tag) -> int:
-    """Prints what the model sees in each photo, or writes it to --output; 1 when none could be read."""
+    """Prints what the model sees in each photo, or writes it to --output.
+
+    Returns:
+      the exit status: 0 where at least one photo could be read, else 1; the last line counts the others.
+    """
     if bool(config.images) != bool(config.output) or config.output and config.photos:
         raise UserError("--images=FOLDER and --output=FOLDER belong together, without IMAGE behind the flags; to see "
                         "the answers on the terminal, give IMAGE alone")
@@ -71,7 +75,8 @@ def _print(config: Tag) -> int:
         draw(cells, _SHEET_COLUMNS, config.sheet)
         print(f"{counted(len(cells), 'photo')} drawn into {printable(config.sheet)}", file=sys.stderr)
     if failed:
-        print(f"{len(failed)} of {len(paths)} could not be read:\n  " + "\n  ".join(failed), file=sys.stderr)
+        print("\n  ".join(["could not be read:", *failed]) + f"\n{counted(read, 'photo')} tagged, {len(failed)} of "
+              f"{len(paths)} could not be read", file=sys.stderr)
     return 0 if read else 1
 
 

@@ -16,13 +16,14 @@ from flags.train import Train
 from records.format import joined
 from records.format.layout import TAGS
 from records.input.shard_reader import open_split
+from records.util.atomic_files import remove_leftovers
 from records.util.folder_lock import locked
 from records.util.folders import make_folder, missing_folders, remove_if_empty
 from tagger.runs import trained_features
 from tagger.training import fit_tag_readout
 from tagger.training.batch_size import with_batch_size
 from tagger.training.calibrate_tags import calibrate
-from tagger.training.callbacks import check_names
+from tagger.training.callbacks import as_list, check_names
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distribution import Devices, open_devices
@@ -41,17 +42,19 @@ _PLACE = re.compile(r'Graph execution error|Detected at node|File "|<stack trace
 _SEED_STEP = 1000  # from one teacher to the next, so that runs of seeds 0, 1, 2 … share none
 
 
-def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> int:
+def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback = ()) -> int:
     """Trains, or goes on training, and returns the exit status.
 
     Args:
-      callbacks: called like those of --callbacks, in the stage that writes the run folder itself.
+      callbacks: called like those of --callbacks, in the stage that writes the run folder itself; one, or several.
 
     Raises:
-      UserError: bad flags or input, another run in the folder, a loss that is not finite, a lost worker.
+      UserError: bad flags or input, a callback that is none, another run in the folder, a loss that is not finite, a
+        lost worker.
     """
     _check(config)
     check_names(config.callbacks)
+    own_callbacks = as_list(callbacks)
     config = with_batch_size(config, TEACHER_FOLDER.format(1), CROSS_ENTROPY_FOLDER)
     devices = open_devices(config.devices)
     if config.xla and devices.replicas > 1:
@@ -66,7 +69,7 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] = ()) -> in
         tf.config.experimental.enable_op_determinism()
     with _alone(config, devices):
         try:
-            status = _run_stages(config, devices, callbacks)
+            status = _run_stages(config, devices, own_callbacks)
         except tf.errors.OpError as error:
             if devices.hosts == 1:
                 raise
@@ -116,6 +119,7 @@ def _alone(config: Train, devices: Devices) -> Iterator[None]:
             make_folder(config.run_dir, "run_dir")
             try:
                 lock.enter_context(locked(config.run_dir))
+                remove_leftovers(config.run_dir, others=("eval-", "report."))
                 lock.callback(remove_if_empty, missing)
             except BlockingIOError as error:
                 raise UserError(f"--run_dir={config.run_dir}: another training is writing there ({error}); wait for "

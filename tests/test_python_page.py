@@ -1,6 +1,6 @@
 """docs/python.md: its snippets run from top to bottom in one process, as in a notebook."""
 
-import linecache
+import logging
 import os
 import re
 import warnings
@@ -14,25 +14,38 @@ from tests.conftest import ROOT
 SNIPPETS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/python.md").read_text(), re.M | re.S)
 
 
+class Logged(logging.Handler):
+    """Keeps the first line of each message."""
+
+    def __init__(self, level):
+        super().__init__(level)
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage().splitlines()[0])
+
+
 @pytest.fixture(scope="module")
 def names(tmp_path_factory):
-    """What the snippets define, after the last of them; `warned` is what each had Python warn of."""
+    """What the snippets define, after the last of them; `warned` is what each had Python or TensorFlow warn of."""
     folder = tmp_path_factory.mktemp("python")
     values: dict[str, object] = {"__name__": "notebook"}
     before, environment = os.getcwd(), dict(os.environ)
     os.chdir(folder)
+    logged = Logged(logging.WARNING)
+    logging.getLogger("tensorflow").addHandler(logged)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default", UserWarning)
             for number, snippet in enumerate(SNIPPETS):
-                name = f"docs/python.md, snippet {number + 1}"
-                linecache.cache[name] = len(snippet), None, snippet.splitlines(keepends=True), name  # as notebooks do
-                exec(compile(snippet, name, "exec"), values)
+                # Without a source that could be looked up, as at a bare prompt; a notebook has one.
+                exec(compile(snippet, f"docs/python.md, snippet {number + 1}", "exec"), values)
     finally:
         os.chdir(before)
         os.environ.clear()
         os.environ.update(environment)
-    values["warned"] = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+        logging.getLogger("tensorflow").removeHandler(logged)
+    values["warned"] = [str(one.message) for one in caught if issubclass(one.category, UserWarning)] + logged.lines
     return {**values, "folder": folder}
 
 

@@ -98,8 +98,9 @@ def _network(name: str, size: int, weights: str) -> keras.Model:
         model = architecture(weights=IMAGENET, **arguments)
     except Exception as error:  # get_file raises bare Exception for a failed download
         address = re.search(r"https?://\S+?(?=[\s:]|$)", str(error))
+        reason = re.sub(r" on https?://\S+?(?=[\s:]|$)", "", str(error))
         raise UserError(f"--backbone_weights=imagenet: Keras could not download the weights of {name} "
-                        f"({error}); fetch {address[0] if address else 'that file'} where that is possible and give "
+                        f"({reason}); fetch {address[0] if address else 'that file'} where that is possible and give "
                         f"its path as --backbone_weights=PATH") from error
     if not any(map(_adapted, model.layers)):
         return model

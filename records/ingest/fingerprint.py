@@ -128,8 +128,11 @@ def check_same(recorded: Mapping[str, Any], current: Mapping[str, Any], records_
         elif name in _IN_WORDS:
             flag = _IN_WORDS[name].partition(" ")[0]
             difference = f"made with {flag}; give it" if before else f"made without {flag}; leave it out"
+        elif before is None:
+            difference = f"made without --{name}, which is {now!r} now; leave it out"
+        elif now is None:
+            difference = f"made with --{name}={before}, which is left out now; give it"
         else:
-            difference = (f"made with another value of {_IN_WORDS.get(name, f'--{name}')}: {before!r} there, {now!r} "
-                          "now; give that value")
+            difference = f"made with another value of --{name}: {before!r} there, {now!r} now; give that value"
         raise UserError(f"--records_dir={records_dir}: holds {what} {difference}, or give another folder, or "
                         "--overwrite to make the records anew")

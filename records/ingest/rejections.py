@@ -17,6 +17,7 @@ NO_SPLIT = "photo is in no split list"
 UNUSED_NAME = "name in a split list has no caption"
 REPEATED = "caption repeats another row of the same photo"
 OUTSIDE_LINK = "photo is a link that leads outside --images"
+_AS_UTF8 = "save the table as UTF-8, which spreadsheets call CSV UTF-8"
 # What helps, by how a reason begins; the first that fits.
 _REMEDIES = (
     (MISSING, "check --images"),
@@ -28,13 +29,14 @@ _REMEDIES = (
     ("object names several images", "give each photo an object of its own"),
     ("object names no image", "rename the key of the photo to image"),
     ("object has no caption", "rename the key of the caption to caption"),
+    ("image name is not UTF-8", _AS_UTF8),
     ("image name", "mend the names"),
     ("caption is empty", "is another column the caption? docs/data.md lists the names of columns"),
     ("caption is missing", "is another column the caption? docs/data.md lists the names of columns"),
     ("caption has no words", "is another column the caption? docs/data.md lists the names of columns"),
     ("caption is not text", "write captions as texts"),
     ("caption file holds numbers", "write a text of words for each photo, or a table of tags"),
-    ("caption is not UTF-8", "save the table as UTF-8"),
+    ("caption is not UTF-8", _AS_UTF8),
     ("caption is too long", "raise --max_words_per_caption"),
     ("caption is a list", "write the list as JSON"),
     ("caption repeats", "name each caption once"),
@@ -168,4 +170,5 @@ def check_limit(max_rejected: str | None, rows: int, by_kind: Counter[str], firs
         worst = max(counts, key=lambda name: (counts[name], name))
         raise UserError(
             f"--max_rejected={max_rejected}: {sum(counts.values()):,} of {rows:,} rows cannot be used, mostly "
-            f"{counts[worst]:,} with: {worst} (first: {first[worst]}); mend the input or raise the limit")
+            f"{counts[worst]:,} with: {worst} (first: {first[worst]}; {remedy(worst)}); mend the input or raise the "
+            "limit")

@@ -12,6 +12,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode category Cc
 _DRIVE = re.compile(r"[A-Za-z]:")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BASE64 = re.compile(r"data:image/|(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[\w+/=]{60}")  # JPEG, PNG, GIF, WebP
+_STRAY = re.compile("[\ud800-\udfff]")  # what stands for a byte that is no UTF-8
 _NAME_BYTES = 255  # of one path component, the limit of every common file system
 _PATH_BYTES = 4095
 
@@ -167,7 +168,7 @@ def _check_characters(text: str, what: str) -> None:
         except UnicodeEncodeError as error:
             byte = ord(text[error.start]) - 0xDC00  # what the surrogateescape error handler makes of a stray byte
             found = f"byte 0x{byte:02X}" if 0x80 <= byte <= 0xFF else "half of a surrogate pair"
-            raise BadField(f"{what} is not UTF-8: {found} in {shown(text)}; save the table as UTF-8") from error
+            raise BadField(f"{what} is not UTF-8: {found} in {shown(_STRAY.sub('�', text))}") from error
 
 
 def make_row(image: object, caption: object, where: str, split: object = None, images: str = "") -> Row | BadRow:

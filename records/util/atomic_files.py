@@ -6,6 +6,8 @@
 import contextlib
 import hashlib
 import os
+import re
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from etils import epath
@@ -13,6 +15,7 @@ from etils import epath
 from records.util import regular_files
 
 _BUFFER_BYTES = 1 << 20
+_TEMPORARY = re.compile(r"\.tmp-(\d+)$")
 
 
 def write_atomic(path: epath.PathLike, data: bytes | str) -> None:
@@ -45,6 +48,35 @@ def write_atomic(path: epath.PathLike, data: bytes | str) -> None:
         if isinstance(error, OSError):
             name_file(error, target)
         raise
+
+
+def remove_leftovers(folder: epath.PathLike, others: Sequence[str] = ()) -> None:
+    """Removes the temporary files, below a local folder, of processes that were killed while they wrote.
+
+    Args:
+      others: how names of files and folders begin that other programs write, maybe now and on another machine, whose
+        processes this one does not know.
+    """
+    if "://" in os.fspath(folder):
+        return
+    for path, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(tuple(others))]
+        for name in names:
+            match = _TEMPORARY.search(name)
+            if match and not is_alive(int(match[1])) and not name.startswith(tuple(others)):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(path, name))
+
+
+def is_alive(process: int) -> bool:
+    """Whether another process of this machine has that number; not this one's own, which was then used again."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return process != os.getpid()
 
 
 def name_file(error: OSError, path: epath.PathLike) -> None:

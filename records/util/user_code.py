@@ -54,6 +54,9 @@ def call(name: str, flag: str) -> Any:
     except UserError:
         raise
     except Exception as error:  # whatever the user's code raises
+        if error.__traceback__ is not None and error.__traceback__.tb_next is None:  # not even the call succeeded
+            raise UserError(f"--{flag}={name}: is called without arguments, which it cannot be ({error}); give its "
+                            "arguments defaults, or name a function that makes it") from error
         raise UserError(f"--{flag}={name}: expected something that can be called without arguments; the call failed "
                         f"({_why(error)})") from error
 

@@ -169,8 +169,7 @@ def load(folder: epath.PathLike) -> RunData:
     path = epath.Path(folder)
     config = run_dir_lib.load_config(path)
     if config is None:
-        raise UserError(f"--run_dir={folder}: has no {run_dir_lib.CONFIG_FILE}, so it is no folder that train wrote; "
-                        "run --mode=train first")
+        raise run_dir_lib.no_run(folder)
     manifest = run_dir_lib.load_manifest(path)
     evaluations = [Evaluation(split, _metrics(part / files.METRICS), part) for split, part in files.finished(path)]
     changed = max(file.stat().mtime for file in (path / run_dir_lib.CONFIG_FILE, path / HISTORY_FILE,

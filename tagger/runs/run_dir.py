@@ -21,7 +21,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.train import Train
 from records.format import manifest as manifest_lib
-from records.format.layout import MANIFEST
+from records.format.layout import DATASET_INFO, MANIFEST
 from records.format.manifest import Manifest
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import Vocabulary
@@ -38,6 +38,7 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "best.weights.h5"
 READOUT_FILE = "tag_readout.h5"
 _FORMAT = 1
+_NAMED = 8  # runs of a folder that an error names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +140,23 @@ def load_config(run_dir: epath.PathLike) -> Train | None:
             from error
 
 
+def no_run(run_dir: epath.PathLike) -> UserError:
+    """What to say of a folder without a run: that there is none, which runs are in it, or what it is else."""
+    folder, what = epath.Path(run_dir), f"--run_dir={os.fspath(run_dir)}"
+    if not folder.exists():
+        return UserError(f"{what}: no such folder; --mode=train makes one")
+    if not folder.is_dir():
+        return UserError(f"{what}: is a file; give a folder that train wrote")
+    if (folder / DATASET_INFO).exists():
+        return UserError(f"{what}: is a folder that make_records wrote; give one that train wrote")
+    runs = sorted(path.name for path in folder.iterdir() if (path / CONFIG_FILE).exists())
+    if runs:
+        more = f" and {len(runs) - _NAMED:,} more" if len(runs) > _NAMED else ""
+        return UserError(f"{what}: is no run, but has some in it: {', '.join(runs[:_NAMED])}{more}; give one of them, "
+                         f"as --run_dir={folder / runs[0]}")
+    return UserError(f"{what}: has no {CONFIG_FILE}, so it is no folder that train wrote; run --mode=train first")
+
+
 def _config(values: Any) -> Train:
     if not isinstance(values, dict) or values.get("format") != _FORMAT:
         raise ValueError(f"expected a JSON object of format {_FORMAT}")
@@ -176,8 +194,7 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
     folder = epath.Path(run_dir)
     config = load_config(folder)
     if config is None:
-        raise UserError(f"--run_dir={run_dir}: has no {CONFIG_FILE}, so it is no folder that train wrote; "
-                        "run --mode=train first")
+        raise no_run(folder)
     manifest = load_manifest(folder)
     manifest = dataclasses.replace(manifest, backbone=trained_backbone.trained(folder, manifest.backbone))
     vocabulary = Vocabulary.load(folder)

@@ -11,6 +11,7 @@ from etils import epath
 
 from flags.errors import UserError
 from records.util import regular_files
+from records.util.atomic_files import is_alive
 
 _MODEL_FILE = "saved_model.pb"
 _UNFINISHED = "unfinished-"
@@ -34,7 +35,7 @@ def next_version(export_dir: epath.Path) -> Iterator[tuple[epath.Path, Callable[
     owner = f"{_UNFINISHED}{re.sub(r'[^A-Za-z0-9]', '_', socket.gethostname())}-"
     for path in export_dir.glob(f"{owner}*"):
         number = path.name.removeprefix(owner)
-        if number.isdecimal() and not _is_alive(int(number)):
+        if number.isdecimal() and not is_alive(int(number)):
             path.rmtree()
     unfinished = export_dir / f"{owner}{os.getpid()}"  # no number: no server takes it for a version
 
@@ -55,16 +56,6 @@ def next_version(export_dir: epath.Path) -> Iterator[tuple[epath.Path, Callable[
     finally:
         if unfinished.exists():
             unfinished.rmtree()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return process != os.getpid()  # a number that was used again
 
 
 def newest(export_dir: epath.PathLike) -> epath.Path:

@@ -30,6 +30,7 @@ from tagger.tagging.output import Output, check_parquet
 from tagger.tagging.photos import options_of
 from tagger.tagging.shards import is_records, job_of, write_shards
 
+_OPTIONS = ("min_score", "top_tags")  # settings that are there only where a flag gives them
 _MODEL_FILES = ("saved_model.pb", "variables/variables.index")  # the second holds a checksum of every weight
 
 
@@ -50,8 +51,9 @@ def run(config: Tag) -> int:
     with output.locked():
         settings = _settings(config, saved_model)
         if (summary := output.summary()) is not None:
-            _check_same({key: summary.get(key) for key in settings}, settings, config.output)
-            print(f"{printable(config.output)} is complete, made by the same command.", file=sys.stderr)
+            _check_same(summary, settings, config.output)
+            print(f"the output folder '{printable(config.output)}' is complete, made by the same command: nothing to "
+                  "do", file=sys.stderr)
         else:
             _remove_temporary(config.output)
             summary = _complete(config, settings, saved_model, output)
@@ -71,12 +73,12 @@ def _settings(config: Tag, saved_model: epath.Path) -> dict[str, Any]:
 
 
 def _check_same(actual: dict[str, Any], expected: dict[str, Any], output: str) -> None:
-    for key, value in expected.items():
-        if actual.get(key) != value:
+    for key in (*expected, *_OPTIONS):
+        if actual.get(key) != expected.get(key):
             flag = {"model": "--export_dir", "records": "--images"}.get(key, f"--{key}")
-            what = "another model or version" if key == "model" else "other records" if key == "records" \
-                else f"{flag}={actual.get(key)}"
-            raise UserError(f"--output={output}: holds tags made with {what}; give another folder, or remove this one")
+            what = ("with another model or version" if key == "model" else "with other records" if key == "records" else
+                    f"without {flag}" if actual.get(key) is None else f"with {flag}={actual[key]}")
+            raise UserError(f"--output={output}: holds tags made {what}; give another folder, or remove this one")
 
 
 def _remove_temporary(folder: str) -> None:

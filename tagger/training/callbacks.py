@@ -8,6 +8,7 @@ from flags.errors import UserError
 from flags.train import Train
 from records.util import user_code
 from records.util.counted import counted
+from records.util.printable import printable
 from tagger.training.best_weights import BestWeights, mode
 
 
@@ -58,7 +59,24 @@ def check_names(names: Sequence[str]) -> None:
     """Raises UserError where one of --callbacks is no class or function in a module that can be imported."""
     for name in names:
         if not callable(user_code.load(name, "callbacks")):
-            raise UserError(f"--callbacks={name}: expected the class of a keras.callbacks.Callback")
+            raise UserError(f"--callbacks={name}: is no class; expected that of a keras.callbacks.Callback")
+
+
+def as_list(callbacks: object) -> list[keras.callbacks.Callback]:
+    """What `callbacks=` of Python was given: a list of callbacks, or one, as Keras takes them.
+
+    Raises:
+      UserError: something among it is no callback, as a class of which no object was made.
+    """
+    given = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    for callback in given:
+        if isinstance(callback, type) and issubclass(callback, keras.callbacks.Callback):
+            name = callback.__name__
+            raise UserError(f"callbacks=[{name}]: is a class; make an object of it, callbacks=[{name}()]")
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise UserError(f"callbacks=: {printable(repr(callback))[:80]} is no keras.callbacks.Callback; expected a "
+                            "list of such objects, as [Losses()]")
+    return given
 
 
 def _named(name: str) -> keras.callbacks.Callback:
@@ -69,5 +87,7 @@ def _named(name: str) -> keras.callbacks.Callback:
     """
     callback = user_code.call(name, "callbacks")
     if not isinstance(callback, keras.callbacks.Callback):
-        raise UserError(f"--callbacks={name}: is a {type(callback).__name__}, expected a keras.callbacks.Callback")
+        kind = "None" if callback is None else f"a {type(callback).__name__}"
+        raise UserError(f"--callbacks={name}: called, it gives {kind}; expected the class of a "
+                        "keras.callbacks.Callback, or a function that returns one")
     return callback

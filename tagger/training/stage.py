@@ -110,7 +110,9 @@ def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
     for field in dataclasses.fields(Train):
         old, new = getattr(before, field.name), getattr(config, field.name)
         if old != new and field.name not in free:
-            raise UserError(f"--{field.name}={as_text(new)}: the run in --run_dir={config.run_dir} was started with "
+            given = (f"--{field.name} is left out, or {as_text(new) or 'empty'}, its default" if new == field.default
+                     else f"--{field.name}={as_text(new)}")
+            raise UserError(f"{given}: the run in --run_dir={config.run_dir} was started with "
                             f"--{field.name}={as_text(old)}; give that to continue it, another --run_dir, or --fresh "
                             "to start over")
     if manifest_lib.from_json((epath.Path(config.run_dir) / layout.MANIFEST).read_bytes()) != manifest:

@@ -47,7 +47,7 @@ def test_the_check_notices_another_model(demo, version):
 
 
 def test_a_run_that_there_is_not_leaves_no_export_folder(tmp_path):
-    with pytest.raises(UserError, match="no folder that train wrote"):
+    with pytest.raises(UserError, match="--run_dir=.*run: no such folder"):
         export.run(Export(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "exports" / "export")))
     assert not list(tmp_path.iterdir())
 

@@ -44,7 +44,7 @@ def test_contents_count_and_paths_do_not(config, tmp_path):
 
 @pytest.mark.parametrize("changes, named", [
     ({"min_count": 5}, "--min_count: 1 there, 5 now"), ({"seed": 1}, "--seed"), ({"store_images": False}, "--store"),
-    ({"store_size": 9}, "--store_size: None there, 9 now")])
+    ({"store_size": 9}, "made without --store_size, which is 9 now; leave it out, or give another folder")])
 def test_a_flag_that_shapes_the_bytes_is_named(config, changes, named):
     changed = fingerprint.settings_of(dataclasses.replace(config, **changes), "n", None)
     with pytest.raises(UserError, match=named):

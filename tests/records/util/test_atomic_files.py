@@ -3,10 +3,11 @@
 import hashlib
 import os
 import stat
+import subprocess
 
 import pytest
 
-from records.util.atomic_files import AtomicOutput, write_atomic
+from records.util.atomic_files import AtomicOutput, remove_leftovers, write_atomic
 from records.util.regular_files import NotRegular
 
 
@@ -17,6 +18,22 @@ def test_a_file_that_does_not_fit_leaves_the_old_one_and_nothing_else(tmp_path, 
         write_atomic(path, bytes(5000))
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
+
+
+def test_what_killed_processes_were_writing_is_removed(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (tmp_path / "checkpoints").mkdir()
+    for name in (f"config.json.tmp-{ended.pid}", f"checkpoints/step-1.npz.tmp-{ended.pid}", f"own.tmp-{os.getpid()}",
+                 f"x.tmp-{os.getppid()}", f"y.tmp-{10 ** 30}", "mine.tmp", "config.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "eval-test").mkdir()
+    (tmp_path / "eval-test" / f"metrics.json.tmp-{ended.pid}").touch()
+    remove_leftovers(tmp_path, others=("eval-",))
+    assert sorted(os.listdir(tmp_path)) == [
+        "checkpoints", "config.json", "eval-test", "mine.tmp", f"x.tmp-{os.getppid()}"]
+    assert os.listdir(tmp_path / "eval-test")
+    assert os.listdir(tmp_path / "checkpoints") == []
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -55,7 +55,7 @@ def test_runs_beside_it_the_latest_first_and_those_that_cannot_be_read(tmp_path)
     assert [run.name for run in compared(load(tmp_path / "a"), ("1",))[0]] == ["c"]
     assert compared(load(tmp_path / "a"), ("0",)) == ([], [])
     assert [run.name for run in compared(load(tmp_path / "a"), (str(tmp_path / "b"),))[0]] == ["b"]
-    with pytest.raises(UserError, match="--compare=.*nowhere: has no config.json.*; expected a number of runs"):
+    with pytest.raises(UserError, match="--compare=.*nowhere: no such folder.*; expected a number of runs"):
         compared(load(tmp_path / "a"), (str(tmp_path / "nowhere"),))
 
 

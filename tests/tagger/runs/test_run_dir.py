@@ -55,8 +55,14 @@ def test_weights_of_another_file_and_of_another_model(run, tmp_path):
 def test_folders_that_are_no_runs(run, tmp_path):
     folder, *_ = run
     assert run_dir.load_config(tmp_path / "nowhere") is None
-    with pytest.raises(UserError, match="has no config.json, so it is no folder that train wrote"):
-        run_dir.load_run(tmp_path)
+    (tmp_path / "empty").mkdir()
+    for path, message in (
+            ("empty", "has no config.json, so it is no folder that train wrote"),
+            ("nowhere", "no such folder; --mode=train makes one"), ("run/config.json", "is a file; give a folder"),
+            ("", f"is no run, but has some in it: run; give one of them, as --run_dir={folder}"),
+            ("records", "is a folder that make_records wrote; give one that train wrote")):
+        with pytest.raises(UserError, match=f"--run_dir={tmp_path / path}: {message}"):
+            run_dir.load_run(tmp_path / path)
     (folder / layout.MANIFEST).write_text("{")
     with pytest.raises(UserError, match="manifest.json: is missing or damaged"):
         run_dir.load_run(folder)

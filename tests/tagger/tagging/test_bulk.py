@@ -101,10 +101,12 @@ def test_parquet_holds_the_same(demo, undisturbed, photos, tmp_path):
 def test_a_complete_folder_is_left_alone_and_another_job_is_refused(demo, undisturbed, photos, tmp_path, capsys):
     before = {path.name: path.stat().st_mtime_ns for path in undisturbed.iterdir()}
     assert tag(demo, photos, undisturbed, shard_size=4, batch_size=3) == 0
-    assert "is complete" in capsys.readouterr().err
+    assert f"the output folder '{undisturbed}' is complete" in capsys.readouterr().err
     assert before == {path.name: path.stat().st_mtime_ns for path in undisturbed.iterdir()}
     with pytest.raises(UserError, match="--shard_size=4; give another folder"):
         tag(demo, photos, undisturbed, shard_size=5)
+    with pytest.raises(UserError, match="holds tags made without --min_score; give another folder"):
+        tag(demo, photos, undisturbed, shard_size=4, min_score=0.5)
     with pytest.raises(UserError, match="--images="):
         tag(demo, photos / "a", undisturbed, shard_size=4)
     shutil.copytree(demo[0] / "export" / "1", tmp_path / "export" / "1")

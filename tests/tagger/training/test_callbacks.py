@@ -10,7 +10,7 @@ from tagger.modeling.merge_model import MergeModel
 from tagger.runs.run_dir import load_weights, save_weights
 from tagger.training.best_weights import BestWeights
 from tagger.training.callback_state import get_state, set_state
-from tagger.training.callbacks import check_names, check_same, make_callbacks
+from tagger.training.callbacks import as_list, check_names, check_same, make_callbacks
 from tagger.training.optimizer import FusedAdam
 
 LOSSES = [3.0, 2.5, 2.6, 2.4, 2.41, 2.42, 2.45, 2.43, 2.5, 2.6]
@@ -109,6 +109,32 @@ def test_own_callbacks():
 
 class Other(Mine):
     pass
+
+
+class Costly(Mine):
+    def __init__(self, price):
+        super().__init__()
+
+
+def nothing():
+    pass
+
+
+def test_from_python_one_will_do_and_what_is_no_callback_is_named():
+    mine = Mine()
+    assert as_list(mine) == as_list([mine]) == as_list((mine,)) == [mine] and as_list(()) == []
+    with pytest.raises(UserError, match=r"callbacks=\[Mine\]: is a class; make an object of it, callbacks=\[Mine"):
+        as_list(Mine)
+    with pytest.raises(UserError, match=r"callbacks=: 3 is no keras.callbacks.Callback; expected a list of such"):
+        as_list([mine, 3])
+
+
+@pytest.mark.parametrize(("name", "message"), [
+    ("nothing", "called, it gives None; expected the class of a keras.callbacks.Callback, or a function that returns"),
+    ("Costly", "is called without arguments, which it cannot be .*'price'.; give its arguments defaults")])
+def test_a_callback_of_the_command_line_that_cannot_be_made_is_named(name, message):
+    with pytest.raises(UserError, match=f"^--callbacks={__name__}:{name}: {message}"):
+        without_file(f"{__name__}:{name}")
 
 
 def test_callbacks_that_are_missing_or_others_when_a_run_goes_on_are_named():

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from flags.errors import UserError
+from records.text.vocabulary import Vocabulary
 from tagger.runs import run_dir
 from tagger.training.caption_task import CaptionTask
 from tagger.training.distribution import open_devices
@@ -30,6 +31,15 @@ def test_flags_that_shape_the_result_are_refused_by_name(begun, flags):
     ((name, value),) = flags.items()
     with pytest.raises(UserError, match=f"--{name}={value}: the run in .* was started with --{name}="):
         check_same(dataclasses.replace(config, **flags), manifest)
+
+
+def test_a_flag_that_was_left_out_is_not_said_to_be_given(begun):
+    config, manifest = begun
+    vocabulary = Vocabulary.load(config.run_dir)
+    run_dir.save_description(dataclasses.replace(config, tag_weight=0.5), manifest, vocabulary, None)
+    with pytest.raises(UserError, match="^--tag_weight is left out, or 0.0, its default: the run in .* was started "
+                                        "with --tag_weight=0.5; give that to continue it"):
+        check_same(config, manifest)
 
 
 def test_flags_of_several_values_are_named_as_a_shell_takes_them(begun):
