@@ -149,7 +149,10 @@ def _check_flags(config: MakeRecords) -> None:
     rejections.limit(config.max_rejected, 0)
     plan_lib.shard_counts(config)
     if config.vocabulary:
-        manifests.load(config.vocabulary)
+        try:
+            manifests.load(config.vocabulary)
+        except UserError as error:
+            raise UserError(str(error).replace("--records_dir=", "--vocabulary=")) from error
     check_exists(config.captions, config.captions_format)
 
 

@@ -156,6 +156,13 @@ def _no_photos(walk, demo):
     return _records(walk, f"--images={walk / 'empty'}", "--backbone=none")
 
 
+def _missing_photos(walk, demo):
+    folder = walk / "some"
+    shutil.copytree(DEMO / "images", folder)
+    min(folder.iterdir()).unlink()
+    return _records(walk, f"--images={folder}", "--backbone=none")
+
+
 def _other_records(walk, demo):
     assert _records(walk).returncode == 0
     return _records(walk, "--backbone=none", "--min_count=3")
@@ -213,7 +220,7 @@ def _port(walk, demo):
         return run_main("--mode=serve", f"--export_dir={demo[0] / 'export'}", f"--port={taken.getsockname()[1]}")
 
 
-_CAUSES = (_no_internet, _no_photos, _other_records, _other_run, _interrupted, _damaged, _no_gpu, _memory, _explodes,
+_CAUSES = (_no_internet, _no_photos, _missing_photos, _other_records, _other_run, _interrupted, _damaged, _no_gpu, _memory, _explodes,
            _moved, _port)
 
 

@@ -32,6 +32,7 @@ READ_BATCH = 64
 
 _BUFFER_BYTES = 1 << 18  # of the file
 
+_TRAIN = "train"
 _MARK = "records: "
 _STOP = " :records"
 
@@ -94,8 +95,12 @@ def open_split(records_dir: epath.PathLike, split: str, check_sha256: bool = Fal
         manifest_lib.check_sizes(folder, of_folder)
     info = manifest.splits.get(split)
     if info is None:
+        remedy = ("choose one of those, or run make_records with other --split_lists or --split_fractions"
+                  if set(manifest.splits) - {_TRAIN} else
+                  "no photo is held out, so make records anew (make_records --overwrite) with more photos, or with "
+                  "--split_lists, which say the split of each")
         raise UserError(f"--records_dir={records_dir}: has no split {split!r}, it has {', '.join(manifest.splits)}; "
-                        "choose one of those, or run make_records with other --split_lists or --split_fractions")
+                        f"{remedy}")
     if not info.captions:
         raise UserError(f"--records_dir={records_dir}: its split {split!r} is empty; run make_records with other "
                         "--split_lists or --split_fractions")

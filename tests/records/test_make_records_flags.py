@@ -8,6 +8,8 @@ import pytest
 
 import main
 from flags.errors import UserError
+from records.format import manifest as manifests
+from records.input.shard_reader import open_split
 from records.make_records import _refused
 from records.util.process_pool import WorkerDied
 from tests.records.inputs import contents, make, write_table
@@ -107,6 +109,29 @@ def test_the_summary_says_what_a_small_set_lacks(photos, tmp_path, capsys):
                                "needs test") and "--split_lists=train=FILE" in line for line in lines)
     assert any("25.0% of the words of train are <unk>, which is much: make records with a smaller --min_count" in line
                for line in lines)
+
+
+def test_three_photos_leave_no_split_to_choose_by_and_train_says_what_helps(photos, tmp_path, capsys):
+    names = [f"photo_000{i}.jpg" for i in range(3)]
+    table = write_table(tmp_path / "t.csv", [(name, "a dog") for name in names])
+    for seed in range(9):  # one draw in two has all three in train
+        records = make(photos[0], table, tmp_path / f"r{seed}", seed=seed)
+        if set(manifests.load(records).splits) == {"train"}:
+            break
+    assert "validation and test: no photos; train needs validation" in capsys.readouterr().out
+    with pytest.raises(UserError, match="has no split 'validation', it has train; no photo is held out, so make records"):
+        open_split(records, "validation")
+
+
+def test_inputs_that_do_not_exist_are_noticed_before_the_backbone(photos, tmp_path):
+    given = {"images": photos[0], "captions": photos[1], "records_dir": tmp_path / "r", "backbone": "resnet50",
+             "backbone_weights": "nowhere.h5"}
+    for flags, named in (({"captions": "typo.csv"}, "--captions: typo.csv does not exist"),
+                         ({"captions": "webdataset:typo.tar"}, "typo.tar: there is no such file"),
+                         ({"vocabulary": "typo"}, "--vocabulary=typo: no such folder"),
+                         ({}, "--backbone_weights=nowhere.h5")):
+        with pytest.raises(UserError, match=named):
+            make(**{**given, **flags})
 
 
 def test_nothing_usable_names_the_reasons(photos, tmp_path):
