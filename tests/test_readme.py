@@ -220,8 +220,8 @@ def _port(walk, demo):
         return run_main("--mode=serve", f"--export_dir={demo[0] / 'export'}", f"--port={taken.getsockname()[1]}")
 
 
-_CAUSES = (_no_internet, _no_photos, _missing_photos, _other_records, _other_run, _interrupted, _damaged, _no_gpu, _memory, _explodes,
-           _moved, _port)
+_CAUSES = (_no_internet, _no_photos, _missing_photos, _other_records, _other_run, _interrupted, _damaged, _no_gpu,
+           _memory, _explodes, _moved, _port)
 
 
 def test_every_error_line_has_its_cause():

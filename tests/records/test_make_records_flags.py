@@ -119,7 +119,7 @@ def test_three_photos_leave_no_split_to_choose_by_and_train_says_what_helps(phot
         if set(manifests.load(records).splits) == {"train"}:
             break
     assert "validation and test: no photos; train needs validation" in capsys.readouterr().out
-    with pytest.raises(UserError, match="has no split 'validation', it has train; no photo is held out, so make records"):
+    with pytest.raises(UserError, match="no split 'validation', it has train; no photo is held out, so make records"):
         open_split(records, "validation")
 
 
