@@ -10,7 +10,6 @@ from records.ingest.rejections import (
     NO_SPLIT,
     OUTSIDE_LINK,
     REPEATED,
-    UNUSED_NAME,
     check_limit,
     check_usable,
     kind,
@@ -67,7 +66,7 @@ def test_when_nothing_can_be_used_the_most_frequent_reasons_are_named():
 
 def test_when_no_photo_is_there_no_limit_is_advised():
     with pytest.raises(UserError) as error:
-        check_usable(10, Counter({MISSING: 10, UNUSED_NAME: 3}), FIRST, {}, "")
+        check_usable(10, Counter({MISSING: 10}), FIRST, {}, "")
     assert str(error.value) == (
         "all 10 rows name photos that are not in --images, first t.csv:2: photo does not exist: 'a.jpg'; give --images "
         "the folder that the table's names start from")
