@@ -119,7 +119,7 @@ def _alone(config: Train, devices: Devices) -> Iterator[None]:
             make_folder(config.run_dir, "run_dir")
             try:
                 lock.enter_context(locked(config.run_dir))
-                remove_leftovers(config.run_dir, others=("eval-", "report."))
+                remove_leftovers(config.run_dir, others=("eval-", "report.", "records"))
                 lock.callback(remove_if_empty, missing)
             except BlockingIOError as error:
                 raise UserError(f"--run_dir={config.run_dir}: another training is writing there ({error}); wait for "
