@@ -23,7 +23,7 @@ from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.folders import new_folder
 from tagger.decoding.decoder import Decoder
-from tagger.runs.ensemble import calibrations, load_ensemble, threshold
+from tagger.runs.ensemble import calibrations, load_ensemble, outcome, threshold, threshold_for
 from tagger.runs.run_dir import Run
 from tagger.saved_model import backbone_info, warmup_requests
 from tagger.saved_model.model_card import FEW_PHOTOS, Facts, readme
@@ -97,21 +97,19 @@ def min_score_of(config: Export, runs: list[Run]) -> float:
         raise UserError(f"--tag_precision={config.tag_precision:g}: --run_dir={config.run_dir} has no calibrated "
                         "scores of tags (records without tags.txt, no photo of the validation split with a tag, or "
                         "--weights); give --min_score")
-    least = [calibration.for_precision(config.tag_precision) for calibration in of_runs]
-    scores = [score for score in least if score is not None]
-    if len(scores) < len(least):
+    least = threshold_for(runs, config.tag_precision)
+    if least is None:
         most = max(row[1] for calibration in of_runs for row in calibration.thresholds if row[2])
         raise UserError(f"--tag_precision={config.tag_precision:g}: no score had that many right tags on the "
                         f"validation split, the most was {most:.2f}; give less")
-    return sum(scores) / len(scores)
+    return least
 
 
 def chosen_score(config: Export, min_score: float, runs: list[Run]) -> str:
     """What is answered from which score on, and what that gave on the validation split; "" without a calibration."""
-    of_runs = calibrations(runs)
-    if not of_runs:
+    if not calibrations(runs):
         return ""
-    precision, recall = np.mean([calibration.outcome(min_score) for calibration in of_runs], axis=0)
+    precision, recall = outcome(runs, min_score)
     default = config.tag_precision is None and config.min_score is None
     reason = "the best F1" if default else f"--tag_precision={config.tag_precision:g}" if config.tag_precision else (
         "--min_score")
@@ -119,10 +117,10 @@ def chosen_score(config: Export, min_score: float, runs: list[Run]) -> str:
             f"the validation split {precision:.0%} of such tags were right, and they were {recall:.0%} of all that "
             "are.")
     if default and min_score < _LOW_SCORE:
-        line += f" So low a score gives nearly every photo {config.top_tags} tags; --tag_precision shows fewer, surer"
-        surer = ((share, [calibration.for_precision(share) for calibration in of_runs]) for share in _PRECISIONS)
-        share, scores = next(((share, scores) for share, scores in surer if None not in scores), (0.0, []))
-        line += f" ones: {share:g} those from {sum(scores) / len(scores):.2f} on." if scores else " ones."  # type: ignore[arg-type]
+        line += f" So low a score gives nearly every photo {config.top_tags} tags"
+        surer = ((share, threshold_for(runs, share)) for share in _PRECISIONS)
+        line += next((f"; --tag_precision={share:g} would give fewer and surer ones, from {least:.2f} on."
+                      for share, least in surer if least is not None and least > min_score), ".")
     return line
 
 

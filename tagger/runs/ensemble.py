@@ -47,6 +47,19 @@ def threshold(runs: Sequence[Run]) -> float | None:
     return sum(thresholds) / len(thresholds) if thresholds else None
 
 
+def threshold_for(runs: Sequence[Run], precision: float) -> float | None:
+    """The score from which on that share of the tags was right, the mean of the runs'; None where a run has none."""
+    scores = [calibration.for_precision(precision) for calibration in calibrations(runs)]
+    return sum(filter(None, scores)) / len(scores) if scores and None not in scores else None
+
+
+def outcome(runs: Sequence[Run], least: float) -> tuple[float, float]:
+    """Precision and recall on the validation split of the tags that reach a score; means of runs with calibrations."""
+    of_runs = [calibration.outcome(least) for calibration in calibrations(runs)]
+    precision, recall = (sum(numbers) / len(of_runs) for numbers in zip(*of_runs, strict=True))
+    return precision, recall
+
+
 def _check_same(run: Run, first: Run, where: str, expected_by: str) -> None:
     if run.manifest.target != first.manifest.target:
         raise UserError(f"{where}: writes {run.manifest.target}, {expected_by} writes {first.manifest.target}; "

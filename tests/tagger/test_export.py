@@ -88,7 +88,7 @@ def test_what_the_least_score_gave_on_the_validation_split_is_said():
     assert export.chosen_score(config, 0.02, runs) == (
         "Tags are answered from a score of 0.02 on (the best F1), at most 10 a photo: on the validation split 30% of "
         "such tags were right, and they were 90% of all that are. So low a score gives nearly every photo 10 tags; "
-        "--tag_precision shows fewer, surer ones: 0.5 those from 0.50 on.")
+        "--tag_precision=0.5 would give fewer and surer ones, from 0.50 on.")
     surer = Export(run_dir="run", export_dir="export", tag_precision=0.5)
     assert "from a score of 0.50 on (--tag_precision=0.5), at most 10 a photo: on the validation split 60% of" in (
         export.chosen_score(surer, 0.5, runs))
