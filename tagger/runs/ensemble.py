@@ -26,10 +26,7 @@ def load_ensemble(run_dir: str, weights: str = "best", ensemble: Sequence[str] =
     first = load_run(run_dir, weights)
     runs = [first]
     for folder in ensemble:
-        try:
-            run = load_run(folder)
-        except UserError as error:  # of a folder that is no run, under the flag that names it
-            raise UserError(str(error).replace("--run_dir=", "--ensemble=")) from error
+        run = load_run(folder, flag="ensemble")
         _check_same(run, first, f"--ensemble={folder}", f"--run_dir={run_dir}")
         runs.append(run)
     return runs

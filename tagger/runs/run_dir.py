@@ -140,9 +140,9 @@ def load_config(run_dir: epath.PathLike) -> Train | None:
             from error
 
 
-def no_run(run_dir: epath.PathLike) -> UserError:
+def no_run(run_dir: epath.PathLike, flag: str = "run_dir") -> UserError:
     """What to say of a folder without a run: that there is none, which runs are in it, or what it is else."""
-    folder, what = epath.Path(run_dir), f"--run_dir={os.fspath(run_dir)}"
+    folder, what = epath.Path(run_dir), f"--{flag}={os.fspath(run_dir)}"
     if not folder.exists():
         return UserError(f"{what}: no such folder; --mode=train makes one")
     if not folder.is_dir():
@@ -153,7 +153,7 @@ def no_run(run_dir: epath.PathLike) -> UserError:
     if runs:
         more = f" and {len(runs) - _NAMED:,} more" if len(runs) > _NAMED else ""
         return UserError(f"{what}: is no run, but has some in it: {', '.join(runs[:_NAMED])}{more}; give one of them, "
-                         f"as --run_dir={folder / runs[0]}")
+                         f"such as {folder / runs[0]}")
     return UserError(f"{what}: has no {CONFIG_FILE}, so it is no folder that train wrote; run --mode=train first")
 
 
@@ -181,11 +181,12 @@ def load_manifest(run_dir: epath.PathLike) -> Manifest:
             from error
 
 
-def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> Run:
+def load_run(run_dir: epath.PathLike, weights: str = "best", flag: str = "run_dir", **kwargs: Any) -> Run:
     """Loads a trained model.
 
     Args:
       weights: "best" for the weights of the best epoch, or the path of another weights file of this model.
+      flag: the flag that named the folder, for messages.
       kwargs: how the model computes, as in MergeModel.
 
     Raises:
@@ -194,7 +195,7 @@ def load_run(run_dir: epath.PathLike, weights: str = "best", **kwargs: Any) -> R
     folder = epath.Path(run_dir)
     config = load_config(folder)
     if config is None:
-        raise no_run(folder)
+        raise no_run(folder, flag)
     manifest = load_manifest(folder)
     manifest = dataclasses.replace(manifest, backbone=trained_backbone.trained(folder, manifest.backbone))
     vocabulary = Vocabulary.load(folder)

@@ -170,7 +170,7 @@ class Task(abc.ABC):
 
     def _start_from(self, folder: str, model: MergeModel) -> float:
         """Copies the best weights of the run in `folder` into `model`; returns that run's inverse_temperature."""
-        other = run_dir.load_run(folder)
+        other = run_dir.load_run(folder, flag="init_from")
         if other.vocabulary.words != self.vocabulary.words:
             raise UserError(f"--init_from={folder}: has another vocabulary ({other.vocabulary.size} entries, "
                             f"these records {self.vocabulary.size}); give a run trained on the same records and "

@@ -59,7 +59,7 @@ def test_folders_that_are_no_runs(run, tmp_path):
     for path, message in (
             ("empty", "has no config.json, so it is no folder that train wrote"),
             ("nowhere", "no such folder; --mode=train makes one"), ("run/config.json", "is a file; give a folder"),
-            ("", f"is no run, but has some in it: run; give one of them, as --run_dir={folder}"),
+            ("", f"is no run, but has some in it: run; give one of them, such as {folder}"),
             ("records", "is a folder that make_records wrote; give one that train wrote")):
         with pytest.raises(UserError, match=f"--run_dir={tmp_path / path}: {message}"):
             run_dir.load_run(tmp_path / path)
