@@ -59,8 +59,15 @@ def test_glossary_explains_what_eval_and_train_print(main_process, demo):
     assert result.returncode == 0 and max(map(len, result.stdout.splitlines())) <= 100
     terms = [line.partition(":")[0] for line in result.stdout.splitlines() if not line.startswith(" ")]
     shown = demo[1] + (demo[0] / "run" / "eval-test" / "metrics.json").read_text()
-    for word in ("perplexity", "CIDEr-D", "ROUGE-L", "mean avg. precision", "distinct", "beam", "length penalty"):
-        assert word in shown and any(word in term for term in terms)
+    for word in ("perplexity", "CIDEr-D", "ROUGE-L", "mean avg. precision", "distinct", "beam", "length penalty", "nats",
+                 "teacher-forced", "pooled", "reliability"):
+        assert word in shown and any(word in term for term in terms), word
+
+
+def test_commands_are_shown_as_this_one_was_typed(demo, capsys):
+    assert "$ python main.py --mode=train --records_dir=" in demo[1] and "$ tagger" not in demo[1]
+    assert main.main(["/usr/local/bin/tagger", "--help"]) == 0
+    assert "    tagger --mode=MODE --help\n" in capsys.readouterr().out
 
 
 def test_pictures_are_photos_in_what_is_printed(demo):
