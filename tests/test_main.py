@@ -59,8 +59,8 @@ def test_glossary_explains_what_eval_and_train_print(main_process, demo):
     assert result.returncode == 0 and max(map(len, result.stdout.splitlines())) <= 100
     terms = [line.partition(":")[0] for line in result.stdout.splitlines() if not line.startswith(" ")]
     shown = demo[1] + (demo[0] / "run" / "eval-test" / "metrics.json").read_text()
-    for word in ("perplexity", "CIDEr-D", "ROUGE-L", "mean avg. precision", "distinct", "beam", "length penalty", "nats",
-                 "teacher-forced", "pooled", "reliability"):
+    for word in ("perplexity", "CIDEr-D", "ROUGE-L", "mean avg. precision", "distinct", "beam", "length penalty",
+                 "nats", "teacher-forced", "pooled", "reliability"):
         assert word in shown and any(word in term for term in terms), word
 
 

@@ -106,8 +106,8 @@ def without_photos(split_fractions: str, split_lists: str, counts: Mapping[str, 
 def way_to_fill(empty: Sequence[str]) -> str:
     """What splits without photos are needed for, and what gives them some."""
     needs = [need for split, need in _NEEDS.items() if split in empty]
-    return (f"{' and '.join(needs) or 'they stay empty'}: add photos, or say which are held out with --overwrite and "
-            "--split_lists=train=FILE,validation=FILE,test=FILE, a photo's name a line")
+    return (f"{' and '.join(needs) or 'they stay empty'}: add photos, draw anew with --overwrite and another "
+            "--seed, or say which are held out with --split_lists=train=FILE,validation=FILE,test=FILE, a name a line")
 
 
 def note_on_fractions(split_fractions: str, counts: Mapping[str, int]) -> list[str]:

@@ -60,7 +60,7 @@ def test_splits_that_no_photo_came_into():
     assert without_photos("train=1,test=0", "", {"train": 44}) == without_photos("", "train=a.txt", {"train": 4}) == []
     assert without_photos("", "", {"train": 3}) == ["validation", "test"]
     assert without_photos("", "", {"train": 100}) == []  # as the table says
-    assert way_to_fill(["validation"]).startswith("train needs validation to tell its best epoch: add photos, or say")
+    assert way_to_fill(["validation"]).startswith("train needs validation to tell its best epoch: add photos, draw")
 
 
 def test_what_came_out_of_fractions_is_said_where_it_is_far_from_them():
