@@ -157,8 +157,9 @@ def test_of_a_checkpoint_that_names_no_classes_callbacks_are_counted():
         check_same(2, (), published, config)
 
 
-@pytest.mark.parametrize(("name", "remedy"), [("mycb.py:Mine", "write its module, --callbacks=mycb:Mine"),
-                                              ("nowhere:X", "cannot be imported"), ("keras:__name__", "is no class; expected that of")])
+@pytest.mark.parametrize(("name", "remedy"), [
+    ("mycb.py:Mine", "write its module, --callbacks=mycb:Mine"), ("nowhere:X", "cannot be imported"),
+    ("keras:__name__", "is no class; expected that of")])
 def test_names_are_checked_before_a_run_begins(name, remedy):
     with pytest.raises(UserError, match=f"--callbacks={name}: .*{remedy}"):
         check_names((f"{__name__}:Mine", name))
