@@ -20,13 +20,11 @@ from records.util.hashing import file_sha256
 
 _VERSIONS = ("pillow", "textblob")  # they shape re-encoded images, and tags
 _INDEXED = ("captions_sha256", "dataset_sha256", "captions_format", "max_words_per_caption", *_VERSIONS)
-# A setting that is no flag of its own, as messages should name it.
-_IN_WORDS = {
-    "captions_sha256": "--captions (the content of the table)",
-    "dataset_sha256": "--captions (the content of the dataset)",
-    "vocabulary_sha256": "--vocabulary (the records there)",
-    "split_lists": "--split_lists (the content of a list)",
-    "backbone_weights_sha256": "--backbone_weights (the weights' values)"}
+# A setting that is a hash, which says nothing to anyone: what it is of, and the flag that names that.
+_CONTENTS = {
+    "captions_sha256": ("the table", "captions"), "dataset_sha256": ("the dataset", "captions"),
+    "vocabulary_sha256": ("the records", "vocabulary"), "split_lists": ("a list", "split_lists"),
+    "backbone_weights_sha256": ("the weights", "backbone_weights")}
 _INSTALLED = ("pillow", "textblob", "tensorflow")
 
 
@@ -122,12 +120,10 @@ def check_same(recorded: Mapping[str, Any], current: Mapping[str, Any], records_
             continue
         if name in _INSTALLED:
             difference = f"made with {name} {before}, and {now} is installed now; install that version"
-        elif name in _IN_WORDS and before and now:  # hashes, which say nothing to anyone
-            difference = (f"made from another {_IN_WORDS[name]}, or it has changed since; give what they were made "
-                          "from, undo the change")
-        elif name in _IN_WORDS:
-            flag = _IN_WORDS[name].partition(" ")[0]
-            difference = f"made with {flag}; give it" if before else f"made without {flag}; leave it out"
+        elif name in _CONTENTS:
+            content, flag = _CONTENTS[name]
+            difference = (f"made before {content} of --{flag} changed, or with another; undo that" if before and now
+                          else f"made with --{flag}; give it" if before else f"made without --{flag}; leave it out")
         elif before is None:
             difference = f"made without --{name}, which is {now!r} now; leave it out"
         elif now is None:

@@ -13,6 +13,7 @@ from flags.errors import UserError
 from records.images.files import MISSING
 from records.util.counted import counted
 
+CASE = "mind upper and lower case"  # a reason that ends so is of a name that differs from a file's in case alone
 NO_SPLIT = "photo is in no split list"
 UNUSED_NAME = "name in a split list has no caption"
 REPEATED = "caption repeats another row of the same photo"
@@ -100,8 +101,9 @@ def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], exampl
     if not examples:
         if by_kind[MISSING] == left_out:
             names = "the only row names a photo that is" if rows == 1 else f"all {rows:,} rows name photos that are"
-            raise UserError(f"{names} not in --images, first {first[MISSING]}; give --images the folder that the "
-                            "table's names start from")
+            what = ("write the names as the files have them" if first[MISSING].endswith(CASE) else
+                    "give --images the folder that the table's names start from")
+            raise UserError(f"{names} not in --images, first {first[MISSING]}; {what}")
         every = "the only row is" if rows == 1 else f"all {rows:,} rows are"
         raise UserError(f"no usable caption: {every} left out: {why}")
     if "train" not in examples:

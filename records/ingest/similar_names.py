@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from records.images.files import MISSING
+from records.ingest.rejections import CASE
 
 # Left-out rows that are looked at together, once: what is held in memory does not depend on the table or the folders,
 # which are read entry by entry, each of them once at the most.
@@ -34,7 +35,7 @@ def with_hints(rejected: Iterable[tuple[str, str, str]], images: str) -> Iterato
         files = same_but_for_case(images, missing) if missing else {}
         looking = looking and not missing
         for image, row, reason in some:
-            hint = f"; {files[image]!r} is there, mind upper and lower case" if image in files else ""
+            hint = f"; {files[image]!r} is there, {CASE}" if image in files else ""
             yield image, row, reason + (hint if reason.startswith(MISSING) else "")
 
 

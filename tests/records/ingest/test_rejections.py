@@ -6,6 +6,7 @@ import pytest
 
 from flags.errors import UserError
 from records.ingest.rejections import (
+    CASE,
     MISSING,
     NO_SPLIT,
     OUTSIDE_LINK,
@@ -70,6 +71,9 @@ def test_when_no_photo_is_there_no_limit_is_advised():
     assert str(error.value) == (
         "all 10 rows name photos that are not in --images, first t.csv:2: photo does not exist: 'a.jpg'; give --images "
         "the folder that the table's names start from")
+    first = {MISSING: f"t.csv:2: {MISSING}: 'A.jpg'; 'a.jpg' is there, {CASE}"}
+    with pytest.raises(UserError, match="first t.csv:2: .*mind upper and lower case; write the names as the files"):
+        check_usable(1, Counter({MISSING: 1}), first, {}, "")
 
 
 @pytest.mark.parametrize(("flag", "named"), [

@@ -41,7 +41,7 @@ def test_another_table_is_refused_and_overwrite_makes_it_anew(photos, records, t
     table = shutil.copy(photos[1], tmp_path / "captions.csv")
     with open(table, "a") as file:
         file.write("photo_0000.jpg,one caption more\n")
-    with pytest.raises(UserError, match="content of the table"):
+    with pytest.raises(UserError, match="made before the table of --captions changed, or with another; undo that"):
         make(photos[0], table, copy, shards="train=4,validation=2")
     make(photos[0], table, copy, shards="train=3", overwrite=True)
     assert problems(copy) == []
@@ -61,7 +61,7 @@ def test_a_dataset_that_was_replaced_is_refused(photos, records, tmp_path, capsy
     before = shard.stat()
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")  # as long as it was
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises(UserError, match="another --captions .the content of the dataset., or it has changed"):
+    with pytest.raises(UserError, match="made before the dataset of --captions changed, or with another"):
         make("", captions, target, name="again")
     shutil.rmtree(dataset)
     make("", captions, target, name="again")
