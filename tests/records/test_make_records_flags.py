@@ -66,7 +66,7 @@ def test_several_tables_are_one_input_by_a_list_and_by_the_flag_given_twice(phot
     assert main.main([*command, f"--captions={val}"]) == 0
     assert "nothing to do" in capsys.readouterr().out
     assert main.main(command) == 1
-    assert "another value of --captions" in capsys.readouterr().err
+    assert "made before the table of --captions changed, or with another; undo that" in capsys.readouterr().err
 
 
 def test_links_out_of_images_need_a_flag(photos, tmp_path, capsys):
@@ -125,11 +125,10 @@ def test_three_photos_leave_no_split_to_choose_by_and_train_says_what_helps(phot
 
 def test_inputs_that_do_not_exist_are_noticed_before_the_backbone(photos, tmp_path):
     given = {"images": photos[0], "captions": photos[1], "records_dir": tmp_path / "r", "backbone": "resnet50",
-             "backbone_weights": "nowhere.h5"}
+             "backbone_weights": "not_looked_for.h5"}
     for flags, named in (({"captions": "typo.csv"}, "--captions: typo.csv does not exist"),
                          ({"captions": "webdataset:typo.tar"}, "typo.tar: there is no such file"),
-                         ({"vocabulary": "typo"}, "--vocabulary=typo: no such folder"),
-                         ({}, "--backbone_weights=nowhere.h5")):
+                         ({"vocabulary": "typo"}, "--vocabulary=typo: no such folder")):
         with pytest.raises(UserError, match=named):
             make(**{**given, **flags})
 

@@ -39,7 +39,7 @@ def test_a_flag_that_was_left_out_is_not_said_to_be_given(begun):
     run_dir.save_description(dataclasses.replace(config, tag_weight=0.5), manifest, vocabulary, None)
     with pytest.raises(UserError, match="^--tag_weight is left out, or 0.0, its default: the run in .* was started "
                                         "with --tag_weight=0.5; give that to continue it"):
-        check_same(config, manifest)
+        check_same(dataclasses.replace(config, tag_weight=0.0), manifest)
 
 
 def test_flags_of_several_values_are_named_as_a_shell_takes_them(begun):
