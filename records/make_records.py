@@ -160,7 +160,8 @@ def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | N
     """Loads the network once, so that weights that cannot be read stop the run before its first long step."""
     if config.backbone == "none":
         return None, None
-    job = BackboneJob(config.backbone, config.backbone_weights, config.backbone_precision, config.feature_views)
+    job = BackboneJob(config.backbone, config.backbone_weights, config.backbone_precision, config.feature_views,
+                      config.image_size)
     return job, shard_writer.load_extractor(job).backbone.info
 
 

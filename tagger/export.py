@@ -143,7 +143,8 @@ def backbone_of(config: Export, run: Run) -> FrozenEncoder:
     if given not in ("", IMAGENET) and not epath.Path(given).exists():
         raise UserError(f"--backbone_weights={given}: no such file" + (
             "" if config.backbone_weights else ", though make_records read it there; name where it is now"))
-    backbone = load_backbone(info.name, given, info.precision, str(run.manifest.flags.get("feature_views", "one")))
+    backbone = load_backbone(info.name, given, info.precision, str(run.manifest.flags.get("feature_views", "one")),
+                             info.image_size)
     backbone_identity.check_same(backbone.info, info, f"--backbone_weights={given}", f"--run_dir={config.run_dir}",
                                  "give the file that make_records used, and its versions of Keras and of the network")
     return backbone

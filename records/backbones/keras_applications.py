@@ -59,15 +59,17 @@ def _snake_case(constructor: str) -> str:
     return "_".join(re.findall(r"[A-Z]+[a-z]*\d*", word)).lower()
 
 
-def application(name: str, weights: str = "") -> Encoder:
+def application(name: str, weights: str = "", image_size: int = 0) -> Encoder:
     """A network of keras.applications without its classifier, its last map averaged over positions.
 
     Args:
       name: a key of names().
       weights: "imagenet" (Keras downloads them once), the path of a weights file, or "" for random ones.
+      image_size: side in pixels of the square that it is to see; 0: what Keras's own classifier of it takes. Building
+        it raises UserError where the network takes no such size.
     """
     constructor = getattr(keras.applications, names()[name])
-    size = _image_size(constructor)
+    size = image_size or _image_size(constructor)
     preprocess, words = _preprocessing(constructor)
     return _Application(name=name, image_size=size, preprocess=preprocess, preprocessing=words, weights=weights,
                         network=functools.partial(_network, name, size, weights))
@@ -92,10 +94,19 @@ class _Application(Encoder):
 def _network(name: str, size: int, weights: str) -> keras.Model:
     arguments = {"include_top": False, "pooling": "avg", "input_shape": (size, size, 3), "name": name}
     architecture = getattr(keras.applications, names()[name])
+
+    def made(weights: str | None) -> keras.Model:
+        try:
+            return architecture(weights=weights, **arguments)
+        except ValueError as error:
+            raise UserError(f"--image_size={size}: --backbone={name} takes no such photos ({error})") from error
+
     if weights != IMAGENET:
-        return architecture(weights=None, **arguments)
+        return made(None)
     try:
-        model = architecture(weights=IMAGENET, **arguments)
+        model = made(IMAGENET)
+    except UserError:
+        raise
     except Exception as error:  # get_file raises bare Exception for a failed download
         address = re.search(r"https?://\S+?(?=[\s:]|$)", str(error))
         reason = re.sub(r" on https?://\S+?(?=[\s:]|$)", "", str(error))
@@ -104,7 +115,7 @@ def _network(name: str, size: int, weights: str) -> keras.Model:
                         f"its path as --backbone_weights=PATH") from error
     if not any(map(_adapted, model.layers)):
         return model
-    plain = architecture(weights=None, **arguments)  # its like is what a file is read into; see _Application.build
+    plain = made(None)  # its like is what a file is read into; see _Application.build
     pairs = zip(*([layer for layer in one.layers if layer.weights] for one in (plain, model)), strict=True)
     for layer, source in pairs:
         layer.set_weights(source.get_weights())

@@ -19,29 +19,31 @@ from records.util import user_code
 from records.util.cpu import multiplies_bfloat16
 
 
-def load_encoder(name: str, weights: str = "") -> Encoder:
+def load_encoder(name: str, weights: str = "", image_size: int = 0) -> Encoder:
     """A backbone by name, with its weights still to be read.
 
     Args:
       name: a name of keras_applications.names(), or module:function of a function that returns an Encoder.
       weights: "imagenet", the path of a weights file with or without the classifier's weights, or "": imagenet for
         keras.applications, for others the weights that their function gives them.
+      image_size: side in pixels of the square that it is to see; 0: what it was published for, or what its function
+        says.
 
     Raises:
-      UserError: no such backbone, or the function gives something else.
+      UserError: no such backbone, the function gives something else, or its images have another size.
     """
     if ":" in name:
-        return _of_user(name, weights)
+        return _of_user(name, weights, image_size)
     known = keras_applications.names()
     if name not in known:
         near = difflib.get_close_matches(name.lower(), known, 3, 0.5)
         raise UserError(f"--backbone={name} is unknown: expected one of {', '.join(near or known)}"
                         + (", or another network of keras.applications" if near else "")
                         + ", or module:function of a network of your own")
-    return keras_applications.application(name, weights or IMAGENET)
+    return keras_applications.application(name, weights or IMAGENET, image_size)
 
 
-def _of_user(name: str, weights: str) -> Encoder:
+def _of_user(name: str, weights: str, image_size: int) -> Encoder:
     if weights == IMAGENET:
         raise UserError(f"--backbone_weights=imagenet: Keras has these weights for its own networks only, not for "
                         f"--backbone={name}; leave the flag out for the weights that the function sets, or give a file")
@@ -49,16 +51,20 @@ def _of_user(name: str, weights: str) -> Encoder:
     if not isinstance(encoder, Encoder):
         raise UserError(f"--backbone={name}: gave a {type(encoder).__name__}, expected a "
                         "records.backbones.encoder.Encoder (see docs/data.md)")
+    if image_size not in (0, encoder.image_size):
+        raise UserError(f"--image_size={image_size}: --backbone={name} sees photos of {encoder.image_size} pixels a side, "
+                        "as its function says; change it there, or leave the flag out")
     encoder.name = name
     encoder.weights = weights or encoder.weights
     return encoder
 
 
-def load_backbone(name: str, weights: str = "", precision: str = "float32", views: str = "one") -> FrozenEncoder:
+def load_backbone(name: str, weights: str = "", precision: str = "float32", views: str = "one", image_size: int = 0
+                  ) -> FrozenEncoder:
     """A backbone with its weights, frozen.
 
     Args:
-      name, weights: as of load_encoder.
+      name, weights, image_size: as of load_encoder.
       precision: "bfloat16" computes the layers in bfloat16 (features off by about 1e-2, relative L2): on GPUs and on
         CPUs with AVX512-BF16 or AMX (see `slow_precision`).
       views: "one", "flip" or "crops"; see FrozenEncoder. Time grows to 2 and 4 times.
@@ -72,7 +78,7 @@ def load_backbone(name: str, weights: str = "", precision: str = "float32", view
             raise UserError(f"--{flag}={value} is unknown: expected one of {', '.join(known)}")
     if warning := slow_precision(precision):
         print(warning, file=sys.stderr)
-    return load_encoder(name, weights).for_inference(precision=precision, views=views)
+    return load_encoder(name, weights, image_size).for_inference(precision=precision, views=views)
 
 
 def slow_precision(precision: str) -> str | None:

@@ -78,6 +78,8 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
         settings |= {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
                      "feature_views": config.feature_views,
                      "tensorflow": metadata.version("tensorflow")}
+        if config.image_size:
+            settings["image_size"] = config.image_size
     return settings
 
 

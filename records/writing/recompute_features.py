@@ -50,14 +50,16 @@ def plan(config: MakeRecords) -> tuple[Manifest, BackboneJob]:
     weights = config.backbone_weights
     if weights and (epath.Path(weights) / TRAINED_FILE).exists():
         weights = str(epath.Path(weights) / TRAINED_FILE)
-    return source, BackboneJob(name, weights, config.backbone_precision, config.feature_views)
+    size = config.image_size or (int(source.flags.get("image_size", 0)) if theirs else 0)
+    return source, BackboneJob(name, weights, config.backbone_precision, config.feature_views, size)
 
 
 def settings_of(config: MakeRecords, source: Manifest, job: BackboneJob, info: BackboneInfo) -> dict[str, Any]:
     """Everything that shapes the bytes: the settings of the records at hand with what is new."""
     return {**source.flags, "records": file_sha256(epath.Path(config.records) / layout.MANIFEST),
             "store_images": config.store_images, "backbone": job.name, "backbone_weights_sha256": info.weights_sha256,
-            "backbone_precision": job.precision, "feature_views": job.views}
+            "backbone_precision": job.precision, "feature_views": job.views,
+            **({"image_size": job.image_size} if job.image_size else {})}
 
 
 def write(config: MakeRecords, source: Manifest, job: BackboneJob, info: BackboneInfo, settings: dict[str, Any],

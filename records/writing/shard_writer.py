@@ -43,6 +43,7 @@ class BackboneJob:
     weights: str
     precision: str
     views: str = "one"
+    image_size: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,4 +191,5 @@ def load_extractor(backbone: BackboneJob) -> "Extractor":
         from records.backbones.registry import load_backbone
 
     keep_freed_memory()  # every batch of pixels takes as much as the last
-    return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision, backbone.views))
+    return Extractor(load_backbone(backbone.name, backbone.weights, backbone.precision, backbone.views,
+                                   backbone.image_size))

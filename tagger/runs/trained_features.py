@@ -38,5 +38,6 @@ def records_for(run_dir: str, records_dir: str) -> str:
     views = str(run.flags.get("feature_views", "one"))
     make_records.run(MakeRecords(
         records=records_dir, records_dir=folder, backbone=trained.name, backbone_weights=trained.weights,
-        backbone_precision=trained.precision, feature_views=views, store_images=False))
+        backbone_precision=trained.precision, feature_views=views,
+        image_size=int(run.flags.get("image_size", 0)), store_images=False))
     return folder

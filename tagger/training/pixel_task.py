@@ -44,7 +44,7 @@ class PixelTask(Task):
             raise UserError(f"--train_backbone={self.config.train_backbone}: the records in "
                             f"{self.config.records_dir} were made with --backbone=none, so they name no network to "
                             "train; make them with a backbone")
-        return load_encoder(backbone.name, self.config.backbone_weights or backbone.weights)
+        return load_encoder(backbone.name, self.config.backbone_weights or backbone.weights, backbone.image_size)
 
     @functools.cached_property
     def _plain_backbone(self) -> keras.Model:

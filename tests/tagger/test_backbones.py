@@ -14,7 +14,7 @@ from records.format import manifest as manifests
 from records.images.decoding import decode_batch
 from records.input.shard_reader import images, open_split
 from tagger import export, train
-from tests.records.inputs import PHOTOS, make, write_captions
+from tests.records.inputs import DEMO, PHOTOS, make, write_captions
 
 NETWORKS = "tests.records.backbones.networks:"
 
@@ -30,14 +30,14 @@ def photos(tmp_path_factory):
     return folder / "images", write_captions(folder / "captions.csv", [path.name for path in PHOTOS[:16]])
 
 
-def to_saved_model(photos, folder, backbone: str, weights: str = "") -> None:
+def to_saved_model(photos, folder, backbone: str, weights: str = "", size: int = 0) -> None:
     records, run, exported = folder / "records", folder / "run", folder / "export"
-    make(*photos, records, backbone=backbone, backbone_weights=weights,
+    make(*photos, records, backbone=backbone, backbone_weights=weights, image_size=size,
          split_fractions="train=0.75,validation=0.25")
     train.run(Train(records_dir=str(records), run_dir=str(run), epochs=1, batch_size=8))
     assert export.run(Export(run_dir=str(run), export_dir=str(exported), beam_width=1, tag_samples=0, top_tags=3)) == 0
     info = manifests.load(records).backbone
-    network = load_backbone(backbone, weights)
+    network = load_backbone(backbone, weights, image_size=size)
     assert info == network.info and info.image_size == network.image_size
     example = next(images(open_split(records, "train")).as_numpy_iterator())
     pixels, _ = decode_batch([example["image"]], info.image_size)
@@ -58,7 +58,12 @@ def test_a_network_of_299_pixels_made_by_a_user_in_the_current_folder(photos, tm
     to_saved_model(photos, tmp_path, "networks_here:thin_299")
 
 
-@pytest.mark.slow  # the one above goes the same way
+@pytest.mark.slow  # half a minute of processor time
+def test_a_network_of_keras_that_sees_more_pixels_than_usual(photos, tmp_path):
+    to_saved_model(photos, tmp_path, "mobilenet_v2", str(DEMO / "mobilenet_v2_notop_float16.weights.h5"), 256)
+
+
+@pytest.mark.slow  # the first goes the same way
 def test_a_network_of_192_pixels_with_weights_of_a_file(photos, tmp_path):
     weights = str(tmp_path / "own.weights.h5")
     load_encoder(NETWORKS + "mobile_192").build().save_weights(weights)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from records.backbones.frozen_encoder import FrozenEncoder
-from records.backbones.registry import load_backbone
+from records.backbones.registry import load_backbone, load_encoder
 from tests.records.inputs import DEMO
 
 WEIGHTS = str(DEMO / "mobilenet_v2_notop_float16.weights.h5")
@@ -31,6 +31,24 @@ def test_embedded_weights_load_as_keras_loads_them(mobilenet):
     images = pixels(2)
     expected = model(keras.applications.mobilenet_v2.preprocess_input(images.copy()), training=False)
     assert relative(mobilenet(images), expected) < 1e-4
+
+
+def test_another_image_size_is_that_of_keras_with_other_images():
+    network = load_backbone("mobilenet_v2", WEIGHTS, image_size=96)
+    model = keras.applications.MobileNetV2(weights=None, include_top=False, pooling="avg", input_shape=(96, 96, 3))
+    model.set_weights(keras.applications.MobileNetV2(weights=WEIGHTS, include_top=False).get_weights())
+    images = pixels(2)[:, :96, :96]
+    expected = model(keras.applications.mobilenet_v2.preprocess_input(images.copy()), training=False)
+    assert relative(network(images), expected) < 1e-4
+    assert network.info.image_size == 96
+
+
+def test_an_image_size_that_cannot_be():
+    with pytest.raises(UserError, match="--image_size=16: --backbone=mobilenet_v2 takes no such photos"):
+        load_backbone("mobilenet_v2", WEIGHTS, image_size=16)
+    own = "tests.records.backbones.networks:small"
+    with pytest.raises(UserError, match=f"--image_size=64: --backbone={own} sees photos of 96 pixels a side"):
+        load_encoder(own, image_size=64)
 
 
 def test_views_are_averaged(mobilenet):
