@@ -71,9 +71,9 @@ class MakeRecords(Flags):
         "time); crops, with the centre of both too (four times). Steadier features, here and in the exported model.",
         choices=FEATURE_VIEWS)
     image_size: int = flag(
-        0, "Side in pixels of the square that a network of keras.applications sees a photo as, here and in the exported "
-        "model. 288 where 224 is usual knows a little more of photos that have so many pixels, in 1.7 times the time; "
-        "a backbone that learns from crops, which show things larger than photos do, gains most. 0: what the network's "
+        0, "Side in pixels of the square that a network of keras.applications sees a photo as, here and in the "
+        "exported model. 288 where 224 is usual describes photos a little better, in 1.7 times the time, most of all "
+        "with a backbone that learnt from crops, which show things larger than whole photos do. 0: what the network's "
         "weights were published for.", at_least=0, at_most=2048)
     shards: str = flag(
         "", "Number of shards per split, as train=16,validation=2, where readers want a certain number (one per "

@@ -52,8 +52,8 @@ def _of_user(name: str, weights: str, image_size: int) -> Encoder:
         raise UserError(f"--backbone={name}: gave a {type(encoder).__name__}, expected a "
                         "records.backbones.encoder.Encoder (see docs/data.md)")
     if image_size not in (0, encoder.image_size):
-        raise UserError(f"--image_size={image_size}: --backbone={name} sees photos of {encoder.image_size} pixels a side, "
-                        "as its function says; change it there, or leave the flag out")
+        raise UserError(f"--image_size={image_size}: --backbone={name} sees photos of {encoder.image_size} pixels a "
+                        "side, as its function says; change it there, or leave the flag out")
     encoder.name = name
     encoder.weights = weights or encoder.weights
     return encoder
