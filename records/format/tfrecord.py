@@ -149,4 +149,4 @@ def _read(file: BinaryIO, size: int) -> bytes:
     while size > 0 and (part := file.read(min(size, 1 << 24))):
         parts.append(part)
         size -= len(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

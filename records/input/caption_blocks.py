@@ -19,7 +19,9 @@ from records.format.layout import MANIFEST
 from records.format.tfrecord import Damage, spans
 from records.input.shard_reader import END, UNK, Split
 
-_SPAN_BYTES = 2 << 20  # read and unpacked at once: enough to spread the cost of NumPy's calls
+_SPAN_BYTES = 4 << 20  # read and unpacked at once: enough to spread the cost of NumPy's calls
+
+_AT_ONCE = 64  # features that are looked at while they are in the cache
 
 _RESTORE = "restore it from a copy, or run make_records again with --overwrite"
 _AGAIN = "run make_records again with --overwrite"
@@ -110,11 +112,13 @@ class _Shard:
                               f"{MANIFEST} says; {_RESTORE}")
 
     def _check_finite(self, records: Scanned) -> None:
-        exponents = records.feature.view(np.uint16) & 0x7C00  # all of its bits are set in what is not finite
-        if exponents.size and exponents.max() == 0x7C00:
-            key = records.key[int(np.argmax(exponents.max(1) == 0x7C00))]
-            raise self._error(f"the feature of {os.fsdecode(key)} holds numbers that are not finite; {_AGAIN}, which "
-                              "names the cause")
+        bits = records.feature.view(np.uint16)
+        for at in range(0, len(bits) if self._feature_size else 0, _AT_ONCE):
+            exponents = bits[at:at + _AT_ONCE] & 0x7C00  # all of its bits are set in what is not finite
+            if exponents.max() == 0x7C00:
+                key = records.key[at + int(np.argmax(exponents.max(1) == 0x7C00))]
+                raise self._error(f"the feature of {os.fsdecode(key)} holds numbers that are not finite; {_AGAIN}, "
+                                  "which names the cause")
 
     def _lengths(self, records: Scanned) -> np.ndarray:
         """int32 [c], tokens of each caption."""
@@ -134,15 +138,20 @@ class _Shard:
 def _regrouped(parts: Iterable[Scanned], size: int) -> Iterator[Scanned]:
     """The same records, `size` at a time; the last may have fewer."""
     left: Scanned | None = None
-    for part in parts:
-        records = part if left is None else _joined(left, part)
-        del part
-        at = 0
+    for records in parts:
+        at = min(size - len(left.key), len(records.key)) if left else 0
+        if left:
+            left = _joined(left, _slice(records, 0, at))
+            if len(left.key) == size:
+                yield left
+                left = None
         while at + size <= len(records.key):
             yield _slice(records, at, at + size)
             at += size
-        left = _slice(records, at, len(records.key))
-    if left is not None and left.key:
+        if at < len(records.key):
+            left = _slice(records, at, len(records.key))
+        del records
+    if left:
         yield left
 
 
@@ -153,7 +162,5 @@ def _slice(records: Scanned, first: int, end: int) -> Scanned:
 
 
 def _joined(one: Scanned, other: Scanned) -> Scanned:
-    if not one.key:
-        return other
     return Scanned(np.concatenate([one.feature, other.feature]), np.concatenate([one.tokens, other.tokens]),
                    np.concatenate([one.limits, other.limits[1:] + one.limits[-1]]), one.key + other.key)

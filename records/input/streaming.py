@@ -10,12 +10,14 @@ to the steps by length, so that batches need little padding. All of it depends o
 at a later step a partition skips the shards before it, whose captions the manifest counts, and reads the shard that
 the step falls into from its beginning.
 
-NumPy puts the rows of a chunk together, and tf.data takes them from there: it starts in milliseconds, where a tf.data
-pipeline for each partition took 0.6 s of processor time in every epoch, more than reading 100,000 captions.
+NumPy plans the rows of some chunks and collects their features, each once, and tf.data repeats those for the captions
+while NumPy goes on: it starts in milliseconds, where a tf.data pipeline for each partition took 0.6 s of processor time
+in every epoch, more than reading 100,000 captions.
 """
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,10 +34,11 @@ from records.util.aligned import aligned_empty
 _BLOCK_RECORDS = 2048
 _BLOCK_BYTES = 64 << 20  # fewer where stored images are so large that the records would take more than this
 
-# Size of a chunk: at least so many rows and steps, for the steps to share the cost of joining the partitions and to
-# have rows of different lengths to choose from.
+# Size of a chunk: at least so many rows and steps, to have rows of different lengths to choose from.
 _CHUNK_ROWS = 1024
 _CHUNK_STEPS = 8
+# Rows that are put together at once, in whole chunks: enough to spread the cost of NumPy's calls.
+_JOINED_ROWS = 4096
 
 _FAR = 1 << 32  # more than a shard has blocks
 
@@ -73,6 +76,7 @@ class Partitions:
         self._totals = [sum(self._captions[i] for i in shards) for shards in self._shards]
         self.steps = shuffling.partition_steps(self._totals, batch_size)
         self._chunk = max(_CHUNK_ROWS // batch_size, _CHUNK_STEPS)
+        self._chunks_at_once = max(_JOINED_ROWS // (self._chunk * batch_size), 1)
         record_bytes = sum(shard.bytes for shard in split.info.shards) / split.info.examples
         self._block = max(int(min(_BLOCK_RECORDS, _BLOCK_BYTES / record_bytes)) // self.count, 1)
 
@@ -103,64 +107,82 @@ class Partitions:
         """
         first_chunk = min(first_step, self.steps - 1) // self._chunk
         rows = len(partitions) * self.rows
-        tokens, size = self._split.info.max_tokens, self._split.feature_size
-        signature = {"feature": tf.TensorSpec([None, rows, size], tf.float16),
-                     "tokens": tf.TensorSpec([None, rows, tokens], tf.int32), "width": tf.TensorSpec([None], tf.int32)}
+        steps = {"image": tf.TensorSpec([None, rows], tf.int32), "width": tf.TensorSpec([None], tf.int32),
+                 "tokens": tf.TensorSpec([None, rows, self._split.info.max_tokens], tf.int32)}
+        signature = {"steps": steps, "feature": tf.TensorSpec([None, self._split.feature_size], tf.float16)}
         if keys:
-            signature["key"] = tf.TensorSpec([None, rows], tf.string)
+            signature["key"] = tf.TensorSpec([None], tf.string)
         chunks = tf.data.Dataset.from_generator(
             lambda: self._chunks(partitions, first_chunk, key, keys), output_signature=signature)
-        steps = chunks.flat_map(tf.data.Dataset.from_tensor_slices).map(_trimmed)
-        return steps.skip(first_step - first_chunk * self._chunk)
+        # Some are put together while those before them are cut into batches.
+        return chunks.prefetch(1).flat_map(_batches).skip(first_step - first_chunk * self._chunk)
 
     def _chunks(self, partitions: range, first_chunk: int, key: tuple[int, int] | None, keys: bool
-                ) -> Iterator[dict[str, np.ndarray]]:
-        """The rows of each chunk in the order of its steps: feature [steps, B, F], tokens [steps, B, max_tokens], width
-        [steps], which is the length of each step's longest row, and key [steps, B]."""
+                ) -> Iterator[dict[str, Any]]:
+        """All chunks from the given one on, some at a time, as `_joined` gives them."""
         starts = [self._start(partition, first_chunk, key) for partition in partitions]
         seed = shuffling.word(*key, self.count) if key else None
         try:
             readers = [_Rows(self._blocks(start, key is not None), start.skip) for start in starts]
-            for chunk in range(first_chunk, -(-self.steps // self._chunk)):
-                yield self._joined(chunk, readers, partitions, seed, keys)
+            chunks = range(first_chunk, -(-self.steps // self._chunk))
+            for at in range(0, len(chunks), self._chunks_at_once):
+                yield self._joined(chunks[at:at + self._chunks_at_once], readers, partitions, seed, keys)
             for reader in readers:
                 reader.finish()
         except UserError as error:
             raise raised_in_pipeline(error) from error
 
-    def _joined(self, chunk: int, readers: list["_Rows"], partitions: range, seed: int | None, keys: bool
-                ) -> dict[str, np.ndarray]:
-        """The rows of one chunk, as `_chunks` gives them."""
-        first, until = chunk * self._chunk, min((chunk + 1) * self._chunk, self.steps)
+    def _joined(self, chunks: range, readers: list["_Rows"], partitions: range, seed: int | None, keys: bool
+                ) -> dict[str, Any]:
+        """The n images of these chunks, the last of them empty, and the captions of their steps in order.
+
+        Returns:
+          feature float16 [n, F], key object [n] where asked for, and `steps`: image int32 [steps, B], tokens int32
+          [steps, B, max_tokens], and width int32 [steps], the length of each step's longest row.
+        """
+        first, until = chunks.start * self._chunk, min(chunks.stop * self._chunk, self.steps)
         turn = np.arange(until - first)  # of each step
-        if seed is not None:  # lengths must not rise through the chunk, so its steps change places on all hosts alike
-            turn[shuffling.block_order(until - first, seed, chunk)] = np.arange(until - first)
-        rows = len(readers) * self.rows
-        count, size, longest = len(turn) * rows, self._split.feature_size, self._split.info.max_tokens
-        feature, tokens = aligned_empty((count, size), np.float16), aligned_empty((count, longest), np.int32)
-        key, filled = np.full(count if keys else 0, b"", object), np.zeros(count, bool)
+        chunk_of_step = turn // self._chunk
+        if seed is not None:  # lengths must not rise through a chunk, so its steps change places on all hosts alike
+            for chunk in chunks:
+                at = (chunk - chunks.start) * self._chunk
+                order = shuffling.block_order(min(self._chunk, until - first - at), seed, chunk)
+                turn[at + order] = at + np.arange(len(order))
+        rows, longest = len(readers) * self.rows, self._split.info.max_tokens
+        image, tokens = np.full(len(turn) * rows, -1, np.int32), np.zeros((len(turn) * rows, longest), np.int32)
+        blocks: list[tuple[Block, np.ndarray]] = []  # and which of their records are in the chunk
+        images = 0
         for number, (partition, reader) in enumerate(zip(partitions, readers, strict=True)):
             given = shuffling.partition_rows(self._totals[partition], self.steps, first, until)
             pieces = reader.take(int(given.sum()))
             slot = np.arange(given.sum()) - np.repeat(np.cumsum(given) - given, given)
             place = np.repeat(turn * rows, given) + number * self.rows + slot  # of each row
             if seed is not None:
-                by_length = np.argsort(np.concatenate([piece.length for piece in pieces]), kind="stable")
-                place[by_length] = place.copy()
-            filled[place] = True
+                lengths = np.concatenate([piece.length for piece in pieces])
+                place[np.lexsort((lengths, np.repeat(chunk_of_step, given)))] = place.copy()
             at = 0
             for piece in pieces:
                 here = place[at:at + len(piece.length)]
-                feature[here], tokens[here] = piece.block.feature[piece.image], piece.tokens
-                if keys:
-                    key[here] = np.array([*piece.block.key, b""], object)[piece.image]
+                is_here = np.zeros(len(piece.block.key), bool)
+                is_here[piece.image] = True
+                blocks.append((piece.block, np.flatnonzero(is_here)))
+                image[here] = (images - 1 + np.cumsum(is_here))[piece.image]
+                tokens[here] = piece.tokens
+                images += len(blocks[-1][1])
                 at += len(here)
-        for values in (feature, tokens):
-            values[~filled] = 0
-        shape = len(turn), rows
-        width = np.maximum(np.count_nonzero(tokens.reshape(*shape, longest), 2).max(1, initial=1), 1).astype(np.int32)
-        joined = {"feature": feature.reshape(*shape, size), "tokens": tokens.reshape(*shape, longest), "width": width}
-        return joined | {"key": key.reshape(shape)} if keys else joined
+        image[image < 0] = images
+        feature = aligned_empty((images + 1, self._split.feature_size), np.float16)
+        feature[-1] = at = 0
+        for block, chosen in blocks:
+            np.take(block.feature, chosen, 0, feature[at:at + len(chosen)], "clip")
+            at += len(chosen)
+        tokens = tokens.reshape(len(turn), rows, longest)
+        width = np.maximum(np.count_nonzero(tokens, 2).max(1, initial=1), 1).astype(np.int32)
+        joined = {"feature": feature, "steps": {"image": image.reshape(len(turn), rows), "tokens": tokens, "width": width}}
+        if not keys:
+            return joined
+        names = [block.key[number] for block, chosen in blocks for number in chosen.tolist()]
+        return joined | {"key": np.array([*names, b""], object)}
 
     def _start(self, partition: int, first_chunk: int, key: tuple[int, int] | None) -> _Start:
         shards = self._shards[partition]
@@ -225,7 +247,10 @@ class _Rows:
             pass
 
 
-def _trimmed(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The batch of a step's rows, as wide as the longest of them."""
-    batch_of_rows = batch(rows["feature"], rows["tokens"][:, :rows["width"]])
-    return batch_of_rows | {"key": rows["key"]} if "key" in rows else batch_of_rows
+def _batches(chunk: dict[str, Any]) -> tf.data.Dataset:
+    """The batch of each of its steps, as wide as the longest of its rows."""
+    def rows(step: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        rows = batch(tf.gather(chunk["feature"], step["image"]), step["tokens"][:, :step["width"]])
+        return rows | {"key": tf.gather(chunk["key"], step["image"])} if "key" in chunk else rows
+
+    return tf.data.Dataset.from_tensor_slices(chunk["steps"]).map(rows)
