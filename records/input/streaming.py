@@ -178,7 +178,8 @@ class Partitions:
             at += len(chosen)
         tokens = tokens.reshape(len(turn), rows, longest)
         width = np.maximum(np.count_nonzero(tokens, 2).max(1, initial=1), 1).astype(np.int32)
-        joined = {"feature": feature, "steps": {"image": image.reshape(len(turn), rows), "tokens": tokens, "width": width}}
+        steps = {"image": image.reshape(len(turn), rows), "tokens": tokens, "width": width}
+        joined = {"feature": feature, "steps": steps}
         if not keys:
             return joined
         names = [block.key[number] for block, chosen in blocks for number in chosen.tolist()]
