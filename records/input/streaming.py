@@ -176,9 +176,9 @@ class Partitions:
         for block, chosen in blocks:
             np.take(block.feature, chosen, 0, feature[at:at + len(chosen)], "clip")
             at += len(chosen)
-        tokens = tokens.reshape(len(turn), rows, longest)
-        width = np.maximum(np.count_nonzero(tokens, 2).max(1, initial=1), 1).astype(np.int32)
-        steps = {"image": image.reshape(len(turn), rows), "tokens": tokens, "width": width}
+        shape = len(turn), rows
+        width = np.maximum(np.count_nonzero(tokens.reshape(*shape, longest), 2).max(1, initial=1), 1).astype(np.int32)
+        steps = {"image": image.reshape(shape), "tokens": tokens.reshape(*shape, longest), "width": width}
         joined = {"feature": feature, "steps": steps}
         if not keys:
             return joined
