@@ -158,8 +158,8 @@ def _no_photos(walk, demo):
 
 def _missing_photos(walk, demo):
     folder = walk / "some"
-    shutil.copytree(DEMO / "images", folder)
-    min(folder.iterdir()).unlink()
+    shutil.copytree(walk / "photos", folder)
+    (folder / "one.jpg").unlink()
     return _records(walk, f"--images={folder}", "--backbone=none")
 
 
