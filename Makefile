@@ -1,9 +1,8 @@
 # Both commands need only Python 3.11, 3.12 or 3.13, make and git; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# Building graphs keeps one core busy, so there are two processes. The files that take minutes come first, lest one of
-# them is left to the end and to one core. (Before pytest 9, naming a folder and one inside it lost the rest of it.)
-SUITE := -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/tagger tests
+# Building graphs keeps one core busy, so there are two processes. Files go to them in the order of tests/conftest.py.
+SUITE := -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: demo test slow beam lowest lint wheel clean
 
