@@ -14,24 +14,23 @@ from tagger.training.train_state import TrainState
 from tagger.training.train_step import TrainStep, all_finite
 from tests.tagger.training.run import arrays, finish, start, write_records
 
-BATCH, EPOCHS = 62, 5  # 10 steps an epoch, 43 captions in the last; 62 rows do not divide by 3
-PLAIN = {"dropout": 0.0}
-EVERYTHING = {"dropout": 0.0, "clip_norm": 0.5, "weight_decay": 0.1, "label_smoothing": 0.1, "warmup_steps": 3,
-              "schedule": "cosine", "ema": 0.9, "accumulate_steps": 3}
+BATCH, EPOCHS = 62, 3  # 10 steps an epoch, 43 captions in the last; 62 rows do not divide by 3
 DROPOUT = {"dropout": 0.5, "feature_dropout": 0.2, "embedding_dropout": 0.2, "tag_weight": 0.5}
-STREAMED = {**DROPOUT, "ram_budget_mb": 0, "epochs": 2}  # each host pads its captions to its own longest
+EVERYTHING = {**DROPOUT, "clip_norm": 0.5, "weight_decay": 0.1, "label_smoothing": 0.1, "warmup_steps": 3,
+              "schedule": "cosine", "ema": 0.9, "accumulate_steps": 3}
+STREAMED = {**EVERYTHING, "ram_budget_mb": 0, "epochs": 2}  # each host pads its captions to its own longest
 REWARDS = {"dropout": 0.0, "self_critical_epochs": 2, "supervised_weight": 0.5, "tag_weight": 0.5}
 MIXED = {**DROPOUT, "precision": "mixed_bfloat16", "epochs": 2}
-RUNS = {"plain": PLAIN, "everything": EVERYTHING, "dropout": DROPOUT, "streamed": STREAMED, "rewards": REWARDS,
-        "mixed": MIXED, "dropout again": DROPOUT}
+NO_DROPOUT = {"dropout": 0.0, "feature_dropout": 0.0, "embedding_dropout": 0.0}
+RUNS = {"everything": EVERYTHING, "everything again": EVERYTHING, "no dropout": {**EVERYTHING, **NO_DROPOUT},
+        "streamed": STREAMED, "rewards": REWARDS, "mixed": MIXED}
 DEVICES = {"one": ("cpu", 1), "two": ("cpu:2", 1), "three": ("cpu:3", 1), "workers": ("cpu", 2)}
-TRAINED = {"one": ["plain", "everything", "dropout", "streamed", "rewards", "mixed"],
-           "two": ["dropout", "dropout again"],
-           "three": ["everything", "dropout", "streamed", "mixed"],
-           "workers": ["everything", "dropout", "streamed", "rewards"]}
-
-
-UPDATES = {"everything": 20, "rewards": 6, "streamed": 22}
+# Each costs a graph per replica: everything at once, as a difference in one part of it is a difference in the weights.
+TRAINED = {"one": ["everything", "no dropout", "streamed", "rewards", "mixed"],
+           "two": ["everything", "everything again"],
+           "three": ["streamed", "mixed"],
+           "workers": ["everything", "streamed", "rewards"]}
+UPDATES = {"everything": 12, "streamed": 8, "rewards": 6}
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +50,12 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize(("devices", "training"), [
     (devices, training) for devices in ("two", "three", "workers") for training in TRAINED[devices]
-    if training not in ("dropout again", "mixed")])
+    if training in UPDATES])
 def test_same_weights_as_on_one_device(trained, devices, training):
     one, several = trained["one", training], trained[devices, training]
     compared = [name for name in one if name.startswith(("model/", "average/"))]
-    assert len(compared) == (20 if training == "everything" else 10)
-    assert int(one["optimizer/adam/iteration"]) == UPDATES.get(training, 50)
+    assert len(compared) == (10 if training == "rewards" else 20)
+    assert int(one["optimizer/adam/iteration"]) == UPDATES[training]
     for name in compared:
         assert np.abs(one[name] - several[name]).max() <= 1e-5, name
 
@@ -68,15 +67,13 @@ def test_weights_of_mixed_precision_are_as_near_as_its_rounding_allows(trained):
         assert np.abs(one[name] - several[name]).mean() <= 5e-4, name
 
 
-def test_trainings_differ_from_one_another(trained):
-    plain, everything, dropout = (trained["one", run]["model/output_dense/kernel"] for run in (
-        "plain", "everything", "dropout"))
-    assert np.abs(plain - everything).max() > 1e-3
-    assert np.abs(plain - dropout).max() > 1e-3
+def test_dropout_changes_what_is_learnt(trained):
+    with_it, without = (trained["one", run]["model/output_dense/kernel"] for run in ("everything", "no dropout"))
+    assert np.abs(with_it - without).max() > 1e-3
 
 
 def test_two_replicas_with_dropout_give_the_same_run_twice(trained):
-    first, second = trained["two", "dropout"], trained["two", "dropout again"]
+    first, second = trained["two", "everything"], trained["two", "everything again"]
     assert list(first) == list(second)
     for name in first:
         if name != "state.json":  # holds what the steps cost
