@@ -90,10 +90,10 @@ def _one_line(result, *expected):
         assert text in line, line
 
 
-def _make_records(main_process, tmp_path, **flags):
+def _make_records(command, tmp_path, **flags):
     given = {"images": DEMO / "images", "captions": DEMO / "captions.token.txt", "records_dir": tmp_path / "records",
              "backbone": "none", **flags}
-    return main_process("--mode=make_records", *(f"--{name}={value}" for name, value in given.items()))
+    return command("--mode=make_records", *(f"--{name}={value}" for name, value in given.items()))
 
 
 def test_no_mode(main_process):
@@ -125,46 +125,46 @@ def test_missing_image_folder(main_process, tmp_path):
     _one_line(_make_records(main_process, tmp_path, images=tmp_path / "nowhere"), "--images", "nowhere")
 
 
-def test_missing_caption_file(main_process, tmp_path):
-    _one_line(_make_records(main_process, tmp_path, captions=tmp_path / "nowhere.csv"), "--captions", "nowhere.csv")
+def test_missing_caption_file(main_here, tmp_path):
+    _one_line(_make_records(main_here, tmp_path, captions=tmp_path / "nowhere.csv"), "--captions", "nowhere.csv")
 
 
-def test_empty_caption_file(main_process, tmp_path):
+def test_empty_caption_file(main_here, tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_bytes(b"")
-    _one_line(_make_records(main_process, tmp_path, captions=empty), "empty.csv")
+    _one_line(_make_records(main_here, tmp_path, captions=empty), "empty.csv")
 
 
-def test_caption_of_a_photo_that_does_not_exist(main_process, tmp_path):
+def test_caption_of_a_photo_that_does_not_exist(main_here, tmp_path):
     table = tmp_path / "captions.csv"
     table.write_text("image,caption\n000000000790.jpg,a photo\nghost.jpg,a photo that is not there\n")
-    _one_line(_make_records(main_process, tmp_path, captions=table), "captions.csv:3", "ghost.jpg")
+    _one_line(_make_records(main_here, tmp_path, captions=table), "captions.csv:3", "ghost.jpg")
 
 
-def test_unreadable_weights_file(main_process, tmp_path):
+def test_unreadable_weights_file(main_here, tmp_path):
     weights = tmp_path / "broken.weights.h5"
     weights.write_bytes(b"these are no weights")
-    _one_line(_make_records(main_process, tmp_path, backbone="mobilenet_v2", backbone_weights=weights),
+    _one_line(_make_records(main_here, tmp_path, backbone="mobilenet_v2", backbone_weights=weights),
               "broken.weights.h5", "mobilenet_v2")
 
 
 @pytest.mark.parametrize("arguments", [
     ["--mode=verify_records"], ["--mode=inspect_records"], ["--mode=train", "--run_dir=RUN"],
 ])
-def test_folder_that_holds_no_records(main_process, tmp_path, arguments):
+def test_folder_that_holds_no_records(main_here, tmp_path, arguments):
     arguments = [a.replace("RUN", str(tmp_path / "run")) for a in arguments]
-    _one_line(main_process(*arguments, f"--records_dir={tmp_path}"), str(tmp_path), "make_records")
+    _one_line(main_here(*arguments, f"--records_dir={tmp_path}"), str(tmp_path), "make_records")
 
 
 @pytest.mark.parametrize("mode", ["eval", "export"])
-def test_folder_that_holds_no_run(main_process, tmp_path, demo, mode):
+def test_folder_that_holds_no_run(main_here, tmp_path, demo, mode):
     records = [f"--records_dir={demo[0] / 'records'}", "--split=test"] if mode == "eval" else [
         f"--export_dir={tmp_path / 'export'}"]
-    _one_line(main_process(f"--mode={mode}", f"--run_dir={tmp_path}", *records), str(tmp_path), "train")
+    _one_line(main_here(f"--mode={mode}", f"--run_dir={tmp_path}", *records), str(tmp_path), "train")
 
 
-def test_tag_without_an_export(main_process, tmp_path):
-    _one_line(main_process("--mode=tag", f"--export_dir={tmp_path}", DEMO / "images" / "000000000790.jpg"),
+def test_tag_without_an_export(main_here, tmp_path):
+    _one_line(main_here("--mode=tag", f"--export_dir={tmp_path}", DEMO / "images" / "000000000790.jpg"),
               str(tmp_path), "export")
 
 
@@ -210,14 +210,6 @@ def test_json_that_describes_no_run_is_no_flag_file(main_process, tmp_path):
     other = tmp_path / "config.json"
     other.write_text("[1, 2]")
     _one_line(main_process("--mode=train", f"--flagfile={other}"), str(other), "not the config.json of a run")
-
-
-def test_config_json_repeats_a_run(main_process, tmp_path, demo):
-    """To the last bit: the run's own flags, in another folder."""
-    run, again = demo[0] / "run", tmp_path / "again"
-    result = main_process("--mode=train", f"--flagfile={run / 'config.json'}", f"--run_dir={again}")
-    assert result.returncode == 0, result.stderr
-    assert (again / "history.csv").read_bytes() == (run / "history.csv").read_bytes()
 
 
 def test_demo_leaves_everything_behind(demo):

@@ -61,7 +61,7 @@ def test_init_from_and_fresh(first, records, tmp_path, capsys):
     assert run(config) == 0
     for mine, theirs in zip(load_run(config.run_dir).model.weights, load_run(first.run_dir).model.weights, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
-    with pytest.raises(UserError, match="--seed=1: the run in .* was started with --seed=0"):
+    with pytest.raises(UserError, match="--seed=1: the run in .* was started with --seed=0; .*--fresh"):
         run(dataclasses.replace(config, seed=1))
     assert run(dataclasses.replace(config, seed=1, fresh=True)) == 0
     assert "epoch 1/1" in capsys.readouterr().err
