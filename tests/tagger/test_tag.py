@@ -15,6 +15,8 @@ from tagger.tag import find_images, run
 from tests.conftest import ROOT
 from tests.records.inputs import PHOTOS
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
+
 
 @pytest.fixture
 def folder(tmp_path):

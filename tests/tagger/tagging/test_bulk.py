@@ -18,6 +18,7 @@ from tagger.tag import run
 from tests.conftest import ROOT
 from tests.records.inputs import PHOTOS
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
 KILLS = 3
 
 
