@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -22,13 +24,14 @@ def cli(version: pathlib.Path, tmp_path: pathlib.Path, executable: pathlib.Path,
     return result.stdout
 
 
-def use_the_cli(version: pathlib.Path, tmp_path: pathlib.Path, executable: pathlib.Path) -> None:
+def use_the_cli(export: SavedModel, version: pathlib.Path, tmp_path: pathlib.Path, executable: pathlib.Path,
+                shown: Sequence[str], signatures: Sequence[str]) -> None:
     data = photos(2)
     np.save(tmp_path / "images.npy", np.array([data[0], b"broken", data[1]]))
-    shown = cli(version, tmp_path, executable, "show", "--all")
-    assert "inputs['image_bytes'] tensor_info:\n        dtype: DT_STRING\n        shape: (-1)" in shown
-    expected = [answer["caption"] for answer in SavedModel(version).answer(data)]
-    for signature in ("serving_default", "serving_default_with_options"):  # the second one leaves its options out
+    text = cli(version, tmp_path, executable, "show", *shown)
+    assert re.search(r"inputs\['image_bytes'\] tensor_info:\n +dtype: DT_STRING\n +shape: \(-1\)\n", text)
+    expected = [answer["caption"] for answer in export.answer(data)]
+    for signature in signatures:
         cli(version, tmp_path, executable, "run", "--tag_set", "serve", "--signature_def", signature,
             "--inputs", "image_bytes=images.npy", "--outdir", str(tmp_path / signature))
         assert np.load(tmp_path / signature / "valid.npy").tolist() == [True, False, True]
@@ -36,12 +39,15 @@ def use_the_cli(version: pathlib.Path, tmp_path: pathlib.Path, executable: pathl
         assert [caption.decode() for caption in captions] == [expected[0], "", expected[1]]
 
 
-def test_saved_model_cli(version, tmp_path):
-    use_the_cli(version, tmp_path, pathlib.Path(sys.executable).with_name("saved_model_cli"))
+def test_saved_model_cli(plain, version, tmp_path):
+    """A request leaves its options out; that of the README, which has none, is in test_exported_readme.py."""
+    use_the_cli(plain, version, tmp_path, pathlib.Path(sys.executable).with_name("saved_model_cli"),
+                ["--tag_set", "serve", "--signature_def", "serving_default"], ["serving_default_with_options"])
 
 
 @pytest.mark.slow
-def test_saved_model_cli_where_only_tensorflow_is_installed(version, tmp_path):
+def test_saved_model_cli_where_only_tensorflow_is_installed(plain, version, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     subprocess.run([tmp_path / "venv/bin/pip", "install", "-q", f"tensorflow=={tf.__version__}"], check=True)
-    use_the_cli(version, tmp_path, tmp_path / "venv/bin/saved_model_cli")
+    use_the_cli(plain, version, tmp_path, tmp_path / "venv/bin/saved_model_cli", ["--all"],
+                ["serving_default", "serving_default_with_options"])
