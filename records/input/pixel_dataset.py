@@ -11,6 +11,7 @@ grow with them.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -107,7 +108,7 @@ class PixelDataset:
         plan = shuffling.pad_plan(order, self.options.batch_size)[start_step:]
         width = self._captions.width(plan)
         rows = np.ascontiguousarray(plan[:, self.options.rows])
-        count, size = rows.shape[1], self._image_size
+        count = rows.shape[1]
         nothing = self._split.info.examples
         spec = {"image": tf.io.FixedLenFeature([], tf.string)}
 
@@ -129,14 +130,6 @@ class PixelDataset:
             return (tf.io.parse_example(serialized, spec)["image"], tf.gather(self._captions.held.key, numbers),
                     tf.gather(self._may_mirror, numbers))
 
-        def decoded(image: tf.Tensor, key: tf.Tensor, may_mirror: tf.Tensor) -> tf.Tensor:
-            def pixels() -> tf.Tensor:
-                if views is None or self._augmentation is None:
-                    return whole(image, size)
-                return augment(image, size, self._augmentation, view_numbers(views, key), may_mirror)
-
-            return tf.cond(image == "", lambda: tf.zeros([size, size, 3], tf.uint8), pixels)
-
         def joined(image: tf.Tensor, numbers: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
             targets = self._captions.targets(tf.gather(self._captions.numbers.astype(np.int32), numbers), width)
             words = targets[:, :, :-1]
@@ -146,15 +139,45 @@ class PixelDataset:
         unconverted = tf.autograph.experimental.do_not_convert
         numbers = tf.data.Dataset.from_tensor_slices(rows)
         photos = numbers.map(unconverted(encoded), num_parallel_calls=_READS_AHEAD, deterministic=True).unbatch()
-        photos = photos.map(unconverted(decoded), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        pixels = self._whole if views is None or self._augmentation is None else functools.partial(
+            self._view, tf.constant(views, tf.int64))
+        photos = photos.map(pixels, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         texts = tf.data.Dataset.from_tensor_slices((rows, width))
         batches = tf.data.Dataset.zip(photos.batch(count, drop_remainder=True), texts)
         batches = batches.map(unconverted(lambda image, text: joined(image, *text)))
         return batches.prefetch(2).with_options(self._tf_options())
 
+    # Traced once, not in every epoch, which would take 0.2 s.
+
+    @functools.cached_property
+    def _view(self) -> Callable[..., tf.Tensor]:
+        """From the epoch's word for views, photo, key and whether it may be mirrored, to its view."""
+        def view(views: tf.Tensor, image: tf.Tensor, key: tf.Tensor, may_mirror: tf.Tensor) -> tf.Tensor:
+            assert self._augmentation
+            numbers = view_numbers(views, key)
+            return self._unless_empty(
+                image, functools.partial(augment, image, self._image_size, self._augmentation, numbers, may_mirror))
+
+        return tf.function(view, autograph=False)
+
+    @functools.cached_property
+    def _whole(self) -> Callable[..., tf.Tensor]:
+        """The same of whole photos, without the word."""
+        def view(image: tf.Tensor, key: tf.Tensor, may_mirror: tf.Tensor) -> tf.Tensor:
+            return self._unless_empty(image, functools.partial(whole, image, self._image_size))
+
+        return tf.function(view, autograph=False)
+
+    def _unless_empty(self, image: tf.Tensor, pixels: Callable[[], tf.Tensor]) -> tf.Tensor:
+        """uint8 [S, S, 3]: what `pixels` gives, or zeros where nothing fills the batch."""
+        side = self._image_size
+        return tf.cond(image == "", lambda: tf.zeros([side, side, 3], tf.uint8), pixels)
+
     def _tf_options(self) -> tf.data.Options:
         options = tf.data.Options()
         options.deterministic = True
+        # Rewriting the graph at the start of every epoch takes longer than it gains.
+        options.experimental_optimization.apply_default_optimizations = False
         # The rows are this host's already: nothing may be divided again when a strategy distributes them.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         if self.options.threads:
