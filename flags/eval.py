@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from flags.choices import BLOCK_REPEATS, MAX_BEAM_WIDTH
+from flags.choices import BLOCK_REPEATS, MAX_BEAM_WIDTH, PRECISIONS
 from flags.spec import Flags, flag
 
 
@@ -34,6 +34,10 @@ class Eval(Flags):
     batch_size: int = flag(128, "Photos decoded at once, captions per step of the loss. Changes speed and memory, "
                                 "not results. That of a flag file that describes a training is not taken.",
                            at_least=1, as_in_train=False)
+    precision: str = flag("float32", "Arithmetic of the model, whatever it was trained in. mixed_bfloat16 multiplies "
+                                     "in bfloat16 and scores in float32, as an export with it does, and says how many "
+                                     "captions that changes: of the first thousand photos, which are captioned in "
+                                     "float32 too.", choices=PRECISIONS, as_in_train=False)
     limit: int = flag(0, "Score only the first N photos of the split, for a quick look; 0 scores all. The loss too "
                          "is then that of their captions.", at_least=0)
     train_captions: bool = flag(True, "Read the train split too, to count predictions that recite one of its captions. "

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from flags.choices import BLOCK_REPEATS, MAX_BEAM_WIDTH
+from flags.choices import BLOCK_REPEATS, MAX_BEAM_WIDTH, PRECISIONS
 from flags.spec import Flags, flag
 
 
@@ -25,6 +25,12 @@ class Export(Flags):
                                             "are widened to float32 when the model is loaded, so speed and memory "
                                             "stay the same, and answers change about as much as by a rounding.",
                                  choices=("float32", "float16"))
+    precision: str = flag("float32", "Arithmetic of the exported model. mixed_bfloat16 multiplies in bfloat16, the "
+                                     "backbone too, and scores in float32: faster on CPUs with AVX512-BF16 or AMX, "
+                                     "right but slower on others. How many captions that changes is counted on up to "
+                                     "500 validation photos. With float32 the backbone computes in what "
+                                     "--backbone_precision of make_records was.", choices=PRECISIONS,
+                          as_in_train=False)
     beam_width: int = flag(3, "Default number of captions kept at every step of the search; 1 is greedy and fastest. "
                               "A request may ask for another.", at_least=1, at_most=MAX_BEAM_WIDTH)
     length_penalty: float = flag(0.7, "Default exponent of the caption's length by which its log probability is "

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from flags.choices import PRECISIONS
 from flags.spec import Flags, flag, positional
 
 
@@ -11,6 +12,9 @@ class Tag(Flags):
 
     export_dir: str = flag(help="Folder that export wrote (its newest version is used), or one version in it.",
                            path=True)
+    precision: str = flag("any", "Which of --export_dir's versions answers: the newest that was exported with this "
+                                 "--precision; any: the newest of all.", choices=("any", *PRECISIONS),
+                          as_in_train=False)
     batch_size: int = flag(32, "Photos read and answered at once. Fewer need less memory. That of a flag file that "
                                "describes a training is not taken.", at_least=1, as_in_train=False)
     json: bool = flag(False, "Print one JSON object per photo and line, for programs: image, caption, tags (each with "

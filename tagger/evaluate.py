@@ -12,6 +12,7 @@ Writes into RUN_DIR/eval-SPLIT/:
 
 import json
 import math
+import sys
 import time
 
 import numpy as np
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from flags import eval as eval_flags
 from flags.errors import UserError
+from records.backbones.registry import slow_precision
 from records.format import backbone_identity, joined
 from records.format import manifest as manifest_lib
 from records.format.held_out import way_to_hold_out_more
@@ -30,6 +32,7 @@ from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.progress import duration
+from tagger.decoding.changed_captions import ChangedCaptions, captions
 from tagger.decoding.decoder import Decoder
 from tagger.evaluation import contact_sheets, files, metrics
 from tagger.evaluation import summary as eval_summary
@@ -38,6 +41,9 @@ from tagger.evaluation.reliability_plot import plot_reliability
 from tagger.evaluation.teacher_forced_loss import split_loss
 from tagger.runs import trained_features
 from tagger.runs.ensemble import calibrations, load_ensemble, threshold
+from tagger.runs.run_dir import Run
+
+_COMPARED_PHOTOS = 1000
 
 
 def run(config: eval_flags.Eval) -> int:
@@ -51,18 +57,20 @@ def run(config: eval_flags.Eval) -> int:
         raise UserError(f"--records_dir={config.records_dir}: eval takes one folder, as photos are told apart by their "
                         "names; evaluate on one after the other")
     photos = caption_dataset.open_split(config.records_dir, config.split)
-    runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
+    runs = load_ensemble(config.run_dir, config.weights, config.ensemble, config.precision)
+    if warning := slow_precision(config.precision, f"--precision={config.precision}"):
+        print(warning, file=sys.stderr)
     split = caption_dataset.open_split(trained_features.records_for(config.run_dir, config.records_dir), config.split)
     check_match(split.manifest, runs[0].manifest, config.records_dir, config.run_dir)
     models, vocabulary, target = [run.model for run in runs], runs[0].vocabulary, split.manifest.target
-    max_length = config.max_length or runs[0].max_length
-    decoder = Decoder(models, vocabulary, max_length, tags=config.top_tags, tag_samples=config.tag_samples,
-                      block_repeats=config.block_repeats, tag_outputs=runs[0].tag_outputs,
-                      separator=runs[0].separator, calibrations=calibrations(runs))
+    decoder = decoder_of(config, runs)
     tags = TagVocabulary.load(config.records_dir)
     frequent = frequent_tags(Vocabulary.load(config.records_dir), tags)
     predicted = list(predict_split(decoder, split, vocabulary, tags, frequent, config.batch_size, config.beam_width,
                                    config.length_penalty, config.limit))
+    changed = None
+    if config.precision != "float32":
+        changed = changed_captions(config, split, [row.text for row in predicted[:_COMPARED_PHOTOS]])
     loss, tokens = split_loss(models, split, config.batch_size,
                               {row.prediction.image for row in predicted} if config.limit else None)
     train_captions = None
@@ -90,10 +98,13 @@ def run(config: eval_flags.Eval) -> int:
         "loss": loss, "perplexity": math.exp(loss), **scores.values,
         "images": len(predicted), "captions": sum(len(row.captions) for row in predicted), "tokens": tokens,
         "split": config.split, "target": target, "beam_width": config.beam_width,
-        "length_penalty": config.length_penalty, "max_length": max_length, "block_repeats": config.block_repeats,
-        "tag_samples": config.tag_samples, "weights": config.weights, "ensemble": list(config.ensemble),
+        "length_penalty": config.length_penalty, "max_length": decoder.max_length,
+        "block_repeats": config.block_repeats, "tag_samples": config.tag_samples, "weights": config.weights,
+        "ensemble": list(config.ensemble),
         "way_to_hold_out_more": way_to_hold_out_more(photos.manifest.flags, [config.split]),
         "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
+        "precision": config.precision,
+        **({"changed_captions": changed.changed, "compared_captions": changed.photos} if changed else {}),
         "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
         "definitions": eval_summary.definitions(target)}
     write_atomic(folder / files.METRICS, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
@@ -102,6 +113,22 @@ def run(config: eval_flags.Eval) -> int:
         print(f"  {path}")
     print(f"  ({counted(values['images'], 'photo')} in {duration(time.monotonic() - start)})", flush=True)
     return 0
+
+
+def decoder_of(config: eval_flags.Eval, runs: list[Run]) -> Decoder:
+    """What writes captions and ranks tags, with the runs' models."""
+    return Decoder([run.model for run in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
+                   tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
+                   tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
+
+
+def changed_captions(config: eval_flags.Eval, split: caption_dataset.Split, answers: list[str]) -> ChangedCaptions:
+    """How many of the answers about the split's first photos are not those of float32."""
+    exact = decoder_of(config, load_ensemble(config.run_dir, config.weights, config.ensemble))
+    with caption_dataset.reading_errors(split.records_dir):
+        features = caption_dataset.images(split, read_image=False).map(lambda example: example["feature"])
+        batches = features.take(len(answers)).batch(config.batch_size)
+        return ChangedCaptions.between(answers, captions(exact, batches, config.beam_width, config.length_penalty))
 
 
 def check_match(records: manifest_lib.Manifest, trained_on: manifest_lib.Manifest, records_dir: str,

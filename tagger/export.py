@@ -1,5 +1,6 @@
 """--mode=export: a run and its backbone as the next version of a SavedModel, checked before it appears."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -22,16 +23,20 @@ from records.images.decoding import decode_batch
 from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.folders import new_folder
+from records.util.progress import Progress
+from tagger.decoding.changed_captions import ChangedCaptions, captions
 from tagger.decoding.decoder import Decoder
 from tagger.runs.ensemble import calibrations, load_ensemble, outcome, threshold, threshold_for
 from tagger.runs.run_dir import Run
-from tagger.saved_model import backbone_info, warmup_requests
+from tagger.runs.validation_photos import validation_photos
+from tagger.saved_model import arithmetic, backbone_info, warmup_requests
 from tagger.saved_model.model_card import FEW_PHOTOS, Facts, readme
-from tagger.saved_model.signatures import ServingModel
+from tagger.saved_model.signatures import CHUNK, ServingModel
 from tagger.saved_model.versions import next_version
 
 _PHOTOS = pathlib.Path(__file__).parent / "demo_data" / "images"
 _CHECKED_PHOTOS = 12
+_COMPARED_PHOTOS = 500  # a minute of ResNet50 in both precisions on two CPUs
 _SCORE_TOLERANCE = 1e-3  # the two programs round differently; a tag's score may move by so much
 _LOW_SCORE = 0.1  # below it even the tenth tag of a photo is mostly answered
 _PRECISIONS = (0.8, 0.5, 0.3)  # as --tag_precision, to advise
@@ -52,11 +57,7 @@ def run(config: Export) -> int:
 
 
 def _export(config: Export, folder: epath.Path) -> int:
-    runs = load_ensemble(config.run_dir, config.weights, config.ensemble)
-    backbone = backbone_of(config, runs[0])
-    decoder = Decoder([run.model for run in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
-                      tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
-                      tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
+    runs, backbone, decoder = networks(config, config.precision)
     min_score = min_score_of(config, runs)
     model = ServingModel(backbone, decoder, config.export_precision)
     if (photos := _calibration_photos(runs)) is not None and photos < FEW_PHOTOS:
@@ -69,17 +70,63 @@ def _export(config: Export, folder: epath.Path) -> int:
         tf.saved_model.save(model, str(unfinished),
                             signatures=model.signatures(config.beam_width, config.length_penalty, min_score))
         backbone_info.write(unfinished, _backbone_info(runs[0]))
+        arithmetic.write(unfinished, config.precision)
         warmup_requests.write(unfinished, _warmup_requests(backbone.feature_size))
         print("Loading it in a fresh process on the CPU, with the same photos as here …", flush=True)
         model.weights.write_back()
         answers = check(config, min_score, backbone, decoder, unfinished)
+        changed = "" if config.precision == "float32" else changed_captions(config, runs[0], backbone, decoder)
         version = publish()
-    facts = _facts(config, min_score, runs, backbone, decoder, version)
+    facts = _facts(config, min_score, runs, backbone, decoder, changed, version)
     write_atomic(folder / "README.md", readme(facts, answers[0]))
+    if changed:
+        print(f"In {config.precision}, {changed}.")
     valid = sum(answer["valid"] for answer in answers)
     print(f"Checked: the same captions and scores for {counted(valid, 'photo')}, one broken photo answered as not "
           f"valid.\nWrote {folder / str(version)}; {folder / 'README.md'} tells how to ask it.")
     return 0
+
+
+def networks(config: Export, precision: str) -> tuple[list[Run], FrozenEncoder, Decoder]:
+    """The runs, their backbone and what writes captions with them, in one of `flags.choices.PRECISIONS`.
+
+    Raises:
+      UserError: a run or its backbone cannot be read.
+    """
+    runs = load_ensemble(config.run_dir, config.weights, config.ensemble, precision)
+    decoder = Decoder([run.model for run in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
+                      tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
+                      tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
+    return runs, backbone_of(config, runs[0], precision), decoder
+
+
+def changed_captions(config: Export, run: Run, backbone: FrozenEncoder, decoder: Decoder) -> str:
+    """How many captions are not those of an export in float32, of validation photos, in words."""
+    try:
+        photos = validation_photos(config.run_dir, run, _COMPARED_PHOTOS)
+    except UserError as error:  # of no consequence for the export
+        return f"captions were not compared with float32's ({error})"
+    total = len(photos.images or photos.features)
+    if not total:
+        return f"captions were not compared with float32's: no records of the run are left at {run.config.records_dir}"
+    print(f"Captioning {counted(total, 'validation photo')} in both precisions …", flush=True)
+    _, exact_backbone, exact_decoder = networks(config, "float32")
+    features: tuple[list[tf.Tensor], list[tf.Tensor]] = [], []
+    with Progress("compare", total, "photos", warms_up=True) as progress:
+        for start in range(0, total, CHUNK):
+            if images := photos.images[start:start + CHUNK]:
+                pixels, _ = decode_batch(tf.constant(images), backbone.image_size)
+                batch = backbone(pixels), exact_backbone(pixels)
+            else:
+                batch = (tf.stack(photos.features[start:start + CHUNK]),) * 2
+            for of_precision, part in zip(features, batch, strict=True):
+                of_precision.append(part)
+            progress.add(len(batch[0]))
+    changed = ChangedCaptions.between(*(
+        captions(writer, batches, config.beam_width, config.length_penalty)
+        for writer, batches in zip((decoder, exact_decoder), features, strict=True)))
+    return f"{changed} on validation photos" + (
+        "" if photos.images else ", by their stored features alone, as the records hold no photos")
 
 
 def min_score_of(config: Export, runs: list[Run]) -> float:
@@ -132,8 +179,10 @@ def _backbone_info(run: Run) -> BackboneInfo:
     return info
 
 
-def backbone_of(config: Export, run: Run) -> FrozenEncoder:
+def backbone_of(config: Export, run: Run, precision: str = "float32") -> FrozenEncoder:
     """The network that made the features of the run's records, with the weights that it had then.
+
+    In float32 its arithmetic is what it was then, in mixed_bfloat16 it is bfloat16.
 
     Raises:
       UserError: the records have no features, or the weights are gone or others.
@@ -143,8 +192,10 @@ def backbone_of(config: Export, run: Run) -> FrozenEncoder:
     if given not in ("", IMAGENET) and not epath.Path(given).exists():
         raise UserError(f"--backbone_weights={given}: no such file" + (
             "" if config.backbone_weights else ", though make_records read it there; name where it is now"))
+    if precision == "mixed_bfloat16":
+        info = dataclasses.replace(info, precision="bfloat16")
     backbone = load_backbone(info.name, given, info.precision, str(run.manifest.flags.get("feature_views", "one")),
-                             info.image_size)
+                             info.image_size, "" if precision == "float32" else f"--precision={precision}")
     backbone_identity.check_same(backbone.info, info, f"--backbone_weights={given}", f"--run_dir={config.run_dir}",
                                  "give the file that make_records used, and its versions of Keras and of the network")
     return backbone
@@ -212,8 +263,8 @@ def _calibration_photos(runs: list[Run]) -> int | None:
     return min(numbers, default=None)
 
 
-def _facts(config: Export, min_score: float, runs: list[Run], backbone: FrozenEncoder, decoder: Decoder, version: int
-           ) -> Facts:
+def _facts(config: Export, min_score: float, runs: list[Run], backbone: FrozenEncoder, decoder: Decoder, changed: str,
+           version: int) -> Facts:
     return Facts(
         version=version, created_with=f"TensorFlow {tf.__version__}", target=runs[0].manifest.target,
         ensemble=len(runs), backbone=backbone.info.name, preprocessing=backbone.info.preprocessing,
@@ -222,4 +273,5 @@ def _facts(config: Export, min_score: float, runs: list[Run], backbone: FrozenEn
         calibration_photos=_calibration_photos(runs),
         tag_prompt=all(run.model.tag_prompt for run in runs), tag_samples=config.tag_samples,
         beam_width=config.beam_width, length_penalty=config.length_penalty, max_length=decoder.max_length,
-        block_repeats=config.block_repeats, precision=config.export_precision)
+        block_repeats=config.block_repeats, stored_as=config.export_precision, precision=config.precision,
+        changed_captions=changed)

@@ -15,6 +15,7 @@ from records.images.contact_sheet import BLUE, INK, Cell, draw
 from records.util.counted import counted
 from records.util.printable import printable
 from records.util.progress import Progress
+from tagger.saved_model import arithmetic
 from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
 from tagger.tagging import xmp
@@ -47,7 +48,10 @@ def _print(config: Tag) -> int:
     paths = find_images(config.photos)
     if config.sheet:
         _check_sheet(config.sheet)
-    model = SavedModel(newest(config.export_dir))
+    saved_model = newest(config.export_dir, config.precision)
+    if warning := arithmetic.slow_here(saved_model):
+        print(warning, file=sys.stderr)
+    model = SavedModel(saved_model)
     read, empty, failed, cells = 0, 0, list[str](), list[Cell]()
     photos = ((0, path) for path in paths)
     with Progress("tag", len(paths), "photos", warms_up=True) as progress:

@@ -16,7 +16,7 @@ from records.backbones import keras_applications
 from records.backbones.encoder import IMAGENET, Encoder
 from records.backbones.frozen_encoder import FrozenEncoder
 from records.util import user_code
-from records.util.cpu import multiplies_bfloat16
+from records.util.cpu import slow_in_bfloat16
 
 
 def load_encoder(name: str, weights: str = "", image_size: int = 0) -> Encoder:
@@ -59,8 +59,8 @@ def _of_user(name: str, weights: str, image_size: int) -> Encoder:
     return encoder
 
 
-def load_backbone(name: str, weights: str = "", precision: str = "float32", views: str = "one", image_size: int = 0
-                  ) -> FrozenEncoder:
+def load_backbone(name: str, weights: str = "", precision: str = "float32", views: str = "one", image_size: int = 0,
+                  asked_by: str = "") -> FrozenEncoder:
     """A backbone with its weights, frozen.
 
     Args:
@@ -68,6 +68,7 @@ def load_backbone(name: str, weights: str = "", precision: str = "float32", view
       precision: "bfloat16" computes the layers in bfloat16 (features off by about 1e-2, relative L2): on GPUs and on
         CPUs with AVX512-BF16 or AMX (see `slow_precision`).
       views: "one", "flip" or "crops"; see FrozenEncoder. Time grows to 2 and 4 times.
+      asked_by: the flag that asks for the precision, with its value; by default --backbone_precision.
 
     Raises:
       UserError: no such backbone, precision or views; the weights cannot be had or are another network's.
@@ -76,14 +77,17 @@ def load_backbone(name: str, weights: str = "", precision: str = "float32", view
                                ("feature_views", views, FEATURE_VIEWS)):
         if value not in known:
             raise UserError(f"--{flag}={value} is unknown: expected one of {', '.join(known)}")
-    if warning := slow_precision(precision):
+    if warning := slow_precision(precision, asked_by):
         print(warning, file=sys.stderr)
     return load_encoder(name, weights, image_size).for_inference(precision=precision, views=views)
 
 
-def slow_precision(precision: str) -> str | None:
-    """A line for the user when the hardware computes `precision` no faster than float32, else None."""
-    if precision == "float32" or tf.config.list_physical_devices("GPU") or multiplies_bfloat16():
+def slow_precision(precision: str, asked_by: str = "") -> str | None:
+    """A line for the user when the hardware computes `precision` no faster than float32, else None.
+
+    Args:
+      asked_by: as of load_backbone.
+    """
+    if precision == "float32" or tf.config.list_physical_devices("GPU"):
         return None
-    return (f"--backbone_precision={precision}: this CPU has neither AVX512-BF16 nor AMX, so it computes {precision} "
-            "more slowly than float32; the features are those that a CPU with them would give, to rounding")
+    return slow_in_bfloat16(asked_by or f"--backbone_precision={precision}")

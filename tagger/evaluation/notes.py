@@ -35,6 +35,11 @@ def notes(values: Mapping[str, Any]) -> list[str]:
     if skill is not None and skill < _LITTLE_SKILL:
         lines.append(f"Brier skill score {skill:.2f}: scores of tags tell hardly more than how often each tag occurs. "
                      "A calibration error near 0 is then no merit, as such scores have it too.")
+    if compared := values.get("compared_captions"):
+        what = "answers" if of_tags else "captions"
+        of_photos = "" if compared == images else f" of the first {compared:,} photos"
+        lines.append(f"In {values['precision']}: {values['changed_captions']:,} of {compared:,} {what}{of_photos} "
+                     "differ from float32's.")
     if empty := values.get("captions_without_words"):
         what = "answers have no tag" if of_tags else "captions have no words"
         lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little; train it for more steps (a "

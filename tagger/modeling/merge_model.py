@@ -42,14 +42,15 @@ class MergeModel(tf.Module):
       compute_dtype: what matrices are multiplied in before the logits, and on a GPU all else there too; weights and
         what lies between products on a CPU (Recurrence.PACKED) stay float32.
       softmax_dtype: what the softmax layer multiplies in while it is trained: on a CPU the compute_dtype, else float32.
-        Logits that are asked for are float32.
+      logits_dtype: what `logits` multiplies in.
       recurrence: how `hidden` runs the LSTM.
     """
 
     def __init__(self, vocabulary_size: int, feature_size: int = 2048, units: int = 256, hidden_size: int = 128,
                  dropout: float = 0.5, seed: int = 0, compute_dtype: str = "float32",
                  recurrence: Recurrence | str = Recurrence.PACKED, feature_dropout: float = 0.0,
-                 embedding_dropout: float = 0.0, tag_prompt: bool = False, inverse_temperature: float = 1.0):
+                 embedding_dropout: float = 0.0, tag_prompt: bool = False, inverse_temperature: float = 1.0,
+                 logits_dtype: str = "float32"):
         """Builds all weights; initial values are a function of `seed` and the sizes."""
         super().__init__(name="merge_model")
         self.vocabulary_size, self.feature_size, self.units = vocabulary_size, feature_size, units
@@ -57,7 +58,7 @@ class MergeModel(tf.Module):
         self.feature_dropout, self.embedding_dropout, self.tag_prompt = feature_dropout, embedding_dropout, tag_prompt
         self.inverse_temperature = inverse_temperature
         self.tag_readout: TagReadout | None = None
-        self.compute_dtype = tf.as_dtype(compute_dtype)
+        self.compute_dtype, self.logits_dtype = tf.as_dtype(compute_dtype), tf.as_dtype(logits_dtype)
         self._dtype, self.softmax_dtype = self.compute_dtype, tf.float32
         if self.recurrence is Recurrence.PACKED:
             self._dtype, self.softmax_dtype = tf.float32, self.compute_dtype
@@ -218,7 +219,7 @@ class MergeModel(tf.Module):
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """float32 [n, V] from [n, hidden_size]."""
         kernel, bias = self.output_weights()
-        return tf.nn.bias_add(tf.matmul(tf.cast(hidden, tf.float32), kernel), bias)
+        return tf.nn.bias_add(product(tf.cast(hidden, tf.float32), kernel, self.logits_dtype), bias)
 
     def scale_output(self, factor: float) -> None:
         """Multiplies all logits of captions: by more than 1, likely words become likelier."""

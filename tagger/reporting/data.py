@@ -89,6 +89,9 @@ class _Metrics:
     images_without_shared_tags: Count | None = None
     average_precision_tags: Count | None = None
     captions_without_words: Count | None = None
+    precision: str = "float32"
+    changed_captions: Count = 0
+    compared_captions: Count | None = None
     way_to_hold_out_more: str | None = None
 
 

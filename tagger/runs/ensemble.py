@@ -14,19 +14,25 @@ from tagger.runs.run_dir import Run, load_run
 _REMEDY = "average only runs trained on the same records"
 
 
-def load_ensemble(run_dir: str, weights: str = "best", ensemble: Sequence[str] = ()) -> list[Run]:
+# How models compute, by --precision of eval and export.
+_DTYPES = {"float32": {}, "mixed_bfloat16": {"compute_dtype": "bfloat16", "logits_dtype": "bfloat16"}}
+
+
+def load_ensemble(run_dir: str, weights: str = "best", ensemble: Sequence[str] = (), precision: str = "float32"
+                  ) -> list[Run]:
     """The run in `run_dir`, and after it those in `ensemble` with their best weights.
 
     Args:
       weights: of the run in `run_dir`, as in `load_run`.
+      precision: "float32"; or "mixed_bfloat16", in which matrices are multiplied in bfloat16 and all else is float32.
 
     Raises:
       UserError: a run cannot be loaded, or its target, words, tags or features are not those of the first.
     """
-    first = load_run(run_dir, weights)
+    first = load_run(run_dir, weights, **_DTYPES[precision])
     runs = [first]
     for folder in ensemble:
-        run = load_run(folder, flag="ensemble")
+        run = load_run(folder, flag="ensemble", **_DTYPES[precision])
         _check_same(run, first, f"--ensemble={folder}", f"--run_dir={run_dir}")
         runs.append(run)
     return runs

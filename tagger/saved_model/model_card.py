@@ -32,7 +32,9 @@ class Facts:
       beam_width, length_penalty: of the beam search, unless a request says otherwise.
       max_length: words of the longest caption.
       block_repeats: which repeated words are not written, one of `flags.choices.BLOCK_REPEATS`.
-      precision: in which weights are stored.
+      stored_as: in which weights are stored.
+      precision: in which the model computes, one of `flags.choices.PRECISIONS`.
+      changed_captions: how many captions that changes, in words; "" for float32.
     """
 
     version: int
@@ -54,7 +56,9 @@ class Facts:
     length_penalty: float
     max_length: int
     block_repeats: str
+    stored_as: str
     precision: str
+    changed_captions: str
 
 
 def readme(facts: Facts, answer: Mapping[str, Any]) -> str:
@@ -80,7 +84,8 @@ Every sub-folder with a number is a version; the newest, {facts.version}, is des
 | vocabulary | {facts.vocabulary_size:,} words |
 | features | {facts.backbone}, {facts.feature_size:,} numbers; {facts.preprocessing} |
 | photos are seen at | {facts.image_size} x {facts.image_size} pixels, squashed to that square |
-| weights stored as | {facts.precision} |
+| weights stored as | {facts.stored_as} |
+| computes in | {_arithmetic(facts)} |
 | written with | {facts.created_with} |
 
 ## Signatures
@@ -159,6 +164,14 @@ answers
 `assets.extra/tf_serving_warmup_requests` in each version makes TensorFlow Serving compute one image and one feature
 vector before it sends traffic to the version.
 """
+
+
+def _arithmetic(facts: Facts) -> str:
+    """The precision, and what it does to captions."""
+    if facts.precision == "float32":
+        return facts.precision
+    return (f"{facts.precision}: products in bfloat16, scores in float32, fast on CPUs with AVX512-BF16 or AMX, right "
+            f"on all; {facts.changed_captions}")
 
 
 def _tag_scores(facts: Facts) -> str:

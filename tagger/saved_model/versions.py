@@ -12,6 +12,7 @@ from etils import epath
 from flags.errors import UserError
 from records.util import regular_files
 from records.util.atomic_files import is_alive
+from tagger.saved_model import arithmetic
 
 _MODEL_FILE = "saved_model.pb"
 _UNFINISHED = "unfinished-"
@@ -58,22 +59,30 @@ def next_version(export_dir: epath.Path) -> Iterator[tuple[epath.Path, Callable[
             unfinished.rmtree()
 
 
-def newest(export_dir: epath.PathLike) -> epath.Path:
+def newest(export_dir: epath.PathLike, precision: str = "any") -> epath.Path:
     """The SavedModel to use: `export_dir` itself when it is one, else its highest version.
 
+    Args:
+      precision: what it computes in, one of `flags.choices.PRECISIONS`; "any" for all of them.
+
     Raises:
-      UserError: there is neither.
+      UserError: there is neither, or none in that precision.
       OSError: it is a pipe, a device or a socket.
     """
     folder = epath.Path(export_dir)
     if (folder / _MODEL_FILE).exists():
-        regular_files.check(folder / _MODEL_FILE)
-        return folder
-    if not folder.is_dir():
+        models = [folder]
+    elif not folder.is_dir():
         raise UserError(f"--export_dir={export_dir}: no such folder; --mode=export makes one")
-    for version in reversed(versions(folder)):
-        if (folder / str(version) / _MODEL_FILE).exists():
-            regular_files.check(folder / str(version) / _MODEL_FILE)
-            return folder / str(version)
+    else:
+        models = [folder / str(version) for version in reversed(versions(folder))
+                  if (folder / str(version) / _MODEL_FILE).exists()]
+    for model in models:
+        regular_files.check(model / _MODEL_FILE)
+        if precision in ("any", arithmetic.read(model)):
+            return model
+    if models:
+        raise UserError(f"--precision={precision}: no version in --export_dir={export_dir} was exported with it; "
+                        f"export the run again with --precision={precision}, or leave it out")
     raise UserError(f"--export_dir={export_dir}: holds no SavedModel ({_MODEL_FILE}), neither itself nor in a version "
                     "folder 1, 2, …; give a folder that --mode=export wrote")

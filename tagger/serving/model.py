@@ -2,12 +2,14 @@
 
 import asyncio
 import functools
+import sys
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from flags.serve import Serve
+from tagger.saved_model import arithmetic
 from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
 from tagger.serving import tf_serving_json
@@ -38,6 +40,8 @@ class ServedModel:
     def __init__(self, config: Serve):
         self.path = newest(config.export_dir)
         self.version = self.path.name if self.path.name.isdecimal() else "1"
+        if warning := arithmetic.slow_here(self.path):
+            print(warning, file=sys.stderr)
         self._loaded = SavedModel(self.path)
         self._inputs = {name: signature.structured_input_signature[1]
                         for name, signature in self._loaded.signatures.items()}

@@ -23,6 +23,7 @@ from records.util.counted import counted
 from records.util.hashing import file_sha256
 from records.util.printable import printable
 from records.util.progress import Progress
+from tagger.saved_model import arithmetic
 from tagger.saved_model.versions import newest
 from tagger.tagging import cluster
 from tagger.tagging.names import find_names, in_order, write_names
@@ -46,8 +47,10 @@ def run(config: Tag) -> int:
         check_parquet()
     if config.runner == "beam":
         cluster.check(config)
-    saved_model = newest(config.export_dir)
+    saved_model = newest(config.export_dir, config.precision)
     output = Output(config.output, config.output_format)
+    if config.runner == "local" and (warning := arithmetic.slow_here(saved_model)):
+        print(warning, file=sys.stderr)
     with output.locked():
         settings = _settings(config, saved_model)
         if (summary := output.summary()) is not None:
@@ -66,13 +69,15 @@ def run(config: Tag) -> int:
 def _settings(config: Tag, saved_model: epath.Path) -> dict[str, Any]:
     model = [file_sha256(saved_model / file) for file in _MODEL_FILES]
     settings = {"images": config.images, "output_format": config.output_format, "shard_size": config.shard_size,
-                "model": model, "write_xmp": config.write_xmp, **options_of(config)}
+                "precision": arithmetic.read(saved_model), "model": model, "write_xmp": config.write_xmp,
+                **options_of(config)}
     if is_records(config.images):
         settings["records"] = file_sha256(epath.Path(config.images) / layout.MANIFEST)
     return settings
 
 
 def _check_same(actual: dict[str, Any], expected: dict[str, Any], output: str) -> None:
+    actual = {"precision": "float32", **actual}  # which folders of before do not name
     for key in (*expected, *_OPTIONS):
         if actual.get(key) != expected.get(key):
             flag = {"model": "--export_dir", "records": "--images"}.get(key, f"--{key}")

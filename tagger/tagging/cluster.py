@@ -73,4 +73,5 @@ def write_shard(shard: int, config: Tag, folder: str, plan: str) -> Iterator[tup
 def _job(config: Tag, folder: str, plan: str) -> Job:
     from tagger.tagging.shards import job_of
 
-    return job_of(config, newest(config.export_dir), Output(config.output, config.output_format), folder)
+    saved_model = newest(config.export_dir, config.precision)
+    return job_of(config, saved_model, Output(config.output, config.output_format), folder)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from flags.errors import UserError
-from records.util.cpu import multiplies_bfloat16
+from records.util.cpu import slow_in_bfloat16
 
 _LEAST = 1.0  # loss scale
 _COMPUTE_DTYPE = {"float32": "float32", "mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
@@ -34,10 +34,7 @@ def compute_dtype(precision: str, on_gpu: bool) -> str:
 
 def slow_on_cpu(dtype: str, on_gpu: bool) -> str | None:
     """A line for the user where this dtype of products is slower than float32, else None."""
-    if dtype != "bfloat16" or on_gpu or multiplies_bfloat16():
-        return None
-    return ("--precision=mixed_bfloat16: this CPU has neither AVX512-BF16 nor AMX, so training is slower than with "
-            "--precision=float32; the result is that of a CPU with them, to rounding")
+    return None if dtype != "bfloat16" or on_gpu else slow_in_bfloat16("--precision=mixed_bfloat16")
 
 
 def dtype_for(capability: tuple[int, int]) -> str:

@@ -1,5 +1,6 @@
 """--mode=export; what its SavedModel answers is in tests/tagger/saved_model."""
 
+import re
 import shutil
 import types
 
@@ -13,21 +14,26 @@ from tagger.decoding.decoder import Decoder
 from tagger.modeling.tag_calibration import TagCalibration
 from tagger.runs.run_dir import load_run
 from tagger.saved_model.loaded import SavedModel
+from tagger.saved_model.versions import newest
 from tests.records.inputs import DEMO
 from tests.tagger.saved_model.exported import EveryTag, photos
 
 WEIGHTS = DEMO / "mobilenet_v2_notop_float16.weights.h5"
 
 
-def test_the_next_export_is_the_next_version_half_the_size_and_says_the_same(demo, model, tmp_path):
+def test_the_next_export_is_the_next_version_half_the_size_in_half_precision_and_says_the_same(demo, model, tmp_path):
     shutil.copytree(demo[0] / "export", tmp_path / "export")
     shutil.copytree(demo[0] / "run", tmp_path / "run")  # no records beside it: a run folder is enough
     export.run(Export(run_dir=str(tmp_path / "run"), export_dir=str(tmp_path / "export"),
-                      ensemble=(str(tmp_path / "run"),), export_precision="float16", backbone_weights=str(WEIGHTS)))
+                      ensemble=(str(tmp_path / "run"),), export_precision="float16", backbone_weights=str(WEIGHTS),
+                      precision="mixed_bfloat16"))
     assert sorted(path.name for path in (tmp_path / "export").iterdir()) == ["1", "2", "README.md"]
     sizes = [sum(path.stat().st_size for path in (tmp_path / "export" / number / "variables").iterdir())
              for number in ("1", "2")]
     assert sizes[1] < 0.8 * sizes[0]  # two models now, but of half-width numbers
+    assert [newest(tmp_path / "export", precision).name for precision in ("float32", "mixed_bfloat16")] == ["1", "2"]
+    assert re.search(r"products in bfloat16, .*; \d of \d captions differ from float32's on validation photos",
+                     (tmp_path / "export" / "README.md").read_text())
     both = model.answer(photos(6)), EveryTag(SavedModel(tmp_path / "export" / "2")).answer(photos(6))
     for first, second in zip(*both, strict=True):
         common = dict(first["tags"]).keys() & dict(second["tags"]).keys()

@@ -55,3 +55,10 @@ def test_where_there_are_no_captions_nothing_speaks_of_them():
     text = " ".join(notes({**GOOD, "images": 2, "target": "tags", "images_without_shared_tags": 2,
                            "captions_without_words": 1}))
     assert "caption" not in text and "1 of 2 answers have no tag" in text
+
+
+def test_captions_that_another_arithmetic_changed():
+    compared = {**GOOD, "precision": "mixed_bfloat16", "changed_captions": 12, "compared_captions": 100}
+    assert notes(compared) == ["In mixed_bfloat16: 12 of 100 captions differ from float32's."]
+    (line,) = notes({**compared, "images": 3000, "compared_captions": 1000})
+    assert "12 of 1,000 captions of the first 1,000 photos differ" in line

@@ -150,3 +150,17 @@ def test_half_precision_computes_about_the_same(recurrence):
     assert logits[1].dtype == tf.float32
     np.testing.assert_allclose(logits[0], logits[1], atol=0.05)
     assert not np.array_equal(logits[0], logits[1])
+
+
+def test_words_are_decoded_in_half_precision_about_the_same():
+    exact, rough = MergeModel(V, F, units=32, hidden_size=16), MergeModel(
+        V, F, units=32, hidden_size=16, compute_dtype="bfloat16", logits_dtype="bfloat16")
+    answers = []
+    for model in (exact, rough):
+        first, state = model.prefill(captions(6)[0])
+        second, _ = model.decode_step(state, tf.fill([len(first)], 5))
+        answers.append((first, second))
+        assert {part.dtype for part in (first, second, *state)} == {tf.float32}
+    for precise, rounded in zip(*answers, strict=True):
+        np.testing.assert_allclose(precise, rounded, atol=0.05)
+        assert not np.array_equal(precise, rounded)

@@ -8,7 +8,8 @@ from tagger.saved_model.model_card import Facts, readme
 FACTS = Facts(version=3, created_with="TensorFlow 2.21", target="captions", backbone="resnet50", preprocessing="caffe",
               image_size=224, feature_size=2048, vocabulary_size=7654, top_tags=5, beam_width=3, length_penalty=0.7,
               max_length=17, block_repeats="adjacent", tag_samples=4, tag_prompt=False, min_score=0.25,
-              calibrated=False, calibration_photos=None, precision="float16", ensemble=2)
+              calibrated=False, calibration_photos=None, stored_as="float16", precision="float32", changed_captions="",
+              ensemble=2)
 ANSWER = {"caption": "a “dog” runs", "tags": [["dog", 0.123456], ["run", 0.1]], "valid": True}
 
 

@@ -6,6 +6,7 @@ import pytest
 from etils import epath
 
 from flags.errors import UserError
+from tagger.saved_model import arithmetic
 from tagger.saved_model.versions import newest, next_version, versions
 
 
@@ -33,6 +34,15 @@ def test_one_version_can_be_named(tmp_path):
     saved_model(tmp_path / "1")
     saved_model(tmp_path / "2")
     assert newest(tmp_path / "1") == tmp_path / "1"
+
+
+def test_the_newest_in_one_precision(tmp_path):
+    for name, precision in (("1", "mixed_bfloat16"), ("2", "float32"), ("3", "float32")):
+        saved_model(tmp_path / name)
+        arithmetic.write(tmp_path / name, precision)
+    assert newest(tmp_path, "mixed_bfloat16").name == "1" and newest(tmp_path, "float32").name == "3"
+    with pytest.raises(UserError, match="--precision=mixed_bfloat16: no version in --export_dir=.*/2 was exported"):
+        newest(tmp_path / "2", "mixed_bfloat16")
 
 
 def test_no_folder_and_no_model_are_told_apart(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 
 from flags.errors import UserError
 from flags.tag import Tag
+from tagger.saved_model import arithmetic
 from tagger.tag import run
 from tests.conftest import ROOT
 from tests.records.inputs import PHOTOS
@@ -70,6 +71,7 @@ def test_every_photo_once_with_its_answer_or_the_reason(undisturbed, photos):
 def test_the_summary_says_what_is_there(undisturbed):
     summary = json.loads((undisturbed / "summary.json").read_text())
     assert (summary["photos"], summary["errors"], len(summary["files"])) == (92, 2, 23)
+    assert summary["precision"] == "float32"
     assert {file["file"]: file["sha256"] for file in summary["files"]}.items() <= contents(undisturbed).items()
     assert set(contents(undisturbed)) == {"summary.json", *(file["file"] for file in summary["files"])}
 
@@ -110,7 +112,13 @@ def test_a_complete_folder_is_left_alone_and_another_job_is_refused(demo, undist
         tag(demo, photos, undisturbed, shard_size=4, min_score=0.5)
     with pytest.raises(UserError, match="--images="):
         tag(demo, photos / "a", undisturbed, shard_size=4)
+    with pytest.raises(UserError, match="--precision=mixed_bfloat16: no version in"):
+        tag(demo, photos, undisturbed, shard_size=4, precision="mixed_bfloat16")
     shutil.copytree(demo[0] / "export" / "1", tmp_path / "export" / "1")
+    arithmetic.write(tmp_path / "export" / "1", "mixed_bfloat16")
+    with pytest.raises(UserError, match="holds tags made with --precision=float32; give another folder"):
+        run(Tag(export_dir=str(tmp_path / "export"), images=str(photos), output=str(undisturbed), shard_size=4))
+    arithmetic.write(tmp_path / "export" / "1", "float32")
     with open(tmp_path / "export" / "1" / "saved_model.pb", "ab") as file:
         file.write(b"\0")
     with pytest.raises(UserError, match="another model or version"):
