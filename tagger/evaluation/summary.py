@@ -40,7 +40,7 @@ _DEFINITIONS = {
     ("captions_without_words",): "photos whose caption has no words: the model ended it at once",
     ("seen_in_training",): "fraction of photos whose caption is, word for word, a caption of the train split",
     ("changed_captions", "compared_captions"):
-        "of so many photos at the beginning of the split, those whose caption is another than with --precision=float32",
+        "photos that are answered otherwise than with --precision=float32, of so many at the beginning of the split",
 }
 
 # Definitions that differ where photos have lists of tags in place of captions.
