@@ -133,20 +133,17 @@ def test_a_run_averaged_with_itself_is_the_run(run_copy, scored):
     assert again.metrics["loss"] == pytest.approx(scored.metrics["loss"], rel=1e-6)
 
 
-def test_half_precision_says_what_it_changed(run_copy, scored, monkeypatch):
+def test_half_precision_says_what_it_changed_and_pictures_are_drawn(run_copy, scored, monkeypatch):
     monkeypatch.setattr(evaluate, "_COMPARED_PHOTOS", 3)
-    half = Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", precision="mixed_bfloat16",
-                  worst_and_best=0, sheet_images=0)
+    half = Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", sheet_images=3, worst_and_best=2,
+                  precision="mixed_bfloat16")
     assert half.metrics["precision"] == "mixed_bfloat16" and scored.metrics["precision"] == "float32"
     differ = [row["caption"] != exact["caption"] for row, exact in zip(half.rows, scored.rows, strict=True)]
     assert half.metrics["changed_captions"] == sum(differ[:3]) and half.metrics["compared_captions"] == 3
-    assert half.metrics["loss"] == pytest.approx(scored.metrics["loss"], rel=0.01) != scored.metrics["loss"]
-
-
-def test_pictures_are_drawn(run_copy):
-    scored = Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", sheet_images=3, worst_and_best=2)
+    assert half.metrics["loss"] != scored.metrics["loss"]
+    assert half.metrics["loss"] == pytest.approx(scored.metrics["loss"], rel=0.01)
     for name in ("contact_sheet.png", "worst_and_best.png"):
-        picture = Image.open(io.BytesIO((scored.folder / name).read_bytes()))
+        picture = Image.open(io.BytesIO((half.folder / name).read_bytes()))
         assert picture.width > 900 and picture.height > 300
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 1000  # photos, not blank paper
     Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", sheet_images=3, worst_and_best=0, limit=3)
