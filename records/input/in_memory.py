@@ -40,7 +40,8 @@ class Held:
         info = split.info
         feature = aligned_empty((info.examples + 1, split.feature_size if features else 0), np.float16)
         feature[-1:] = 0
-        targets = np.zeros((info.captions + 1, max(info.max_tokens, 1)), np.int32)
+        targets = aligned_empty((info.captions + 1, max(info.max_tokens, 1)), np.int32)
+        targets[:] = 0
         lengths = np.zeros(info.captions + 1, np.int32)
         image = np.full(info.captions + 1, info.examples, np.int32)
         keys: list[bytes] = []
@@ -60,7 +61,7 @@ class Held:
         with tf.device("cpu:0"):
             self.feature = tf.convert_to_tensor(feature)
             self.key = tf.constant([*keys, b""], tf.string)
-            self.targets = tf.constant(targets)
+            self.targets = tf.convert_to_tensor(targets)
         # Made once, not in every epoch.
         self._graphs = {keys: tf.function(functools.partial(self.rows, keys=keys), autograph=False)
                         for keys in (False, True)}

@@ -13,6 +13,7 @@ from flags.errors import UserError
 from flags.tag import Tag
 from records.format import manifest as manifest_lib
 from records.format.backbone_identity import difference
+from records.input.caption_blocks import read_blocks
 from records.input.shard_reader import Split, images, reading_errors
 from tagger.saved_model import backbone_info
 from tagger.saved_model.loaded import SavedModel, rows
@@ -73,10 +74,14 @@ def _mismatch(manifest: manifest_lib.Manifest, saved_model: epath.Path) -> str |
 
 
 def _records(split: Split, features: bool) -> Iterator[_Record]:
+    if features:  # a tf.data pipeline for each shard would take longer to start than small ones to read
+        for block in read_blocks(split, range(len(split.info.shards)), split.manifest.vocabulary_size, _AHEAD):
+            for key, feature in zip(block.key, block.feature, strict=True):
+                yield _Record(key.decode(), feature)
+        return
     with reading_errors(split.records_dir):
-        for example in images(split, read_image=not features).prefetch(_AHEAD).as_numpy_iterator():
-            content: Any = example["feature"] if features else example["image"] or Unreadable("is not stored")
-            yield _Record(example["key"].decode(), content)
+        for example in images(split).prefetch(_AHEAD).as_numpy_iterator():
+            yield _Record(example["key"].decode(), example["image"] or Unreadable("is not stored"))
 
 
 def answer_features(model: SavedModel, features: Sequence[np.ndarray], options: Mapping[str, float] = {}
