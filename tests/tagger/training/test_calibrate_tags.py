@@ -38,5 +38,5 @@ def test_what_was_learnt_is_in_the_run_folder_and_frequent_tags_score_more(tmp_p
 def test_where_no_photo_has_a_tag_of_the_run_nothing_is_learnt(tmp_path):
     folder, split = run_with_words(tmp_path, "w")
     assert calibrate(folder, split) is None and TagCalibration.load(folder) is None
-    with pytest.raises(UserError, match="has no config.json"):
+    with pytest.raises(UserError, match="is no run, but has some in it: run"):
         calibrate(str(tmp_path), split)
