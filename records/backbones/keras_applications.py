@@ -25,7 +25,6 @@ Preprocess = Callable[[tf.Tensor], tf.Tensor]
 
 
 def _caffe(images: tf.Tensor) -> tf.Tensor:
-    # A strided slice, images[..., ::-1], would take 2 ms for 224 x 224 pixels, a tenth of ResNet50's time.
     return tf.reverse(images, [-1]) - tf.constant([103.939, 116.779, 123.68], images.dtype)
 
 
