@@ -188,3 +188,12 @@ class Train(Flags):
 RESUMABLE = frozenset({
     "run_dir", "records_dir", "epochs", "devices", "xla", "pipeline_threads", "init_from", "backbone_weights",
     "checkpoint_every_steps", "checkpoint_every_minutes", "keep_checkpoints", "fresh"})
+
+# Flags that shape a stage of their own and no other: where a run does without that stage they may be anything.
+OF_PIXELS = frozenset({
+    "pixel_epochs", "pixel_patience", "pixel_batch_size", "pixel_learning_rate", "backbone_learning_rate",
+    "pixel_tag_weight", "trained_feature_epochs", "backbone_precision", "view_size", "smallest_crop", "mirror",
+    "brightness", "saturation"})
+OF_SELF_CRITICAL = frozenset({
+    "self_critical_learning_rate", "self_critical_temperature", "self_critical_samples", "supervised_weight",
+    "self_critical_tag_weight"})

@@ -46,14 +46,16 @@ _FEW_PHOTOS = 20  # of a split that others than train have
 def run(config: MakeRecords) -> None:
     """--mode=make_records. Raises UserError for input or flags that cannot be used."""
     if config.records:
-        _run_from_records(config)
+        if not run_from_records(config):
+            print(f"{_absolute(config.records_dir)}: complete, made from the same records with the same backbone; "
+                  "nothing to do")
         return
     _check_flags(config)
     name = fingerprint.dataset_name(config)
     splitter = _splitter(config)
     backbone, info = _backbone(config)
     settings = fingerprint.settings_of(config, name, info.weights_sha256 if info else None)
-    records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
+    records_dir = _absolute(config.records_dir)
     state = staging.StagingFolder(records_dir)
     try:
         with state.locked(), Workers() as workers:
@@ -76,6 +78,10 @@ def run(config: MakeRecords) -> None:
     _summary(config, records_dir, plan, receipts)
 
 
+def _absolute(records_dir: str) -> str:
+    return os.path.abspath(records_dir) if "://" not in records_dir else records_dir
+
+
 def _splitter(config: MakeRecords) -> Splitter:
     """How images are split. On a cluster workers look names up in split lists, which may be as long as the table."""
     lists = "" if config.runner == "beam" and not config.split_fractions else config.split_lists
@@ -92,26 +98,26 @@ def _make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Split
     return make_plan(config, settings, splitter, images_dir, records_dir, state, info)
 
 
-def _run_from_records(config: MakeRecords) -> None:
-    """--records: new features for examples that are there already."""
+def run_from_records(config: MakeRecords) -> bool:
+    """--records: new features for examples that are there already; False where these are there too."""
     from records.writing import recompute_features  # imported only here: it needs TensorFlow, other records may not
 
     recompute_features.check_apart(config)
     source, job = recompute_features.plan(config)
     info = shard_writer.load_extractor(job).backbone.info
     settings = recompute_features.settings_of(config, source, job, info)
-    records_dir = os.path.abspath(config.records_dir) if "://" not in config.records_dir else config.records_dir
+    records_dir = _absolute(config.records_dir)
     state = staging.StagingFolder(records_dir)
     try:
         with state.locked():
             if _is_finished(config, records_dir, state, settings):
-                print(f"{records_dir}: complete, made from the same records with the same backbone; nothing to do")
-                return
+                return False
             state.start(settings)
             recompute_features.write(config, source, job, info, settings, _created_with(), records_dir)
             state.remove()
     except (MemoryError, OSError) as error:
         raise _refused(config.records_dir, error) from error
+    return True
 
 
 def _refused(records_dir: str, error: Exception) -> UserError:

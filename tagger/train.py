@@ -20,22 +20,20 @@ from records.util.atomic_files import remove_leftovers
 from records.util.folder_lock import locked
 from records.util.folders import make_folder, missing_folders, remove_if_empty
 from tagger.runs import trained_features
-from tagger.training import fit_tag_readout
+from tagger.training import fit_tag_readout, run_folder
 from tagger.training.batch_size import with_batch_size
 from tagger.training.calibrate_tags import calibrate
 from tagger.training.callbacks import as_list, check_names
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
-from tagger.training.distribution import Devices, open_devices
+from tagger.training.distribution import Devices, describe, idle_gpu, open_devices
 from tagger.training.mixed_precision import compute_dtype, slow_on_cpu
-from tagger.training.pixel_task import PixelTask
+from tagger.training.pixel_task import PixelTask, check_network
+from tagger.training.same_run import check_same
 from tagger.training.self_critical_task import SelfCriticalTask
-from tagger.training.stage import check_same, run_stage, wait_for_all
+from tagger.training.stage import announce, run_stage, wait_for_all
 from tagger.training.task import Task
 
-# Of a run folder: the runs of the stages before.
-CROSS_ENTROPY_FOLDER, PIXELS_FOLDER, TRAINED_FEATURES_FOLDER = "cross_entropy", "pixels", "trained_features"
-TEACHER_FOLDER = "teacher_{}"
 # Lines of a TensorFlow error that say where in the program, not what happened.
 _PLACE = re.compile(r'Graph execution error|Detected at node|File "|<stack traces unavailable>|Stack trace for|'
                     r'\[\[|\d+ root error')
@@ -55,7 +53,8 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] | keras.cal
     _check(config)
     check_names(config.callbacks)
     own_callbacks = as_list(callbacks)
-    config = with_batch_size(config, TEACHER_FOLDER.format(1), CROSS_ENTROPY_FOLDER)
+    run_folder.check_free(config.run_dir)  # on every host: what another one is writing there now is a run's
+    config = with_batch_size(config, run_folder.TEACHER_FOLDER.format(1), run_folder.CROSS_ENTROPY_FOLDER)
     devices = open_devices(config.devices)
     if config.xla and devices.replicas > 1:
         raise UserError(f"--xla=true: TensorFlow cannot compile a step over {devices.replicas} devices with XLA; use "
@@ -63,8 +62,10 @@ def run(config: Train, callbacks: Sequence[keras.callbacks.Callback] | keras.cal
     if config.xla and config.self_critical_epochs:
         raise UserError("--xla=true: XLA cannot compile sampled captions, whose number shrinks as they end; train the "
                         "first stage with it, then start --self_critical_epochs with --init_from and --xla=false")
-    if warning := slow_on_cpu(compute_dtype(config.precision, devices.on_gpu), devices.on_gpu):
-        print(warning, file=sys.stderr)
+    dtype = compute_dtype(config.precision, devices.on_gpu)
+    lines = idle_gpu(config.devices, devices.on_gpu), describe(devices, dtype), slow_on_cpu(dtype, devices.on_gpu)
+    for line in filter(None, lines):
+        print(line, file=sys.stderr, flush=True)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     with _alone(config, devices):
@@ -140,25 +141,34 @@ def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callb
         raise UserError(f"--train_backbone: --records_dir={config.records_dir} names several folders, and a backbone "
                         "learns from the photos of one; give one of them")
     below, start = epath.Path(config.run_dir), config.init_from
-    stages: list[tuple[type[Task], str, dict[str, Any]]] = []
+    stages: list[tuple[type[Task], str, str, dict[str, Any]]] = []
+    teachers: list[str] = []
     if not (start and (pixels or rewards)):
-        teachers, code = _train_teachers(config, devices)
-        if code:
-            return code
-        stages.append((CaptionTask, CROSS_ENTROPY_FOLDER, {"teachers": teachers}))
+        teachers = [str(below / run_folder.TEACHER_FOLDER.format(number + 1)) for number in range(config.teachers)]
+        stages.append((CaptionTask, run_folder.CROSS_ENTROPY_FOLDER, "the merge model learns the captions",
+                       {"teachers": teachers}))
     if pixels:
-        stages.append((PixelTask, PIXELS_FOLDER, {}))
+        if stages:  # else it starts at once and says so itself
+            check_network(config, joined.load(config.records_dir))
+        stages.append((PixelTask, run_folder.PIXELS_FOLDER, "the backbone learns from photos, and the merge model with "
+                       "it", {}))
     if anew:
-        stages.append((CaptionTask, TRAINED_FEATURES_FOLDER, {}))
+        stages.append((CaptionTask, run_folder.TRAINED_FEATURES_FOLDER, "a new merge model learns the captions from "
+                       "features of the trained backbone", {}))
     if rewards:
-        stages.append((SelfCriticalTask, "", {}))
-    for number, (task, folder, arguments) in enumerate(stages):
+        stages.append((SelfCriticalTask, "", "the merge model learns from scores of captions that it writes", {}))
+    count = len(teachers) + len(stages)
+    if code := _train_teachers(config, devices, teachers, count):
+        return code
+    for number, (task, folder, what, arguments) in enumerate(stages):
         last = number == len(stages) - 1
         stage = config if last else dataclasses.replace(
             config, run_dir=str(below / folder), self_critical_epochs=0,
             train_backbone=config.train_backbone if task is PixelTask else "")
-        if folder == TRAINED_FEATURES_FOLDER:
+        if folder == run_folder.TRAINED_FEATURES_FOLDER:
             stage, start = dataclasses.replace(stage, epochs=config.trained_feature_epochs), ""
+        if devices.is_chief:
+            announce(len(teachers) + number + 1, count, what, stage.run_dir)
         if code := run_stage(task(config=stage, devices=devices, init_from=start, **arguments),
                              callbacks if last else ()):
             return code
@@ -168,16 +178,16 @@ def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callb
     return 0
 
 
-def _train_teachers(config: Train, devices: Devices) -> tuple[list[str], int]:
-    """Run folders of the teachers, and the exit status."""
-    folders: list[str] = []
-    for number in range(1, config.teachers + 1):
-        folders.append(str(epath.Path(config.run_dir) / TEACHER_FOLDER.format(number)))
-        teacher = dataclasses.replace(config, run_dir=folders[-1], seed=config.seed + number * _SEED_STEP, teachers=0,
+def _train_teachers(config: Train, devices: Devices, folders: Sequence[str], stages: int) -> int:
+    """Trains a teacher in each of the run folders, the first of so many stages; returns the exit status."""
+    for number, folder in enumerate(folders, 1):
+        if devices.is_chief:
+            announce(number, stages, f"teacher {number} of {len(folders)} learns the captions", folder)
+        teacher = dataclasses.replace(config, run_dir=folder, seed=config.seed + number * _SEED_STEP, teachers=0,
                                       self_critical_epochs=0, train_backbone="", init_from="")
         if code := run_stage(CaptionTask(config=teacher, devices=devices)):
-            return folders, code
-    return folders, 0
+            return code
+    return 0
 
 
 def _records_of(run_dir: str, config: Train, devices: Devices) -> str:

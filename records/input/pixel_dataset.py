@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from flags.errors import UserError
+from records.format.manifest import Manifest
 from records.images.augmentation import Augmentation, augment, view_numbers, whole
 from records.input import in_memory, shuffling
 from records.input.image_captions import ImageCaptions
@@ -29,6 +30,13 @@ _READS_AHEAD = 2  # batches read from disk while others are decoded
 # A mirrored photo of "a man on the left" would be taught as what it no longer is.
 SIDED_WORDS = frozenset({"left", "right", "lefthand", "righthand", "leftmost", "rightmost", "clockwise",
                          "counterclockwise"})
+
+
+def check_photos(manifest: Manifest, records_dir: str) -> None:
+    """Raises UserError where records hold no photos."""
+    if not manifest.flags.get("store_images", True):
+        raise UserError(f"--records_dir={records_dir}: was made with --store_images=false; training a backbone needs "
+                        "the photos in the records")
 
 
 class PixelDataset:
@@ -55,9 +63,7 @@ class PixelDataset:
         Raises:
           UserError: the records hold no photos.
         """
-        if not split.manifest.flags.get("store_images", True):
-            raise UserError(f"--records_dir={split.records_dir}: was made with --store_images=false; training a "
-                            "backbone needs the photos in the records")
+        check_photos(split.manifest, split.records_dir)
         self._split, self.options, self._vocabulary_size = split, options, vocabulary_size
         self._image_size, self._augmentation, self._sided_ids = image_size, augmentation, sided_ids
         self.steps_per_epoch = -(-split.info.examples // options.batch_size)

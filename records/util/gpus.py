@@ -25,3 +25,8 @@ def gpus() -> list[str]:
 def environment(name: str) -> dict[str, str]:
     """Of a process that shall see one GPU alone."""
     return {"CUDA_VISIBLE_DEVICES": name}
+
+
+def has_nvidia() -> bool:
+    """Whether the system shows a GPU of NVIDIA's to this process, whatever libraries there are."""
+    return any(map(os.path.exists, ("/dev/nvidia0", "/proc/driver/nvidia/version")))

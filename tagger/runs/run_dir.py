@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.train import Train
 from records.format import manifest as manifest_lib
-from records.format.layout import DATASET_INFO, MANIFEST
+from records.format.layout import DATASET_INFO, FEATURES, MANIFEST, STAGING_DIR, is_shard
 from records.format.manifest import Manifest
 from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import Vocabulary
@@ -147,14 +148,25 @@ def no_run(run_dir: epath.PathLike, flag: str = "run_dir") -> UserError:
         return UserError(f"{what}: no such folder; --mode=train makes one")
     if not folder.is_dir():
         return UserError(f"{what}: is a file; give a folder that train wrote")
-    if (folder / DATASET_INFO).exists():
+    if holds_records(folder):
         return UserError(f"{what}: is a folder that make_records wrote; give one that train wrote")
-    runs = sorted(path.name for path in folder.iterdir() if (path / CONFIG_FILE).exists())
-    if runs:
-        more = f" and {len(runs) - _NAMED:,} more" if len(runs) > _NAMED else ""
-        return UserError(f"{what}: is no run, but has some in it: {', '.join(runs[:_NAMED])}{more}; give one of them, "
-                         f"such as {folder / runs[0]}")
+    names = sorted(path.name for path in folder.iterdir())
+    if runs := runs_in(folder, names):
+        first = next(name for name in names if (folder / name / CONFIG_FILE).exists())
+        return UserError(f"{what}: is no run, but has some in it: {runs}; give one of them, such as {folder / first}")
     return UserError(f"{what}: has no {CONFIG_FILE}, so it is no folder that train wrote; run --mode=train first")
+
+
+def holds_records(folder: epath.Path) -> bool:
+    """Whether make_records writes, or has written, into a folder; a run has a copy of the manifest and of words too."""
+    return any(path.name in (DATASET_INFO, FEATURES, STAGING_DIR) or is_shard(path.name) for path in folder.iterdir())
+
+
+def runs_in(folder: epath.Path, names: Sequence[str]) -> str:
+    """Which of these folders below a folder are runs, for a message; "" where none is."""
+    runs = [name for name in names if (folder / name / CONFIG_FILE).exists()]
+    more = f" and {len(runs) - _NAMED:,} more" if len(runs) > _NAMED else ""
+    return ", ".join(runs[:_NAMED]) + more
 
 
 def _config(values: Any) -> Train:

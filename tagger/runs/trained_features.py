@@ -36,7 +36,7 @@ def records_for(run_dir: str, records_dir: str) -> str:
         raise UserError(f"--records_dir={records_dir}: a backbone is trained on the photos of one folder; give one")
     folder = str(epath.Path(trained.weights).parent / FOLDER)
     views = str(run.flags.get("feature_views", "one"))
-    make_records.run(MakeRecords(
+    make_records.run_from_records(MakeRecords(
         records=records_dir, records_dir=folder, backbone=trained.name, backbone_weights=trained.weights,
         backbone_precision=trained.precision, feature_views=views,
         image_size=int(run.flags.get("image_size", 0)), store_images=False))

@@ -11,7 +11,10 @@ import os
 import tensorflow as tf
 
 from flags.errors import UserError
+from records.util import gpus
+from records.util.counted import counted
 from records.util.malloc import keep_freed_memory
+from records.util.process_pool import cpus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +58,9 @@ def open_devices(spec: str) -> Devices:
     kind, _, detail = spec.partition(":")
     if kind not in ("auto", "cpu", "gpu") or (kind == "auto" and detail):
         raise UserError(f"--devices={spec}: expected auto, cpu:COUNT such as cpu:2, or gpu:INDEX,… such as gpu:0,1")
-    gpus = tf.config.list_physical_devices("GPU")
-    if kind == "gpu" or (kind == "auto" and gpus):
-        return _strategy("GPU", _pick_gpus(spec, detail, gpus), worker, workers)
+    physical = tf.config.list_physical_devices("GPU")
+    if kind == "gpu" or (kind == "auto" and physical):
+        return _strategy("GPU", _pick_gpus(spec, detail, physical), worker, workers)
     count = _number(spec, detail) if detail else 1
     if count < 1 or (workers > 1 and count > 1):
         raise UserError(f"--devices={spec}: expected at least one CPU device, and just one where TF_CONFIG names "
@@ -74,21 +77,40 @@ def open_devices(spec: str) -> Devices:
     return _strategy("CPU", count, worker, workers)
 
 
+def describe(devices: Devices, dtype: str) -> str:
+    """A line that says where a training runs and what it computes in: "2 replicas on 2 GPUs, bfloat16"."""
+    here = devices.local_replicas
+    where = counted(here, "GPU") if devices.on_gpu else f"the CPU ({counted(cpus(), 'thread')})"
+    line = f"{counted(here, 'replica')} on {where}, {dtype}"
+    if devices.hosts == 1:
+        return line
+    writer = "this host writes the run" if devices.is_chief else "the first host writes the run"
+    return f"host {devices.host + 1} of {devices.hosts}: {line}; {devices.replicas} replicas in all; {writer}"
+
+
+def idle_gpu(spec: str, on_gpu: bool) -> str:
+    """A line for the user where --devices=auto left a GPU of this machine idle; "" where it did not."""
+    if on_gpu or spec != "auto" or not gpus.has_nvidia() or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return ""
+    return ("this machine has an NVIDIA GPU, but TensorFlow finds none, as without its CUDA libraries: "
+            "pip install '.[gpu]', and check nvidia-smi; --devices=cpu trains on the CPU without this line")
+
+
 def _number(spec: str, text: str) -> int:
     if not text.strip().isdigit():
         raise UserError(f"--devices={spec}: found {text!r}, expected a number")
     return int(text)
 
 
-def _pick_gpus(spec: str, detail: str, gpus: list) -> int:
-    if not gpus:
+def _pick_gpus(spec: str, detail: str, physical: list) -> int:
+    if not physical:
         raise UserError(f"--devices={spec}: TensorFlow finds no GPU here; use --devices=auto, or install with the gpu "
                         "extra and check nvidia-smi")
-    indices = [_number(spec, part) for part in detail.split(",")] if detail else range(len(gpus))
+    indices = [_number(spec, part) for part in detail.split(",")] if detail else range(len(physical))
     for index in indices:
-        if index >= len(gpus):
-            raise UserError(f"--devices={spec}: there is no GPU {index}; found {len(gpus)}, numbered from 0")
-    wanted = [gpus[index] for index in indices]
+        if index >= len(physical):
+            raise UserError(f"--devices={spec}: there is no GPU {index}; found {len(physical)}, numbered from 0")
+    wanted = [physical[index] for index in indices]
     if tf.config.get_visible_devices("GPU") == wanted:
         return len(wanted)
     try:

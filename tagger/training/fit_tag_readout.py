@@ -107,7 +107,8 @@ def _error(logits: tf.Tensor, target: np.ndarray) -> float:
 
 def _batches(run: Run, split: Split, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Features float32 [n, F] and targets float32 [n, K] of the first photos of a split."""
-    with Progress(f"tags of {split.name}", total=min(split.info.examples, most), unit="examples") as progress:
+    with Progress(f"solving the readout of tags, photos of {split.name}",
+                  total=min(split.info.examples, most), unit="examples") as progress:
         for feature, shares in tag_batches(run, split, most, _BATCH_SIZE):
             yield feature.astype(np.float32), shares[:, :_MOST_TAGS]
             progress.add(len(feature))

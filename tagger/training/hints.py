@@ -1,13 +1,16 @@
-"""What to change where a set is so small that a training can hardly work, a line each."""
+"""What to change where a training can hardly work, a line each."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from records.format.held_out import way_to_hold_out_more
 from records.util.counted import counted
 from tagger.training import batch_size as batch_sizes
+from tagger.training.history import Epoch
 
 _FEW_STEPS, _FEW_PHOTOS = 10, 20
+_MARGIN = 0.1  # nats: new weights are up to so much worse than a guess
 
 
 def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, validation_photos: int,
@@ -33,3 +36,22 @@ def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, 
         lines.append(f"--warmup_steps={warmup_steps}: the run has {counted(updates, 'update')}, so the learning rate "
                      "rises to its end and never falls; give about a tenth of them, or more --epochs")
     return lines
+
+
+def worse_than_guessing(rows: Sequence[Epoch], vocabulary_size: int, remedy: str) -> str:
+    """A line to read after the last of these epochs, if it is the first that is; else "".
+
+    Args:
+      rows: of the whole run; their losses are compared with ln(vocabulary_size), that of a guess among all words.
+      remedy: against steps that are too large.
+    """
+    guess = math.log(vocabulary_size)
+    if [row for row in rows if row.val_loss > guess + _MARGIN] != list(rows[-1:]):
+        return ""
+    row = rows[-1]
+    line = (f"val_loss {row.val_loss:.4g} is above {guess:.2f}, that of a guess among all {vocabulary_size:,} words of "
+            "the vocabulary: ")
+    if 0 < row.loss < guess:
+        return (f"{line}loss {row.loss:.4g} is below it, so the model learns the train photos by heart; give more "
+                f"photos or more --dropout, or {remedy}")
+    return f"{line}the training diverges; {remedy}, and start with --fresh"

@@ -13,17 +13,53 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.train import Train
+from records.backbones.encoder import Encoder
 from records.backbones.registry import load_encoder, slow_precision
+from records.format.manifest import Manifest
 from records.images.augmentation import Augmentation
-from records.input.pixel_dataset import SIDED_WORDS, PixelDataset
+from records.input.pixel_dataset import SIDED_WORDS, PixelDataset, check_photos
+from records.text.vocabulary import SPECIALS
 from tagger.evaluation.validation_cider import ValidationCaptions
 from tagger.losses import from_pixels
 from tagger.losses.cross_entropy import Batch, CrossEntropy, Objective
 from tagger.modeling.captioner import Captioner
+from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_head import TagHead
-from tagger.runs import trained_backbone
+from tagger.runs import run_dir, trained_backbone
 from tagger.training.optimizer import FusedAdam
 from tagger.training.task import Schedule, Task
+
+
+def check_network(config: Train, manifest: Manifest) -> None:
+    """Builds the backbone as `config` says, and forgets it: to be called before the stages that come first.
+
+    Args:
+      manifest: of the records.
+
+    Raises:
+      UserError: the records name no backbone or hold no photos, its weights cannot be had, it has no such layer, or it
+        takes no views of that size.
+    """
+    encoder = _encoder(config, manifest)
+    check_photos(manifest, config.records_dir)
+    with tf.device("CPU"):
+        captioner = Captioner(merge=MergeModel(len(SPECIALS), run_dir.feature_size(manifest, config.records_dir)),
+                              encoder=encoder, first_layer=config.train_backbone)
+        _check_view_size(config, encoder, captioner)
+
+
+def _encoder(config: Train, manifest: Manifest) -> Encoder:
+    if manifest.backbone is None:
+        raise UserError(f"--train_backbone={config.train_backbone}: the records in {config.records_dir} were made with "
+                        "--backbone=none, so they name no network to train; make them with a backbone")
+    return load_encoder(manifest.backbone.name, config.backbone_weights or manifest.backbone.weights,
+                        manifest.backbone.image_size)
+
+
+def _check_view_size(config: Train, encoder: Encoder, captioner: Captioner) -> None:
+    if config.view_size not in (0, encoder.image_size) and not captioner.takes(config.view_size):
+        raise UserError(f"--view_size={config.view_size}: {encoder.name} takes only photos of {encoder.image_size} "
+                        "pixels; leave the flag out")
 
 
 class PixelTask(Task):
@@ -31,20 +67,15 @@ class PixelTask(Task):
 
     def make_schedule(self) -> Schedule:
         return Schedule(epochs=self.config.pixel_epochs, learning_rate=self.config.pixel_learning_rate,
-                        monitor=self.config.monitor)
+                        monitor=self.config.monitor, rate_flag="pixel_learning_rate")
 
     @property
     def callback_flags(self) -> Train:
         return dataclasses.replace(self.config, patience=self.config.pixel_patience or self.config.patience)
 
     @functools.cached_property
-    def _encoder(self):
-        backbone = self.manifest.backbone
-        if backbone is None:
-            raise UserError(f"--train_backbone={self.config.train_backbone}: the records in "
-                            f"{self.config.records_dir} were made with --backbone=none, so they name no network to "
-                            "train; make them with a backbone")
-        return load_encoder(backbone.name, self.config.backbone_weights or backbone.weights, backbone.image_size)
+    def _encoder(self) -> Encoder:
+        return _encoder(self.config, self.manifest)
 
     @functools.cached_property
     def _plain_backbone(self) -> keras.Model:
@@ -78,9 +109,7 @@ class PixelTask(Task):
             head = TagHead(rates=self.tag_outputs.rates(words), feature_size=merge.feature_size)
         model = Captioner(merge=merge, encoder=self._encoder, first_layer=config.train_backbone, compute_dtype=dtype,
                           tag_head=head)
-        if config.view_size not in (0, self._encoder.image_size) and not model.takes(config.view_size):
-            raise UserError(f"--view_size={config.view_size}: {self._encoder.name} takes only photos of "
-                            f"{self._encoder.image_size} pixels; leave the flag out")
+        _check_view_size(config, self._encoder, model)
         return model
 
     def make_optimizer(self, model: Captioner, updates: int) -> FusedAdam:

@@ -20,7 +20,8 @@ class SelfCriticalTask(Task):
 
     def make_schedule(self) -> Schedule:
         return Schedule(epochs=self.config.self_critical_epochs,
-                        learning_rate=self.config.self_critical_learning_rate, monitor="val_cider")
+                        learning_rate=self.config.self_critical_learning_rate, monitor="val_cider",
+                        rate_flag="self_critical_learning_rate")
 
     def make_train_dataset(self) -> ImageDataset:
         self._dataset = ImageDataset(self.train_split, self.options, vocabulary_size=self.vocabulary.size)

@@ -1,17 +1,12 @@
 """One stage of --mode=train: a task on devices that are open already, from its run folder to its best weights."""
 
-import dataclasses
+import sys
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 from etils import epath
 
-from flags.errors import UserError
-from flags.flag_files import as_text
-from flags.train import RESUMABLE, Train
-from records.format import layout
-from records.format import manifest as manifest_lib
 from records.input.shard_reader import reading_errors
 from tagger.modeling import tag_calibration
 from tagger.runs import run_dir
@@ -20,9 +15,11 @@ from tagger.training.callbacks import make_callbacks
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
 from tagger.training.distribution import Devices
+from tagger.training.hints import worse_than_guessing
 from tagger.training.mixed_precision import LossScale
 from tagger.training.run_files import HistoryFiles, LossPlot
 from tagger.training.run_progress import RunProgress
+from tagger.training.same_run import check_same
 from tagger.training.task import Task
 from tagger.training.tensorboard import TensorBoard
 from tagger.training.terminal import Terminal
@@ -74,7 +71,8 @@ def _reporters(task: Task, progress: RunProgress, validation_steps: int) -> list
     folder = task.config.run_dir
     return [HistoryFiles(run_dir=folder, progress=progress), LossPlot(run_dir=folder, progress=progress),
             TensorBoard(run_dir=folder, progress=progress),
-            Terminal(run_dir=folder, progress=progress, validation_steps=validation_steps, hints=task.hints())]
+            Terminal(run_dir=folder, progress=progress, validation_steps=validation_steps, hints=task.hints(),
+                     judge=lambda rows: worse_than_guessing(rows, task.vocabulary.size, task.schedule.remedy))]
 
 
 def _prepare(task: Task) -> None:
@@ -100,25 +98,10 @@ def _prepare(task: Task) -> None:
     run_dir.save_description(config, task.manifest, task.vocabulary, task.tags)
 
 
-def check_same(config: Train, manifest: manifest_lib.Manifest) -> None:
-    """Raises UserError where the run in --run_dir has been started with other flags or records that shape it."""
-    before = run_dir.load_config(config.run_dir)
-    if before is None:
-        raise UserError(f"--run_dir={config.run_dir}: holds checkpoints but no {run_dir.CONFIG_FILE}; restore it, or "
-                        "start over with --fresh")
-    free = RESUMABLE - ({"epochs"} if config.schedule == "cosine" else set())
-    for field in dataclasses.fields(Train):
-        old, new = getattr(before, field.name), getattr(config, field.name)
-        if old != new and field.name not in free:
-            given = (f"--{field.name} is left out, or {as_text(new) or 'empty'}, its default" if new == field.default
-                     else f"--{field.name}={as_text(new)}")
-            raise UserError(f"{given}: the run in --run_dir={config.run_dir} was started with "
-                            f"--{field.name}={as_text(old)}; give that to continue it, another --run_dir, or --fresh "
-                            "to start over")
-    if manifest_lib.from_json((epath.Path(config.run_dir) / layout.MANIFEST).read_bytes()) != manifest:
-        raise UserError(f"--records_dir={config.records_dir}: holds other records than the run in "
-                        f"--run_dir={config.run_dir} was started with, or they were made anew since; give those, "
-                        "another --run_dir, or --fresh to start over")
+def announce(number: int, stages: int, what: str, run_dir: str) -> None:
+    """The line before stage `number`, from 1, to stderr; none where it is the only one."""
+    if stages > 1:
+        print(f"stage {number} of {stages}: {what} ({run_dir})", file=sys.stderr, flush=True)
 
 
 def wait_for_all(devices: Devices) -> None:

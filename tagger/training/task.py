@@ -43,11 +43,18 @@ class Schedule:
       epochs: at the most.
       learning_rate: of the optimizer, before plateaus and schedule lower it.
       monitor: "val_loss", where less is better, or "val_cider".
+      rate_flag: the flag that gives the learning rate.
     """
 
     epochs: int
     learning_rate: float
     monitor: str
+    rate_flag: str = "learning_rate"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about steps that are too large."""
+        return f"lower --{self.rate_flag} (now {self.learning_rate}) or set --clip_norm=1"
 
 
 class Task(abc.ABC):

@@ -1,7 +1,7 @@
 """What a training writes to stderr: progress, a line for each epoch, and how it began and ended."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 from etils import epath
@@ -17,10 +17,15 @@ class Terminal(keras.callbacks.Callback):
     """Reports to stderr."""
 
     def __init__(self, *, run_dir: epath.PathLike, progress: RunProgress, validation_steps: int,
-                 hints: Sequence[str] = ()):
-        """hints: lines to show before the first epoch of a new run."""
+                 hints: Sequence[str] = (), judge: Callable[[Sequence[history.Epoch]], str] = lambda _: ""):
+        """Arguments that are not of the run itself only add lines.
+
+        Args:
+          hints: to show before the first epoch of a new run.
+          judge: gives what to show after the last of these epochs, or "".
+        """
         super().__init__()
-        self._hints = hints
+        self._hints, self._judge = hints, judge
         self._run_dir, self._progress, self._validation_steps = run_dir, progress, validation_steps
         self._bar: Progress | None = None
 
@@ -61,6 +66,8 @@ class Terminal(keras.callbacks.Callback):
                  if cost and cost.epoch == row.epoch else "")
         _say(f"epoch {row.epoch}/{self.params['epochs']}: loss {row.loss:.4f}, {_validated(row)} ({mark}), "
              f"learning rate {row.learning_rate:.3g}{speed}")
+        if line := self._judge(self._progress.epochs):
+            _say(line)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         rows = self._progress.epochs

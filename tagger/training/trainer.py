@@ -149,8 +149,7 @@ class Trainer:
             validated = self._step.validated.read()
             if validated.bad_step >= 0:
                 raise UserError(
-                    f"the validation loss is not finite after epoch {progress.epoch + 1}; lower --learning_rate "
-                    f"(now {self._config.learning_rate}) or set --clip_norm=1")
+                    f"the validation loss is not finite after epoch {progress.epoch + 1}; {self._task.schedule.remedy}")
             # The shortest decimal that is this float32: 0.001, not 0.0010000000474974513.
             row = history.Epoch(progress.epoch + 1, trained.mean, validated.mean, float(str(rate)),
                                 self._score() if self._score else None)
@@ -181,8 +180,8 @@ class Trainer:
             what, remedy = "gradients are", "a feature that holds NaN or infinity does that: run --mode=verify_records"
         raise UserError(
             f"{what} not finite in epoch {epoch + 1}, step {step + 1} of {self._train.steps}, on captions of {images}; "
-            f"{self._last_checkpoint()}; {remedy}, lower --learning_rate (now {self._config.learning_rate}) or set "
-            "--clip_norm=1, and start with --fresh")
+            f"{self._last_checkpoint()}; {remedy}, {self._task.schedule.remedy}, and start "
+            "with --fresh")
 
     def _check_state(self) -> None:
         """Raises UserError where a weight, or what the optimizer remembers, is not a finite number.
@@ -193,8 +192,8 @@ class Trainer:
         if not self._state.is_finite():
             raise UserError(
                 f"weights are not finite in epoch {self._progress.epoch + 1}, after step {self._progress.step} of "
-                f"{self._train.steps}; {self._last_checkpoint()}; lower --learning_rate (now "
-                f"{self._config.learning_rate}) or set --clip_norm=1, and start with --fresh")
+                f"{self._train.steps}; {self._last_checkpoint()}; {self._task.schedule.remedy}, and "
+                "start with --fresh")
 
     def _last_checkpoint(self) -> str:
         saved = self._checkpoints.steps()

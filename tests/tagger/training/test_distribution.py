@@ -1,9 +1,11 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from flags.errors import UserError
-from tagger.training.distribution import open_devices
+from tagger.training import distribution
+from tagger.training.distribution import Devices, describe, idle_gpu, open_devices
 
 
 @pytest.mark.parametrize("spec, message", [
@@ -34,3 +36,26 @@ def test_several_workers_take_one_cpu_each(monkeypatch):
         {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}))
     with pytest.raises(UserError, match="--devices=cpu:2: .*start more workers"):
         open_devices("cpu:2")
+
+
+@pytest.mark.parametrize(("host", "hosts", "replicas", "on_gpu", "line"), [
+    (0, 1, 8, True, "8 replicas on 8 GPUs, bfloat16"), (0, 1, 1, True, "1 replica on 1 GPU, bfloat16"),
+    (0, 1, 2, False, "2 replicas on the CPU (3 threads), bfloat16"),
+    (1, 2, 4, True, "host 2 of 2: 4 replicas on 4 GPUs, bfloat16; 8 replicas in all; the first host writes the run"),
+    (0, 2, 1, False, "host 1 of 2: 1 replica on the CPU (3 threads), bfloat16; 2 replicas in all; this host writes the "
+                     "run")])
+def test_the_devices_are_told(monkeypatch, host, hosts, replicas, on_gpu, line):
+    monkeypatch.setattr(distribution, "cpus", lambda: 3)
+    devices = Devices(tf.distribute.get_strategy(), host, hosts, replicas, on_gpu)
+    assert describe(devices, "bfloat16") == line
+
+
+def test_a_gpu_without_its_libraries_is_told_where_it_would_have_been_used(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(distribution.gpus, "has_nvidia", lambda: False)
+    assert idle_gpu("auto", on_gpu=False) == ""
+    monkeypatch.setattr(distribution.gpus, "has_nvidia", lambda: True)
+    assert "pip install '.[gpu]'" in idle_gpu("auto", on_gpu=False)
+    assert not idle_gpu("auto", on_gpu=True) and not idle_gpu("cpu", on_gpu=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # somebody hides it on purpose
+    assert idle_gpu("auto", on_gpu=False) == ""

@@ -1,4 +1,7 @@
-from tagger.training.hints import hints
+import pytest
+
+from tagger.training.hints import hints, worse_than_guessing
+from tagger.training.history import Epoch
 
 
 def lines(captions, batch_size, photos, updates=1000, warmup_steps=0):
@@ -23,3 +26,16 @@ def test_few_steps_and_few_photos_are_said_with_what_to_change():
         "1 photo in validation cannot tell a better epoch from a lucky one: make_records --overwrite with "
         "--split_fractions=train=0.6,validation=0.2,test=0.2 holds out more"]
     assert "give more --patience, which is what mostly ends such a run" in lines(40, 8, 20)[0]
+
+
+@pytest.mark.parametrize(("losses", "says"), [
+    ([(7.0, 6.9)], ""), ([(7.0, 6.95)], ""),  # ln(1000) = 6.91, and new weights are a little worse
+    ([(900.0, 80.0)], "the training diverges; lower it, and start with --fresh"),
+    ([(9.0, 6.0), (900.0, 80.0)], "diverges"),
+    ([(900.0, 80.0), (900.0, 90.0)], ""),  # said after the first
+    ([(2.0, 6.5), (1.0, 7.5)], "learns the train photos by heart; give more photos or more --dropout, or lower it")])
+def test_a_validation_loss_above_that_of_a_guess_is_said_once(losses, says):
+    rows = [Epoch(number, loss, val_loss, 0.1) for number, (loss, val_loss) in enumerate(losses, 1)]
+    line = worse_than_guessing(rows, 1000, "lower it")
+    assert says in line and bool(line) == bool(says)
+    assert not line or f"val_loss {losses[-1][1]:g} is above 6.91, that of a guess among all 1,000 words" in line

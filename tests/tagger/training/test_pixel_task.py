@@ -113,11 +113,14 @@ def _values(path):
     return found
 
 
-def test_a_layer_that_is_not_there_is_named(records, tmp_path):
-    config = Train(records_dir=str(records), run_dir=str(tmp_path / "run"), init_from="",
-                   **{**FLAGS, "train_backbone": "conv9"})
-    with pytest.raises(UserError, match="--train_backbone=conv9: .*:named has no layer .* stem, .*; give one of them"):
+@pytest.mark.parametrize(("flag", "value", "message"), [
+    ("train_backbone", "conv9", "--train_backbone=conv9: .*:named has no layer .* stem, .*; give one of them"),
+    ("backbone_weights", "nowhere.weights.h5", "nowhere.weights.h5")])
+def test_what_the_pixel_stage_cannot_do_is_said_before_the_first_stage(records, tmp_path, flag, value, message):
+    config = Train(records_dir=str(records), run_dir=str(tmp_path / "run"), **{**FLAGS, flag: value})
+    with pytest.raises(UserError, match=message):
         train.run(config)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
@@ -140,7 +143,8 @@ def test_the_whole_job(records, tmp_path):
     for _ in range(2):  # the second finds everything done
         [(status, output)] = train_process(records, run, "--devices=cpu", *(f"--{k}={v}" for k, v in flags.items()))
         assert status == 0, output
-    assert "complete already" in output
+    assert "complete already" in output and "nothing to do" not in output
+    assert "stage 2 of 4: the backbone learns from photos" in output
     trained = load_run(run / "pixels").manifest.backbone
     loaded = load_run(run)
     assert loaded.manifest.backbone.weights_sha256 == trained.weights_sha256 and loaded.model.tag_readout

@@ -28,3 +28,13 @@ def test_terminal_says_where_a_run_goes_on(tmp_path, capsys, place, stopped, lin
     progress = RunProgress(epoch=place[0], step=place[1], resumed=True)
     begin([Terminal(run_dir=tmp_path, progress=progress, validation_steps=1)], progress, stop_training=stopped)
     assert line in capsys.readouterr().err
+
+
+def test_terminal_shows_what_is_to_say_of_an_epoch(tmp_path, capsys):
+    progress = RunProgress()
+    callbacks = begin([Terminal(run_dir=tmp_path, progress=progress, validation_steps=1,
+                                judge=lambda rows: "it diverges" if rows[-1].val_loss > 5 else "")], progress)
+    epoch(callbacks, progress, 3.0)
+    assert "it diverges" not in capsys.readouterr().err
+    epoch(callbacks, progress, 9.0)
+    assert capsys.readouterr().err.endswith("\nit diverges\n")
