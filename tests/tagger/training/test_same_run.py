@@ -80,7 +80,8 @@ def test_other_records_are_said_before_flags(begun):
     for change, words in (
             ({"backbone": dataclasses.replace(manifest.backbone, name="other")}, "the backbone is other, not "),
             ({"backbone": dataclasses.replace(manifest.backbone, weights_sha256="1" * 64)}, "the backbone's weights' "),
-            ({"files": {"vocabulary.txt": FileInfo(1, "1" * 64)}}, "another vocabulary"), ({"splits": {}}, "other examples")):
+            ({"files": {"vocabulary.txt": FileInfo(1, "1" * 64)}}, "another vocabulary"),
+            ({"splits": {}}, "other examples")):
         with pytest.raises(UserError, match=rf"^--records_dir=elsewhere: .*\({words}.*; its own are .*records\), and "
                                             "with --seed=0; give those"):
             check_same(dataclasses.replace(config, records_dir="elsewhere", seed=5),
