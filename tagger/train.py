@@ -182,7 +182,8 @@ def _train_teachers(config: Train, devices: Devices, folders: Sequence[str], sta
     """Trains a teacher in each of the run folders, the first of so many stages; returns the exit status."""
     for number, folder in enumerate(folders, 1):
         if devices.is_chief:
-            announce(number, stages, f"teacher {number} of {len(folders)} learns the captions", folder)
+            which = f"teacher {number} of {len(folders)}" if len(folders) > 1 else "the teacher"
+            announce(number, stages, f"{which} learns the captions", folder)
         teacher = dataclasses.replace(config, run_dir=folder, seed=config.seed + number * _SEED_STEP, teachers=0,
                                       self_critical_epochs=0, train_backbone="", init_from="")
         if code := run_stage(CaptionTask(config=teacher, devices=devices)):

@@ -42,16 +42,17 @@ def worse_than_guessing(rows: Sequence[Epoch], vocabulary_size: int, remedy: str
     """A line to read after the last of these epochs, if it is the first that is; else "".
 
     Args:
-      rows: of the whole run; their losses are compared with ln(vocabulary_size), that of a guess among all words.
+      rows: of the whole run; their losses are compared with ln(vocabulary_size), that of a guess among all words. Not
+        of the self-critical stage, which learns from rewards and sharpens what the model is sure of.
       remedy: against steps that are too large.
     """
     guess = math.log(vocabulary_size)
-    if [row for row in rows if row.val_loss > guess + _MARGIN] != list(rows[-1:]):
+    if rows[-1].reward is not None or [row for row in rows if row.val_loss > guess + _MARGIN] != list(rows[-1:]):
         return ""
     row = rows[-1]
     line = (f"val_loss {row.val_loss:.4g} is above {guess:.2f}, that of a guess among all {vocabulary_size:,} words of "
             "the vocabulary: ")
-    if 0 < row.loss < guess:
+    if row.loss < guess:
         return (f"{line}loss {row.loss:.4g} is below it, so the model learns the train photos by heart; give more "
                 f"photos or more --dropout, or {remedy}")
-    return f"{line}the training diverges; {remedy}, and start with --fresh"
+    return f"{line}the model learns nothing, or its training diverges; {remedy}, and start with --fresh"

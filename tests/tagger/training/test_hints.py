@@ -30,9 +30,10 @@ def test_few_steps_and_few_photos_are_said_with_what_to_change():
 
 @pytest.mark.parametrize(("losses", "says"), [
     ([(7.0, 6.9)], ""), ([(7.0, 6.95)], ""),  # ln(1000) = 6.91, and new weights are a little worse
-    ([(900.0, 80.0)], "the training diverges; lower it, and start with --fresh"),
+    ([(900.0, 80.0)], "learns nothing, or its training diverges; lower it, and start with --fresh"),
     ([(9.0, 6.0), (900.0, 80.0)], "diverges"),
     ([(900.0, 80.0), (900.0, 90.0)], ""),  # said after the first
+    ([(-0.3, 7.5)], ""),  # of rewards
     ([(2.0, 6.5), (1.0, 7.5)], "learns the train photos by heart; give more photos or more --dropout, or lower it")])
 def test_a_validation_loss_above_that_of_a_guess_is_said_once(losses, says):
     rows = [Epoch(number, loss, val_loss, 0.1) for number, (loss, val_loss) in enumerate(losses, 1)]
