@@ -12,8 +12,9 @@ from importlib import metadata
 from absl import flags as absl_flags
 
 from flags import flag_files, glossary, spec
+from flags.customary_names import CUSTOMARY
 from flags.errors import UserError
-from flags.modes import MODES, command
+from flags.modes import MODES, Status, command
 from records.util import system_errors
 from records.util.printable import printable
 from records.util.tf_startup import tensorflow_starts
@@ -102,6 +103,13 @@ def _mode(values: absl_flags.FlagValues, arguments: Sequence[str]) -> str:
     return name
 
 
+def _with_own_name(error: absl_flags.Error, values: absl_flags.FlagValues) -> str:
+    """What absl says; of a flag that is customary elsewhere, and unknown here, also what this mode calls it."""
+    name = error.flagname if isinstance(error, absl_flags.UnrecognizedFlagError) else ""
+    own = [flag for flag in CUSTOMARY.get(name.replace("-", "_"), ()) if flag in values]
+    return f"Unknown command line flag '{name}'. Did you mean: {own[0]} ?" if own else str(error)
+
+
 def _run(argv: Sequence[str]) -> int:
     lines, others = flag_files.split(argv[1:])
     values = _base_flags()
@@ -127,7 +135,8 @@ def _run(argv: Sequence[str]) -> int:
     try:
         arguments = values([argv[0], *flag_files.of_mode(lines, config_class, others), *others])[1:]
     except absl_flags.Error as error:
-        raise UserError(f"{error} ({command(argv[0])} --mode={name} --help lists this mode's flags)") from error
+        raise UserError(f"{_with_own_name(error, values)} ({command(argv[0])} --mode={name} --help lists this mode's "
+                        "flags)") from error
     if values["help"].value:
         print(_mode_help(command(argv[0]), name, config_class, values))
         return 0
@@ -144,11 +153,12 @@ def _run(argv: Sequence[str]) -> int:
     with tensorflow_starts():
         run = mode.load_code()
     try:
-        status = run(config) or 0
+        outcome = run(config)
     except KeyboardInterrupt as interruption:
         return _interrupted(interruption, "; the same command " + (
             "continues where this one stopped" if mode.goes_on(config) else "starts over"))
-    if mode.explained and not status:
+    status = outcome or 0
+    if mode.explained and not status and outcome is not Status.NOTHING_TO_DO:
         print(f"(words that are new to you: {command(argv[0])} --glossary)", file=sys.stderr)
     return status
 

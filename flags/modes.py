@@ -1,10 +1,17 @@
 """The modes of main.py: what each is for, where its flags and its code are."""
 
 import dataclasses
+import enum
 import importlib
 import os
 import sys
 from typing import Any
+
+
+class Status(enum.IntEnum):
+    """Exit status of a mode, where its number alone says too little."""
+
+    NOTHING_TO_DO = 0  # all was done before: nothing is printed that would need explaining
 
 
 @dataclasses.dataclass(frozen=True)

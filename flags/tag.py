@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from flags.choices import PRECISIONS
+from flags.choices import PRECISIONS, SHEET_PHOTOS
 from flags.spec import Flags, flag, positional
 
 
@@ -19,8 +19,8 @@ class Tag(Flags):
                                "describes a training is not taken.", at_least=1, as_in_train=False)
     json: bool = flag(False, "Print one JSON object per photo and line, for programs: image, caption, tags (each with "
                              "its score), or image and error.")
-    sheet: str = flag("", "PNG to draw the first photos into, with what was said about them: to show to others.",
-                      path=True)
+    sheet: str = flag("", f"PNG to draw the first {SHEET_PHOTOS} photos into, with what was said about them: to show "
+                          "to others.", path=True)
     images: str = flag("", "With --output, instead of IMAGE: a folder (searched through), a pattern such as "
                            "'holiday/**/*.jpg', a list (a file with one path a line) or a records folder, of any "
                            "number of photos. Of records the stored features are used where the export's backbone "

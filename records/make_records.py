@@ -16,17 +16,18 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.make_records import MakeRecords
+from flags.modes import Status
 from records.format import layout
 from records.format import manifest as manifests
-from records.format.held_out import way_to_hold_out_more
+from records.format.held_out import OWN_SPLITS, way_to_hold_out_more
 from records.format.manifest import BackboneInfo, FileInfo, Manifest, SplitInfo
 from records.format.tfds_metadata import dataset_info_json, features_json
-from records.ingest import fingerprint, rejections, splits, staging
+from records.ingest import fingerprint, first_photos, rejections, splits, staging
 from records.ingest import plan as plan_lib
 from records.ingest.plan import Plan
 from records.ingest.splits import Splitter
 from records.runners import local
-from records.sources import check_exists, is_spooled
+from records.sources import check_exists, is_spooled, splits_in_names
 from records.text import unknown_words
 from records.text.vocabulary import END, UNK, Vocabulary
 from records.util.absolute_paths import absolute
@@ -43,16 +44,20 @@ from records.writing.shard_writer import BackboneJob, ShardJob
 _FEW_PHOTOS = 20  # of a split that others than train have
 
 
-def run(config: MakeRecords) -> None:
+def run(config: MakeRecords) -> Status | None:
     """--mode=make_records. Raises UserError for input or flags that cannot be used."""
     if config.records:
-        if not run_from_records(config):
-            print(f"{_absolute(config.records_dir)}: complete, made from the same records with the same backbone; "
-                  "nothing to do")
-        return
+        if run_from_records(config):
+            return None
+        print(f"{_absolute(config.records_dir)}: complete, made from the same records with the same backbone; nothing "
+              "to do")
+        return Status.NOTHING_TO_DO
     _check_flags(config)
     name = fingerprint.dataset_name(config)
     splitter = _splitter(config)
+    finished = not config.overwrite and (epath.Path(config.records_dir) / layout.MANIFEST).exists()
+    if config.backbone != "none" and not finished:  # without, photos are looked for at once
+        first_photos.check(config, splitter)
     backbone, info = _backbone(config)
     settings = fingerprint.settings_of(config, name, info.weights_sha256 if info else None)
     records_dir = _absolute(config.records_dir)
@@ -62,7 +67,7 @@ def run(config: MakeRecords) -> None:
             if _is_finished(config, records_dir, state, settings):
                 print(f"{records_dir}: complete, made from the same captions with the same flags; nothing to do "
                       "(--overwrite makes it anew, --mode=verify_records reads every byte)")
-                return
+                return Status.NOTHING_TO_DO
             state.start(settings)
             images_dir = _images_dir(config, state)
             plan = plan_lib.read_plan(state) or _make_plan(
@@ -76,6 +81,7 @@ def run(config: MakeRecords) -> None:
     except (WorkerDied, MemoryError, OSError, sqlite3.Error) as error:
         raise _refused(config.records_dir, error) from error
     _summary(config, records_dir, plan, receipts)
+    return None
 
 
 def _absolute(records_dir: str) -> str:
@@ -239,7 +245,8 @@ def _finish(config: MakeRecords, settings: dict[str, Any], records_dir: str, inf
     names = layout.OTHER_FILES + layout.TAG_FILES * plan.has_tag_ids
     files = {file: _file_info(folder / file) for file in sorted(names)}
     manifests.save(records_dir, Manifest(
-        name, plan.target, config.seed, _created_with(), settings, info, plan.vocabulary_size, config.min_count,
+        name, plan.target, config.seed, _created_with(),
+        {**settings, OWN_SPLITS: True} if plan.own_splits else settings, info, plan.vocabulary_size, config.min_count,
         config.max_words, config.max_words_per_caption, infos, files, plan.duplicates_merged, plan.rejected))
 
 
@@ -264,11 +271,13 @@ def _summary(config: MakeRecords, records_dir: str, plan: Plan, receipts: Mappin
         size = sum(receipt.shard.bytes for receipt in done)
         print(f"{split}: {counted(examples, 'example')}, {counted(captions, 'caption')}, "
               f"{counted(len(done), 'shard')}, {size / 1e6:,.1f} MB")
-    if empty := splits.without_photos(config.split_fractions, config.split_lists, plan.examples):
-        print(f"{' and '.join(empty)}: no photos; {splits.way_to_fill(empty)}")
+    print(splits.origin(config.split_lists, config.split_fractions, config.seed, plan.own_splits,
+                        splits_in_names(config.captions, config.captions_format)))
+    if empty := splits.without_photos(config.split_fractions, config.split_lists, plan.examples, plan.own_splits):
+        print(f"{' and '.join(empty)}: no photos; {splits.way_to_fill(empty, plan.own_splits)}")
     if few := [split for split in receipts if split != "train" and plan.examples[split] < _FEW_PHOTOS]:
         print(f"few photos in {' and '.join(few)}: scores on them say little; "
-              f"{way_to_hold_out_more(vars(config), few)}")
+              f"{way_to_hold_out_more({**vars(config), OWN_SPLITS: plan.own_splits}, few)}")
     if plan.target == "captions":
         vocabulary = Vocabulary.load(records_dir)
         unknown, words = vocabulary.counts[UNK], sum(vocabulary.counts) - vocabulary.counts[END]

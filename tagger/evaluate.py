@@ -56,7 +56,7 @@ def run(config: eval_flags.Eval) -> int:
     if len(joined.folders(config.records_dir)) > 1:
         raise UserError(f"--records_dir={config.records_dir}: eval takes one folder, as photos are told apart by their "
                         "names; evaluate on one after the other")
-    photos = caption_dataset.open_split(config.records_dir, config.split)
+    photos = caption_dataset.open_split(config.records_dir, config.split, flag="split")
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble, config.precision)
     if warning := slow_precision(config.precision, f"--precision={config.precision}"):
         print(warning, file=sys.stderr)

@@ -14,9 +14,8 @@ from etils import epath
 
 from flags.errors import UserError
 from flags.export import Export
-from records.backbones.encoder import IMAGENET
 from records.backbones.frozen_encoder import FrozenEncoder
-from records.backbones.registry import load_backbone
+from records.backbones.registry import load_backbone, recorded_weights
 from records.format import backbone_identity
 from records.format.manifest import BackboneInfo
 from records.images.decoding import decode_batch
@@ -188,10 +187,7 @@ def backbone_of(config: Export, run: Run, precision: str = "float32") -> FrozenE
       UserError: the records have no features, or the weights are gone or others.
     """
     info = _backbone_info(run)
-    given = config.backbone_weights or info.weights
-    if given not in ("", IMAGENET) and not epath.Path(given).exists():
-        raise UserError(f"--backbone_weights={given}: no such file" + (
-            "" if config.backbone_weights else ", though make_records read it there; name where it is now"))
+    given = recorded_weights(config.backbone_weights, info.weights)
     if precision == "mixed_bfloat16":
         info = dataclasses.replace(info, precision="bfloat16")
     backbone = load_backbone(info.name, given, info.precision, str(run.manifest.flags.get("feature_views", "one")),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from etils import epath
 
+from flags.choices import SHEET_PHOTOS
 from flags.errors import UserError
 from flags.tag import Tag
 from records.images.contact_sheet import BLUE, INK, Cell, draw
@@ -23,7 +24,7 @@ from tagger.tagging.names import WILD, as_utf8, is_photo, matching
 from tagger.tagging.photos import SUFFIXES, answer_photos, options_of, read_photo
 from tagger.tagging.read_ahead import answered
 
-_SHEET_PHOTOS, _SHEET_COLUMNS, _SHEET_TAGS = 24, 4, 6
+_SHEET_COLUMNS, _SHEET_TAGS = 4, 6
 
 
 def run(config: Tag) -> int:
@@ -65,7 +66,7 @@ def _print(config: Tag) -> int:
                     xmp.write(xmp.sidecar_path(os.fspath(path)), answer["tags"])
                 tags = list(zip(answer.pop("tags"), answer.pop("scores"), strict=True))
                 answer["tags"] = [{"tag": tag, "score": score} for tag, score in tags]
-                if config.sheet and len(cells) < _SHEET_PHOTOS:
+                if config.sheet and len(cells) < SHEET_PHOTOS:
                     cells.append(_cell(content, answer))
             if config.json:
                 print(json.dumps({"image": as_utf8(path), **answer}, ensure_ascii=False), flush=True)

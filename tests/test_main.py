@@ -117,6 +117,12 @@ def test_unknown_flag(main_process):
     _one_line(main_process("--mode=verify_records", "--recordsdir=x"), "recordsdir", "--help")
 
 
+@pytest.mark.parametrize("typed, own", [("--lr=1e-3", "learning_rate"), ("--num-epochs=3", "epochs")])
+def test_a_flag_as_other_programs_call_it(capsys, typed, own):
+    assert main.main(["main.py", "--mode=train", typed]) == 1
+    assert f"Did you mean: {own} ?" in capsys.readouterr().err
+
+
 def test_missing_required_flag(main_process):
     _one_line(main_process("--mode=verify_records"), "--records_dir is required")
 

@@ -6,9 +6,12 @@
 """
 
 import difflib
+import re
 import sys
+from collections.abc import Sequence
 
 import tensorflow as tf
+from etils import epath
 
 from flags.choices import BACKBONE_PRECISIONS, FEATURE_VIEWS
 from flags.errors import UserError
@@ -36,11 +39,40 @@ def load_encoder(name: str, weights: str = "", image_size: int = 0) -> Encoder:
         return _of_user(name, weights, image_size)
     known = keras_applications.names()
     if name not in known:
-        near = difflib.get_close_matches(name.lower(), known, 3, 0.5)
+        near = _nearest(name.lower(), known)
         raise UserError(f"--backbone={name} is unknown: expected one of {', '.join(near or known)}"
                         + (", or another network of keras.applications" if near else "")
                         + ", or module:function of a network of your own")
     return keras_applications.application(name, weights or IMAGENET, image_size)
+
+
+def _nearest(name: str, known: Sequence[str]) -> list[str]:
+    """Up to three names like `name`, nearest first: the same but for a number, then those that share most letters."""
+    matches = difflib.get_close_matches(name, known, len(known), 0.5)
+
+    def distance(other: str) -> tuple[float, float, str]:
+        numbers = [int(digits[0]) if (digits := re.search(r"\d+", text)) else 0 for text in (name, other)]
+        same_family = re.sub(r"\d+", "#", name, count=1) == re.sub(r"\d+", "#", other, count=1)
+        return (abs(numbers[0] - numbers[1]) if same_family else float("inf"),
+                -difflib.SequenceMatcher(None, other, name).ratio(), other)
+
+    return sorted(matches, key=distance)[:3]
+
+
+def recorded_weights(given: str, recorded: str) -> str:
+    """The weights of a backbone that made records: `given`, the flag, or else where make_records read them.
+
+    Raises:
+      UserError: there is no such file.
+    """
+    weights = given or recorded
+    if weights in ("", IMAGENET) or epath.Path(weights).exists():
+        return weights
+    if given:
+        raise UserError(f"--backbone_weights={given}: no such file; give the path of the weights file")
+    relative = "" if weights.startswith("/") or "://" in weights else ", relative to the folder that it ran in"
+    raise UserError(f"{weights}: make_records read the backbone's weights there{relative}, as the manifest of the "
+                    "records says, and there is no such file; name where it is now with --backbone_weights=PATH")
 
 
 def _of_user(name: str, weights: str, image_size: int) -> Encoder:

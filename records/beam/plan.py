@@ -114,11 +114,12 @@ class _Pass1:
         plans = self._write_plans(targets, counts, number)
         duplicates = (entry[1:] for body in work.bodies(examples.DUPLICATES) for entry in body)
         merged = plan_lib.write_duplicates(duplicates, self._records_dir, self._state)
-        if config.split_fractions:  # whether the table has splits of its own only workers have seen
+        has_own_splits = any(summary.get("own_splits") for summary in work.summaries("photos").values())
+        if not config.split_lists and not has_own_splits:
             notes += note_on_fractions(config.split_fractions, {split: count for split, (count, _) in counts.items()})
         first = {split: self._examples(split) for split in counts}
         return plan_lib.whole_plan(self._records_dir, targets, plans, counts, row_count, left_out, merged,
-                                   [*notes, *plan_lib.understood(first, targets)])
+                                   [*notes, *plan_lib.understood(first, targets)], has_own_splits)
 
     def _pieces(self) -> list[Piece]:
         """All pieces of the table, looked at until it is known where each begins."""

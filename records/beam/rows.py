@@ -160,6 +160,7 @@ def check_photos(bucket: int, values: Iterable[tuple[Any, ...]], job: RowsJob) -
     good = [photo.result for photo in photos if photo.result.reason is None]
     job.work.put(name, Bucket(photos, bad), {
         "rows": {str(source): rows for source, rows in count.items()},
+        "own_splits": any(row.split is not None for photo in photos for row in photo.rows),
         "bad": sum(photo.result.reason not in (None, CRASHED) for photo in photos),
         "photos": len(photos), "sizes": sorted({(r.height, r.width) for r in good if r.eighth_crc32c is None})})
     yield from ()

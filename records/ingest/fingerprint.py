@@ -15,6 +15,7 @@ from flags.errors import UserError
 from flags.make_records import MakeRecords
 from flags.spec import pairs
 from records.format import layout
+from records.format.held_out import OWN_SPLITS
 from records.sources import dataset_sha256, is_spooled, is_tableless, table_files
 from records.util.hashing import file_sha256
 
@@ -115,6 +116,8 @@ def check_same(recorded: Mapping[str, Any], current: Mapping[str, Any], records_
     """Raises UserError that names the first setting that differs."""
     recorded = {**_BEFORE, **recorded}
     for name in sorted(set(recorded) | set(current)):
+        if name == OWN_SPLITS:  # what came of the table, whose hash is compared
+            continue
         if name == "dataset_sha256" and None in (recorded.get(name), current.get(name)):
             continue  # records of earlier versions do not have it, and a dataset may be gone once it is converted
         before, now = recorded.get(name), current.get(name)

@@ -55,6 +55,7 @@ class Plan:
       has_tag_ids: whether there is a tag vocabulary.
       notes: lines for the summary.
       rows: input rows, usable or not.
+      own_splits: whether the table, or the names of several, gave photos their splits.
     """
 
     shards: dict[str, dict[str, str]]
@@ -66,6 +67,7 @@ class Plan:
     duplicates_merged: int
     rows: int
     rejected: Rejected
+    own_splits: bool = False
 
 
 def shard_counts(config: MakeRecords) -> dict[str, int]:
@@ -121,10 +123,12 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         number = shards_per_split(config, counts, info)
         plans = _write_plans(database, targets, records_dir, settings["name"], number, workers)
         duplicates = write_duplicates(database.duplicates(), records_dir, state)
-        if not config.split_lists and not database.has_own_splits():
+        has_own_splits = database.has_own_splits()
+        if not config.split_lists and not has_own_splits:
             notes += note_on_fractions(config.split_fractions, {split: count for split, (count, _) in counts.items()})
         plan = whole_plan(records_dir, targets, plans, counts, rows, left_out, duplicates,
-                          [*notes, *understood({split: database.examples(split) for split in counts}, targets)])
+                          [*notes, *understood({split: database.examples(split) for split in counts}, targets)],
+                          has_own_splits)
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict
         if database.image_counts()[1] < _WORTH_KEEPING:
@@ -142,11 +146,12 @@ def save_plan(plan: Plan, state: StagingFolder) -> None:
 
 
 def whole_plan(records_dir: str, targets: Targets, shards: dict[str, dict[str, str]], counts: SplitCounts, rows: int,
-               rejected: Rejected, duplicates: int, notes: list[str]) -> Plan:
+               rejected: Rejected, duplicates: int, notes: list[str], has_own_splits: bool) -> Plan:
     """The outcome of pass 1; writes the vocabularies beside the shards to come."""
     targets.save(records_dir)
     return Plan(shards, {split: count for split, (count, _) in counts.items()}, targets.target,
-                targets.vocabulary.size, targets.tags is not None, [*targets.notes, *notes], duplicates, rows, rejected)
+                targets.vocabulary.size, targets.tags is not None, [*targets.notes, *notes], duplicates, rows, rejected,
+                has_own_splits)
 
 
 def write_rejected(rejected: Iterable[tuple[str, str, str]], rows: int, counts: SplitCounts, config: MakeRecords,

@@ -84,6 +84,12 @@ def most_frequent(by_kind: Counter[str], first: dict[str, str]) -> str:
     return "; ".join(shown) + (f"; {more:,} for other reasons" if more else "")
 
 
+def remedy_for_all_missing(reason: str) -> str:
+    """What helps where no photo exists, by the reason of the first."""
+    return ("write the names as the files have them" if reason.endswith(CASE) else
+            "give --images the folder that the table's names start from")
+
+
 def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], examples: Mapping[str, int],
                  flag: str) -> None:
     """Stops a run without a photo to train on, and says why there is none.
@@ -101,9 +107,8 @@ def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], exampl
     if not examples:
         if by_kind[MISSING] == left_out:
             names = "the only row names a photo that is" if rows == 1 else f"all {rows:,} rows name photos that are"
-            what = ("write the names as the files have them" if first[MISSING].endswith(CASE) else
-                    "give --images the folder that the table's names start from")
-            raise UserError(f"{names} not in --images, first {first[MISSING]}; {what}")
+            raise UserError(f"{names} not in --images, first {first[MISSING]}; "
+                            f"{remedy_for_all_missing(first[MISSING])}")
         every = "the only row is" if rows == 1 else f"all {rows:,} rows are"
         raise UserError(f"no usable caption: {every} left out: {why}")
     if "train" not in examples:

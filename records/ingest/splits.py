@@ -26,6 +26,7 @@ DEFAULT_FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _ORDER = ("train", "validation", "test")
 _RANGE = 2**64
 _FAR = 0.2  # of a split's expected number
+_TABLES_SHOWN = 4
 _FEW = 100  # photos, of which a tenth may come out as none
 _NEEDS = {"validation": "train needs validation to tell its best epoch", "test": "eval needs test, or another --split"}
 
@@ -89,23 +90,52 @@ class Splitter:
         return list(zip(ordered, itertools.accumulate(fractions[name] for name in ordered), strict=True))
 
 
-def without_photos(split_fractions: str, split_lists: str, counts: Mapping[str, int]) -> list[str]:
+def origin(split_lists: str, split_fractions: str, seed: int, own_splits: bool, named: Mapping[str, str | None]) -> str:
+    """A line that says where the splits come from.
+
+    Args:
+      split_lists, split_fractions, seed: the flags.
+      own_splits: whether the table, or the names of several, gave photos their splits.
+      named: the split that each table's name says, by its base name.
+    """
+    if split_lists:
+        return "splits: those of --split_lists"
+    by_name = f"by the photos' names and --seed={seed}"
+    if split_fractions:
+        return f"splits: --split_fractions={split_fractions}, {by_name}"
+    if own_splits and len(set(named.values())) > 1 and None not in named.values():
+        return "splits: those that the tables are named after, " + ", ".join(
+            f"{file}: {split}" for file, split in itertools.islice(named.items(), _TABLES_SHOWN)) + (
+            ", …" if len(named) > _TABLES_SHOWN else "")
+    if own_splits:
+        return "splits: those that the table gives"
+    shares = ",".join(f"{name}={share:g}" for name, share in DEFAULT_FRACTIONS.items())
+    alone = next((f". {file} is one table alone, whose name is not taken for a split: give that of another split too, "
+                  "or --split_fractions" for file, split in named.items() if split), "") if len(named) == 1 else ""
+    return f"splits: {shares} {by_name}, as the table gives none{alone}"
+
+
+def without_photos(split_fractions: str, split_lists: str, counts: Mapping[str, int], own_splits: bool = False
+                   ) -> list[str]:
     """The splits that --split_fractions asks for and that no photo came into.
 
     Without the flag, and without lists, those of the default, as long as photos are so few that chance may leave one
-    empty: more of them are in splits that the table names.
+    empty, or the table has splits of its own.
 
     Args:
       counts: examples of every split that has any.
+      own_splits: whether the table gave photos their splits.
     """
-    default = {} if split_lists or sum(counts.values()) >= _FEW else DEFAULT_FRACTIONS
+    default = {} if split_lists or sum(counts.values()) >= _FEW and not own_splits else DEFAULT_FRACTIONS
     fractions = _read_fractions(split_fractions) if split_fractions else default
     return [split for split, share in fractions.items() if share and split not in counts]
 
 
-def way_to_fill(empty: Sequence[str]) -> str:
-    """What splits without photos are needed for, and what gives them some."""
+def way_to_fill(empty: Sequence[str], own_splits: bool = False) -> str:
+    """What splits without photos are needed for, and what gives them some; `own_splits` as above."""
     needs = [need for split, need in _NEEDS.items() if split in empty]
+    if own_splits:
+        return f"{' and '.join(needs)}; the splits are the table's own"
     return (f"{' and '.join(needs) or 'they stay empty'}: add photos, draw anew with --overwrite and another "
             "--seed, or say which are held out with --split_lists=train=FILE,validation=FILE,test=FILE, a name a line")
 

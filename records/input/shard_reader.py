@@ -22,6 +22,7 @@ from flags.errors import UserError
 from records.format import joined
 from records.format import manifest as manifest_lib
 from records.format.example import TAG_IDS
+from records.format.held_out import OWN_SPLITS
 from records.format.layout import MANIFEST, TAGS
 from records.util.hashing import file_sha256
 
@@ -32,7 +33,7 @@ READ_BATCH = 64
 
 _BUFFER_BYTES = 1 << 18  # of the file
 
-_TRAIN = "train"
+_TRAIN, _VALIDATION = "train", "validation"
 _MARK = "records: "
 _STOP = " :records"
 
@@ -78,13 +79,14 @@ class Split:
         return self._paths[shard.file]
 
 
-def open_split(records_dir: epath.PathLike, split: str, check_sha256: bool = False) -> Split:
+def open_split(records_dir: epath.PathLike, split: str, check_sha256: bool = False, flag: str = "") -> Split:
     """Opens one split after checking that every file of the folder is there with its size.
 
     Args:
       records_dir: a folder that make_records wrote, or several separated by commas.
       split: name of a split in it.
       check_sha256: reads every shard of the split once more to compare its hash too.
+      flag: the flag that names the split, for the remedy where there is none.
 
     Raises:
       UserError: no records folder, no such split, an empty split, or a file that is not what the manifest says.
@@ -95,8 +97,12 @@ def open_split(records_dir: epath.PathLike, split: str, check_sha256: bool = Fal
         manifest_lib.check_sizes(folder, of_folder)
     info = manifest.splits.get(split)
     if info is None:
-        remedy = ("choose one of those, or run make_records with other --split_lists or --split_fractions"
-                  if set(manifest.splits) - {_TRAIN} else
+        held_out = [name for name in manifest.splits if name != _TRAIN]
+        choice = (f"give --{flag}={min(held_out, key=lambda name: (name != _VALIDATION, name))}" if flag and held_out
+                  else "choose one of those")
+        other_splits = ("" if manifest.flags.get(OWN_SPLITS) else
+                        ", or run make_records with other --split_lists or --split_fractions")
+        remedy = (choice + other_splits if held_out else
                   "no photo is held out, so make records anew (make_records --overwrite) with more photos, or with "
                   "--split_lists, which say the split of each")
         raise UserError(f"--records_dir={records_dir}: has no split {split!r}, it has {', '.join(manifest.splits)}; "

@@ -28,6 +28,7 @@ from records.input.caption_blocks import Block, read_blocks
 from records.input.in_memory import batch
 from records.input.shard_reader import Split, raised_in_pipeline
 from records.util.aligned import aligned_empty
+from records.util.counted import counted
 
 # Records that all partitions together hold to mix their captions. Records lie in the shards in random order already
 # (make_records hashes their keys), so the blocks only have to separate the captions of one image.
@@ -88,11 +89,12 @@ class Partitions:
         """
         if self.count % hosts:
             split, shards = self._split, len(self._captions)
+            make = f"{counted(shards, 'shard')} of {split.name} {'makes' if shards == 1 else 'make'}"
             raise UserError(
-                f"--records_dir={split.records_dir}: the {shards} shards of {split.name} make {self.count} reader "
-                f"partitions at --batch_size={self.rows * self.count}, which {hosts} hosts cannot share evenly; give "
-                f"a --batch_size and a number of --shards (make_records) that {hosts} divides, or raise "
-                "--ram_budget_mb so that the split is held in memory")
+                f"--records_dir={split.records_dir}: the {make} {counted(self.count, 'reader partition')} at "
+                f"--batch_size={self.rows * self.count}, which {hosts} hosts cannot share evenly; give a --batch_size "
+                f"and a number of --shards (make_records) that {hosts} divides, or raise --ram_budget_mb so that the "
+                "split is held in memory")
         each = self.count // hosts
         return range(host * each, (host + 1) * each)
 

@@ -229,15 +229,25 @@ def _labels(files: list[str]) -> list[str]:
 _SPLIT_IN_NAME = re.compile(r"(?<![a-z])(?:train|val|valid|validation|dev|test)(?:val)?\d*(?![a-z])", re.IGNORECASE)
 
 
+def splits_in_names(captions: str, captions_format: str = AUTO) -> dict[str, str | None]:
+    """The split that the name of each table says, by that name; None where it says none. {} for what is no table."""
+    if is_spooled(captions, captions_format) or is_tableless(captions, captions_format):
+        return {}
+    files = table_files(captions)
+    return dict(zip(_labels(files), map(_split_in_name, files), strict=True))
+
+
+def _split_in_name(file: str) -> str | None:
+    match = _SPLIT_IN_NAME.search(os.path.basename(file))
+    try:
+        return known_split(match[0]) if match else None
+    except BadField:
+        return None
+
+
 def _splits_of(files: list[str]) -> list[str | None]:
     """The splits that several files are named after; all None where one is not, or all are named after the same."""
-    found: list[str | None] = []
-    for file in files:
-        match = _SPLIT_IN_NAME.search(os.path.basename(file))
-        try:
-            found.append(known_split(match[0]) if match else None)
-        except BadField:
-            found.append(None)
+    found = [_split_in_name(file) for file in files]
     return found if len(set(found)) > 1 and None not in found else [None] * len(files)
 
 

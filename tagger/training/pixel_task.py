@@ -14,7 +14,7 @@ from etils import epath
 from flags.errors import UserError
 from flags.train import Train
 from records.backbones.encoder import Encoder
-from records.backbones.registry import load_encoder, slow_precision
+from records.backbones.registry import load_encoder, recorded_weights, slow_precision
 from records.format.manifest import Manifest
 from records.images.augmentation import Augmentation
 from records.input.pixel_dataset import SIDED_WORDS, PixelDataset, check_photos
@@ -52,8 +52,8 @@ def _encoder(config: Train, manifest: Manifest) -> Encoder:
     if manifest.backbone is None:
         raise UserError(f"--train_backbone={config.train_backbone}: the records in {config.records_dir} were made with "
                         "--backbone=none, so they name no network to train; make them with a backbone")
-    return load_encoder(manifest.backbone.name, config.backbone_weights or manifest.backbone.weights,
-                        manifest.backbone.image_size)
+    weights = recorded_weights(config.backbone_weights, manifest.backbone.weights)
+    return load_encoder(manifest.backbone.name, weights, manifest.backbone.image_size)
 
 
 def _check_view_size(config: Train, encoder: Encoder, captioner: Captioner) -> None:

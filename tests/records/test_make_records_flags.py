@@ -60,13 +60,29 @@ def test_several_tables_are_one_input_by_a_list_and_by_the_flag_given_twice(phot
     train, val = tmp_path / "captions_train2017.csv", tmp_path / "captions_val2017.csv"
     records = make(photos[0], f"{train},{val}", tmp_path / "r")
     assert (keys_of(records, "train"), keys_of(records, "validation")) == (["photo_0000.jpg"], ["photo_0001.jpg"])
+    shown = capsys.readouterr().out
+    assert "named after, captions_train2017.csv: train, captions_val2017.csv: validation" in shown
+    assert "--overwrite" not in shown and "--seed" not in shown  # nothing to draw anew: the splits are official
+    with pytest.raises(UserError, match="has no split 'test', it has train, validation; give --split=validation$"):
+        open_split(records, "test", flag="split")
     command = ["main.py", "--mode=make_records", f"--images={photos[0]}", f"--records_dir={records}", "--backbone=none",
                "--name=photos", f"--captions={train}"]
     capsys.readouterr()
     assert main.main([*command, f"--captions={val}"]) == 0
-    assert "nothing to do" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "nothing to do" in said.out and "--glossary" not in said.err
     assert main.main(command) == 1
     assert "made before the table of --captions changed, or with another; undo that" in capsys.readouterr().err
+
+
+def test_a_wrong_folder_of_photos_is_found_before_weights_are_fetched(photos, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "broken.h5").write_bytes(b"no weights")
+    flags = {"backbone": "mobilenet_v2", "backbone_weights": str(tmp_path / "broken.h5")}
+    with pytest.raises(UserError, match=r"^all of the first \d+ rows name photos .*captions.csv:2: .*does not exist: "):
+        make(tmp_path / "elsewhere", photos[1], tmp_path / "r", **flags)
+    with pytest.raises(UserError, match="broken.h5"):
+        make(photos[0], photos[1], tmp_path / "r", **flags)
 
 
 def test_links_out_of_images_need_a_flag(photos, tmp_path, capsys):

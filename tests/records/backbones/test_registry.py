@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from records.backbones.frozen_encoder import FrozenEncoder
-from records.backbones.registry import load_backbone, load_encoder
+from records.backbones.registry import load_backbone, load_encoder, recorded_weights
 from tests.records.inputs import DEMO
 
 WEIGHTS = str(DEMO / "mobilenet_v2_notop_float16.weights.h5")
@@ -93,6 +93,20 @@ def test_a_misspelt_name_is_met_with_those_like_it():
         load_backbone("EfficientNetV2S", WEIGHTS)
     with pytest.raises(UserError, match="--backbone=zzz is unknown: .*mobilenet_v2, .*xception, or module:function"):
         load_backbone("zzz", WEIGHTS)
+    with pytest.raises(UserError, match="expected one of resnet101, resnet50, resnet152, or another network"):
+        load_backbone("resnet99", WEIGHTS)
+    with pytest.raises(UserError, match="expected one of efficientnet_b0, efficientnet_b1, efficientnet_b2, or"):
+        load_backbone("efficientnet", WEIGHTS)
+
+
+def test_weights_that_moved_since_the_records_were_made():
+    """It is said where the path comes from, as nobody typed it in this command."""
+    assert recorded_weights("", WEIGHTS) == recorded_weights(WEIGHTS, "gone.h5") == WEIGHTS
+    assert recorded_weights("", "imagenet") == "imagenet"
+    with pytest.raises(UserError, match=r"^gone.h5: make_records read .* there, relative to .*--backbone_weights=PATH"):
+        recorded_weights("", "gone.h5")
+    with pytest.raises(UserError, match="^--backbone_weights=typed.h5: no such file"):
+        recorded_weights("typed.h5", WEIGHTS)
 
 
 def test_a_failed_download_says_what_to_fetch(monkeypatch, tmp_path):

@@ -9,6 +9,10 @@ def test_advice_about_few_held_out_photos_is_never_what_was_given():
     assert way_to_hold_out_more(given, ["test"]) == "only more photos help"
 
 
+def test_splits_of_the_table_are_not_to_be_drawn_anew():
+    assert way_to_hold_out_more({"split_fractions": "", "own_splits": True}, ["test"]).startswith("only more photos in")
+
+
 def test_lists_are_made_longer():
     """--split_fractions beside --split_lists would be refused."""
     advice = way_to_hold_out_more({"split_lists": "train=a.txt,test=b.txt", "split_fractions": ""}, ["test"])

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from flags.errors import UserError
-from records.ingest.splits import Splitter, note_on_fractions, way_to_fill, without_photos
+from records.ingest.splits import Splitter, note_on_fractions, origin, way_to_fill, without_photos
 
 KEYS = [f"photo_{index}.jpg" for index in range(10_000)]
 
@@ -61,6 +61,25 @@ def test_splits_that_no_photo_came_into():
     assert without_photos("", "", {"train": 3}) == ["validation", "test"]
     assert without_photos("", "", {"train": 100}) == []  # as the table says
     assert way_to_fill(["validation"]).startswith("train needs validation to tell its best epoch: add photos, draw")
+
+
+def test_splits_of_the_table_that_are_missing_are_named_without_a_draw():
+    empty = without_photos("", "", {"train": 3000, "validation": 400}, own_splits=True)
+    assert empty == ["test"] and way_to_fill(empty, own_splits=True) == (
+        "eval needs test, or another --split; the splits are the table's own")
+
+
+def test_where_the_splits_come_from_is_said():
+    assert origin("train=a.txt", "", 0, False, {}) == "splits: those of --split_lists"
+    assert origin("", "train=1", 3, False, {}) == "splits: --split_fractions=train=1, by the photos' names and --seed=3"
+    assert origin("", "", 0, True, {"dataset_coco.json": None}) == "splits: those that the table gives"
+    both = {"captions_train2017.json": "train", "captions_val2017.json": "validation"}
+    assert origin("", "", 0, True, both).endswith(
+        "named after, captions_train2017.json: train, captions_val2017.json: validation")
+    drawn = "splits: train=0.8,validation=0.1,test=0.1 by the photos' names and --seed=0, as the table gives none"
+    assert origin("", "", 0, False, {"captions.csv": None}) == drawn
+    assert origin("", "", 0, False, {"captions_train2017.json": "train"}).startswith(
+        drawn + ". captions_train2017.json is one table alone, whose name is not taken for a split")
 
 
 def test_what_came_out_of_fractions_is_said_where_it_is_far_from_them():
