@@ -8,6 +8,8 @@ TERMS = {
     "split": "A part of the examples with a purpose: train is learnt from, validation picks the best epoch, test is "
              "looked at once, at the end.",
     "shard": "One of the files that a split is cut into, so that several processes or machines can read it at once.",
+    "reader partition": "Some shards of a split that is too large for memory: one host reads them, for rows of their "
+                        "own in every batch. Hosts share the partitions evenly.",
     "feature": "The numbers, 2,048 for ResNet50, that the pretrained network (the backbone) makes of a photo.",
     "vocabulary": "The words that the model can write. Rarer ones (--min_count) are <unk>, unknown, to it.",
     "<unk>": "A word that is not in the vocabulary. Above 10 % of the words, lower --min_count; "

@@ -10,6 +10,7 @@ import sys
 import pytest
 import yaml
 
+import main
 from flags import flag_files
 from flags.modes import MODES
 from flags.spec import define
@@ -66,6 +67,30 @@ def test_kubernetes_names_fit_together():
     assert job["spec"]["completions"] == job["spec"]["parallelism"] == int(container["env"][0]["value"])
     [rule] = job["spec"]["podFailurePolicy"]["rules"]
     assert rule["onExitCodes"] == {"containerName": container["name"], "operator": "In", "values": [1]}
+
+
+def test_kubernetes_makes_the_records_that_it_trains_on(capsys):
+    claim, shell, records = yaml.safe_load_all((CLUSTER / "records.yaml").read_text())
+    training_job = list(yaml.safe_load_all((CLUSTER / "train.yaml").read_text()))[1]
+    [training] = training_job["spec"]["template"]["spec"]["containers"]
+    assert claim["kind"] == "PersistentVolumeClaim" and claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    for pod in (shell["spec"], records["spec"]["template"]["spec"]):
+        [container] = pod["containers"]
+        assert container["image"] == training["image"] and container["volumeMounts"] == training["volumeMounts"]
+        assert {volume["name"] for volume in pod["volumes"]} == {mount["name"] for mount in container["volumeMounts"]}
+        assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    [rule] = records["spec"]["podFailurePolicy"]["rules"]
+    assert rule["onExitCodes"] == {"containerName": container["name"], "operator": "In", "values": [1]}
+    page = (ROOT / "docs" / "clusters.md").read_text()
+    commands = [line.split() for line in re.findall(r"^    kubectl exec tagger-shell -- tagger (.*)$", page, re.M)]
+    assert len(commands) == 2
+    for arguments in (container["args"], *commands):
+        local = [argument.replace("/cluster/", f"{ROOT}/configs/") for argument in arguments]
+        assert main.main(["tagger", *local, "--help"]) == 0, capsys.readouterr().err
+        folders = {argument for argument in arguments if argument.startswith(("--records_dir=", "--run_dir="))}
+        assert folders and folders <= set(training["args"][0].split())
+    steps = re.findall(r"--selector=step=(\w+)", page)
+    assert steps == [shell["metadata"]["labels"]["step"], records["metadata"]["labels"]["step"]]
 
 
 def test_containerfile_is_well_formed_and_copies_what_the_package_needs():

@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -42,7 +44,7 @@ def test_the_commands(tmp_path, monkeypatch, capfd):
     _coco(tmp_path / "coco")
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "coco.md").read_text().partition("## The 2017 files")[0]
+    page = (ROOT / "docs" / "coco.md").read_text().partition("## Fifty photos first")[0]
     commands = re.findall(r"^    (tagger .*)$", page, re.M)
     modes = []
     for command in commands:
@@ -54,6 +56,25 @@ def test_the_commands(tmp_path, monkeypatch, capfd):
     assert examples == {"train": 16, "validation": 2, "test": 2}
     assert json.loads((tmp_path / "runs/coco/eval-test/metrics.json").read_text())["images"] == 2
     assert (tmp_path / "exported/coco/1/saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_fifty_photos_first(tmp_path, monkeypatch, capfd):
+    """As they stand, but for the backbone."""
+    _coco(tmp_path / "coco")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
+    section = (ROOT / "docs" / "coco.md").read_text().partition("## Fifty photos first")[2].partition("\n## ")[0]
+    [table] = re.findall(r"^    python3 (.*)$", section, re.M)
+    subprocess.run([sys.executable, *shlex.split(table)], check=True)
+    commands = [shlex.split(command) for command in re.findall(r"^    tagger (.*)$", section, re.M)]
+    for command in commands:
+        backbone = SMALL["make_records"][:2] if "--mode=make_records" in command else []
+        assert main.main(["tagger", *command, *backbone]) == 0, capfd.readouterr().err
+    examples = {name: split.examples for name, split in manifest.load(tmp_path / "data/coco_small").splits.items()}
+    assert examples == {"train": 12, "validation": 2, "test": 2}
+    assert "splits: those that the table gives\n" in capfd.readouterr().out
+    assert (tmp_path / "runs/coco_small/eval-test/metrics.json").exists()
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@
 import difflib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import tensorflow as tf
 from etils import epath
@@ -46,9 +46,12 @@ def load_encoder(name: str, weights: str = "", image_size: int = 0) -> Encoder:
     return keras_applications.application(name, weights or IMAGENET, image_size)
 
 
-def _nearest(name: str, known: Sequence[str]) -> list[str]:
+_MANY = 1000  # more than there are names
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
     """Up to three names like `name`, nearest first: the same but for a number, then those that share most letters."""
-    matches = difflib.get_close_matches(name, known, len(known), 0.5)
+    matches = difflib.get_close_matches(name, list(known), _MANY, 0.5)
 
     def distance(other: str) -> tuple[float, float, str]:
         numbers = [int(digits[0]) if (digits := re.search(r"\d+", text)) else 0 for text in (name, other)]
