@@ -160,7 +160,7 @@ def test_flags_in_the_files_exist():
 
     values = absl_flags.FlagValues()
     define(MODES["train"].load_flags(), values)
-    text = (CLUSTER / "train.yaml").read_text() + (CLUSTER / "train.sbatch").read_text().partition("srun")[2]
+    text = (CLUSTER / "train.yaml").read_text() + (CLUSTER / "train.sbatch").read_text().partition("\nsrun ")[2]
     flags = {word[2:].partition("=")[0] for word in text.split() if re.match(r"--\w", word)}
     assert "run_dir" in flags and flags - {"mode", "flagfile", "kill-on-bad-exit", "from-file"} <= set(values)
 
