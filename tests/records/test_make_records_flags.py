@@ -75,16 +75,6 @@ def test_several_tables_are_one_input_by_a_list_and_by_the_flag_given_twice(phot
     assert "made before the table of --captions changed, or with another; undo that" in capsys.readouterr().err
 
 
-def test_a_wrong_folder_of_photos_is_found_before_weights_are_fetched(photos, tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "broken.h5").write_bytes(b"no weights")
-    flags = {"backbone": "mobilenet_v2", "backbone_weights": str(tmp_path / "broken.h5")}
-    with pytest.raises(UserError, match=r"^all of the first \d+ rows name photos .*captions.csv:2: .*does not exist: "):
-        make(tmp_path / "elsewhere", photos[1], tmp_path / "r", **flags)
-    with pytest.raises(UserError, match="broken.h5"):
-        make(photos[0], photos[1], tmp_path / "r", **flags)
-
-
 def test_links_out_of_images_need_a_flag(photos, tmp_path, capsys):
     images = tmp_path / "snapshot"
     images.mkdir()
