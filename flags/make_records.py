@@ -38,7 +38,7 @@ class MakeRecords(Flags):
                  "webdataset", "parquet", "sidecar", "folders"))
     target: str = flag(
         "auto", "What the model will learn to write: whole captions, or tags alone (shorter to train, and enough where "
-        "tags are all that is wanted). auto: tags where the table has a column of keywords, else captions.",
+        "tags are all that is wanted). auto: tags where every row of the train split is keywords, else captions.",
         choices=("auto", "captions", "tags"))
     tag_forms: str = flag(
         "merged", "What the tags are. merged: keywords as they are, upper and lower case alike; of captions the nouns, "

@@ -266,10 +266,11 @@ def _file_info(path: epath.Path) -> FileInfo:
 
 
 def _summary(config: MakeRecords, records_dir: str, plan: Plan, receipts: Mapping[str, list[Receipt]]) -> None:
+    row = "caption" if plan.target == "captions" else "tag list"
     for split, done in receipts.items():
         examples, captions, _ = totals(done)
         size = sum(receipt.shard.bytes for receipt in done)
-        print(f"{split}: {counted(examples, 'example')}, {counted(captions, 'caption')}, "
+        print(f"{split}: {counted(examples, 'example')}, {counted(captions, row)}, "
               f"{counted(len(done), 'shard')}, {size / 1e6:,.1f} MB")
     print(splits.origin(config.split_lists, config.split_fractions, config.seed, plan.own_splits,
                         splits_in_names(config.captions, config.captions_format)))

@@ -42,6 +42,7 @@ from tagger.evaluation.teacher_forced_loss import split_loss
 from tagger.runs import trained_features
 from tagger.runs.ensemble import calibrations, load_ensemble, threshold
 from tagger.runs.run_dir import Run
+from tagger.training import history
 
 _COMPARED_PHOTOS = 1000
 
@@ -102,7 +103,7 @@ def run(config: eval_flags.Eval) -> int:
         "block_repeats": config.block_repeats, "tag_samples": config.tag_samples, "weights": config.weights,
         "ensemble": list(config.ensemble),
         "way_to_hold_out_more": way_to_hold_out_more(photos.manifest.flags, [config.split]),
-        "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
+        **_epochs(config.run_dir), "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
         "precision": config.precision,
         **({"changed_captions": changed.changed, "compared_captions": changed.photos} if changed else {}),
         "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
@@ -113,6 +114,14 @@ def run(config: eval_flags.Eval) -> int:
         print(f"  {path}")
     print(f"  ({counted(values['images'], 'photo')} in {duration(time.monotonic() - start)})", flush=True)
     return 0
+
+
+def _epochs(run_dir: str) -> dict[str, int]:
+    """best_epoch and epochs of the run; nothing where it has no history, or one of rewards in place of losses."""
+    rows = history.read(run_dir)
+    if not rows or rows[-1].reward is not None:
+        return {}
+    return {"best_epoch": history.best(rows).epoch, "epochs": len(rows)}
 
 
 def decoder_of(config: eval_flags.Eval, runs: list[Run]) -> Decoder:

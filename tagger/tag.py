@@ -74,8 +74,9 @@ def _print(config: Tag) -> int:
                 print(_table(path, answer), flush=True)
             progress.add(1)
     if empty:
-        print(f"{empty} of {counted(read, 'photo')} got no words: the model has learnt too little; train it for more "
-              "steps (a smaller --batch_size, more --epochs and --patience), or on more photos", file=sys.stderr)
+        print(f"{empty} of {counted(read, 'photo')} got no words, only ranked tags: the model has learnt too little to "
+              "write; more photos help, or more steps (a smaller --batch_size, more --epochs and --patience) where its "
+              "best epoch was among the last", file=sys.stderr)
     if cells:
         draw(cells, _SHEET_COLUMNS, config.sheet)
         print(f"{counted(len(cells), 'photo')} drawn into {printable(config.sheet)}", file=sys.stderr)

@@ -42,7 +42,7 @@ TAGGER = {
     "training": "losses evaluation decoding modeling runs",
     "reporting": "evaluation training runs",
     "train": "training runs",
-    "evaluate": "evaluation evaluation.metrics decoding runs",
+    "evaluate": "evaluation evaluation.metrics decoding runs training",
     "export": "saved_model decoding runs",
     "tag": "tagging saved_model",
     "serve": "serving",

@@ -1,5 +1,6 @@
 """docs/python.md: its snippets run from top to bottom in one process, as in a notebook."""
 
+import codeop
 import logging
 import os
 import re
@@ -49,6 +50,17 @@ def names(tmp_path_factory):
     return {**values, "folder": folder}
 
 
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_a_plain_prompt_takes_every_snippet_line_by_line(snippet):
+    """It takes an empty line for the end of a block, and a line that is not indented for none."""
+    waiting: list[str] = []
+    for line in [*snippet.splitlines(), ""]:
+        waiting.append(line)
+        if codeop.compile_command("\n".join(waiting)) is not None:
+            waiting.clear()
+    assert not waiting
+
+
 def test_every_snippet_runs_and_leaves_what_the_page_says(names):
     assert len(SNIPPETS) >= 12
     assert (names["folder"] / "exported" / "1" / "saved_model.pb").exists()
@@ -59,7 +71,7 @@ def test_every_snippet_runs_and_leaves_what_the_page_says(names):
 
 def test_what_it_shows_is_more_than_chance(names):
     """The photos that are held out are told apart, and get tags of theirs."""
-    assert names["classifier"].evaluate(names["unseen"], verbose=0)[1] > 0.6
+    assert names["unseen_scores"]["accuracy"] > names["commoner"] >= 0.5 and names["unseen_scores"]["auc"] > 0.7
     right = [tag.decode() in " ".join(text.decode() for text in example["captions"])
              for example, tags in zip(names["examples"], names["decoded"].tags.numpy(), strict=True) for tag in tags]
     assert any(right)

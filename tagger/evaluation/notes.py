@@ -7,7 +7,13 @@ from records.util.counted import counted
 
 FEW_PHOTOS, _FEW_TAGS = 100, 10
 _PHOTOS_AN_ANSWER = 50  # as few different answers say nothing of a photo
+_EPOCHS_PAST = 3
 _LITTLE_SKILL = 0.05  # Flickr8k's 6,000 photos give 0.39
+
+
+def is_past_its_best(best_epoch: int, epochs: int) -> bool:
+    """Whether most epochs, and three at the least, came after the best one: more steps then cannot help."""
+    return epochs - best_epoch >= max(_EPOCHS_PAST, best_epoch)
 
 
 def notes(values: Mapping[str, Any]) -> list[str]:
@@ -41,14 +47,23 @@ def notes(values: Mapping[str, Any]) -> list[str]:
         lines.append(f"In {values['precision']}: {values['changed_captions']:,} of {compared:,} {what}{of_photos} "
                      "differ from float32's.")
     if empty := values.get("captions_without_words"):
-        what = "answers have no tag" if of_tags else "captions have no words"
-        lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little; train it for more steps (a "
-                     "smaller --batch_size, more --epochs and --patience), or on more photos.")
+        what = "answers have no written tag" if of_tags else "captions have no words"
+        ranked = " Ranked tags, which tag shows, are not written: theirs are the numbers that count." if of_tags else ""
+        lines.append(f"{empty:,} of {images:,} {what}: the model has learnt too little to write; {_remedy(values)}."
+                     + ranked)
     distinct = values.get("distinct_captions") or images
     if distinct < images and distinct <= max(1, images // _PHOTOS_AN_ANSWER) and empty != images:
         one, many = ("list of tags", "lists of tags") if of_tags else ("caption", "captions")
         same = f"the same {one}" if distinct == 1 else f"one of {distinct} {many}"
-        lines.append(f"Each of {images:,} photos got {same}: the model hardly tells them apart. Train it for more "
-                     "steps, or on more photos, and see in vocabulary.txt that --min_count of make_records left the "
-                     "words that do.")
+        lines.append(f"Each of {images:,} photos got {same}: the model hardly tells them apart; "
+                     f"{_remedy(values)}. See in vocabulary.txt, too, that --min_count of make_records left the words "
+                     "that do.")
     return lines
+
+
+def _remedy(values: Mapping[str, Any]) -> str:
+    """Against a model that learnt too little."""
+    best_epoch, epochs = values.get("best_epoch") or 0, values.get("epochs") or 0
+    if best_epoch and is_past_its_best(best_epoch, epochs):
+        return f"its best epoch was {best_epoch} of {epochs}, so that more steps do not help, but more photos do"
+    return ("train it for more steps (a smaller --batch_size, more --epochs and --patience), or on more photos")

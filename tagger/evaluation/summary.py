@@ -109,11 +109,15 @@ _COLUMNS: dict[str, list[_Column]] = {
     "tags": [*_RANKED, _written("written tags"), _model("tags used")]}
 
 
+_OF_WRITTEN = {"distinct_captions", "distinct_words", "seen_in_training"}  # mean nothing where no word was written
+
+
 def table(values: Mapping[str, Any]) -> str:
     """The metrics in columns, for a terminal of 100 characters; a dash stands for what is not defined."""
     columns = []
+    nothing_written = values.get("captions_without_words") == values["images"]
     for heading, metrics in _COLUMNS[values["target"]]:
-        cells = [(label, "–" if values[name] is None else form.format(values[name])) for name, label, form in metrics]
+        cells = [(label, "–" if values[name] is None or nothing_written and name in _OF_WRITTEN else form.format(values[name])) for name, label, form in metrics]
         label_width = max(len(label) for label, _ in cells)
         value_width = max(len(value) for _, value in cells)
         lines = [f"{label:<{label_width}}  {value:>{value_width}}" for label, value in cells]

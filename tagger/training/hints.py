@@ -6,8 +6,9 @@ from typing import Any
 
 from records.format.held_out import way_to_hold_out_more
 from records.util.counted import counted
+from tagger.evaluation.notes import is_past_its_best
 from tagger.training import batch_size as batch_sizes
-from tagger.training.history import Epoch
+from tagger.training.history import Epoch, best
 
 _FEW_STEPS, _FEW_PHOTOS = 10, 20
 _MARGIN = 0.1  # nats: new weights are up to so much worse than a guess
@@ -26,7 +27,7 @@ def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, 
     lines = []
     if steps < _FEW_STEPS:
         remedy = "a smaller --batch_size" if batch_size > batch_sizes.SMALLEST else (
-            "more --patience, which is what mostly ends such a run, and with it more --epochs")
+            "more --patience, which is what mostly ends such a run, and with it more --epochs while val_loss falls")
         lines.append(f"{counted(steps, 'step')} an epoch ({counted(captions, 'caption')}, --batch_size={batch_size}) "
                      f"teach little: give {remedy}, or more photos")
     if validation_photos < _FEW_PHOTOS:
@@ -36,6 +37,15 @@ def hints(*, captions: int, batch_size: int, steps: int, validation_split: str, 
         lines.append(f"--warmup_steps={warmup_steps}: the run has {counted(updates, 'update')}, so the learning rate "
                      "rises to its end and never falls; give about a tenth of them, or more --epochs")
     return lines
+
+
+def past_its_best(rows: Sequence[Epoch]) -> str:
+    """A line to read after these epochs of a run, where more of them would not have helped; else ""."""
+    epoch = best(list(rows)).epoch
+    if not is_past_its_best(epoch, len(rows)) or rows[-1].reward is not None:
+        return ""
+    return (f"nothing was learnt after epoch {epoch} that helps with the validation photos: more --epochs, --patience "
+            "or smaller batches do not change that; more photos do, and more --dropout may")
 
 
 def worse_than_guessing(rows: Sequence[Epoch], vocabulary_size: int, remedy: str) -> str:

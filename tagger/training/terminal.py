@@ -10,6 +10,7 @@ from records.util.counted import counted
 from records.util.progress import Progress
 from tagger.runs.run_dir import WEIGHTS_FILE
 from tagger.training import history
+from tagger.training.hints import past_its_best
 from tagger.training.run_progress import RunProgress
 
 
@@ -77,6 +78,8 @@ class Terminal(keras.callbacks.Callback):
         early = "stopped early after " if self.model.stop_training and len(rows) < self.params["epochs"] else ""
         _say(f"{early}{counted(len(rows), 'epoch')}; best {_validated(best)} in epoch {best.epoch}: "
              f"{epath.Path(self._run_dir) / WEIGHTS_FILE}")
+        if line := past_its_best(rows):
+            _say(line)
 
 
 def say_stopped(epoch: int, step: int, steps: int) -> None:

@@ -65,6 +65,11 @@ def test_what_gives_more_photos_is_noted_for_the_report(scored):
     assert scored.metrics["way_to_hold_out_more"].startswith("make_records --overwrite with --split_fractions=")
 
 
+def test_which_epoch_was_the_best_is_noted(scored):
+    rows = history.read(scored.config.run_dir)
+    assert (scored.metrics["best_epoch"], scored.metrics["epochs"]) == (history.best(rows).epoch, len(rows))
+
+
 def test_the_loss_is_that_of_the_published_keras_model_on_expanded_prefixes(run_copy, scored):
     limited = Scored(records_dir=run_copy[0], run_dir=run_copy[1], split="validation", limit=2, worst_and_best=0,
                      sheet_images=0)

@@ -26,7 +26,7 @@ def test_an_f1_that_can_only_be_zero_and_captions_without_words():
 
 def test_one_caption_for_all_photos():
     (line,) = notes({**GOOD, "distinct_captions": 1})
-    assert line.startswith("Each of 100 photos got the same caption: the model hardly tells them apart.")
+    assert line.startswith("Each of 100 photos got the same caption: the model hardly tells them apart; train it for more")
     assert "one of 2 captions" in notes({**GOOD, "distinct_captions": 2})[0]
     assert notes({**GOOD, "distinct_captions": 3}) == []
     assert len(notes({**GOOD, "distinct_captions": 1, "captions_without_words": 100})) == 1
@@ -54,7 +54,15 @@ def test_scores_without_skill_are_no_merit_however_well_calibrated():
 def test_where_there_are_no_captions_nothing_speaks_of_them():
     text = " ".join(notes({**GOOD, "images": 2, "target": "tags", "images_without_shared_tags": 2,
                            "captions_without_words": 1}))
-    assert "caption" not in text and "1 of 2 answers have no tag" in text
+    assert "caption" not in text and "1 of 2 answers have no written tag" in text and "Ranked tags, which" in text
+
+
+def test_more_steps_are_not_advised_where_most_came_after_the_best_epoch():
+    for problem in ({"captions_without_words": 20}, {"distinct_captions": 1}):
+        (line,) = notes({**GOOD, **problem, "best_epoch": 3, "epochs": 13})
+        assert "its best epoch was 3 of 13" in line and "more photos do" in line and "--patience" not in line
+        (line,) = notes({**GOOD, **problem, "best_epoch": 11, "epochs": 13})
+        assert "--patience" in line
 
 
 def test_captions_that_another_arithmetic_changed():

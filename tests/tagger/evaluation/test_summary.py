@@ -29,6 +29,11 @@ def test_where_photos_have_tags_and_no_captions_nothing_speaks_of_captions():
     assert "1,000 photos of test" in text and "7 of them have no reference" in text
 
 
+def test_of_no_words_none_is_distinct():
+    text = " ".join(table({**VALUES, "target": "tags", "captions_without_words": 1000, "distinct_captions": 1}).split())
+    assert "distinct –" in text and "seen in training –" in text and "tags used –" in text
+
+
 def test_the_summary_names_what_was_scored():
     text = summary({**VALUES, "ensemble": ["runs/b"]}, "runs/a")
     assert "runs/a with runs/b: 1,000 photos of test, best weights, beam 3, length penalty 0.7" in text

@@ -1,6 +1,6 @@
 import pytest
 
-from tagger.training.hints import hints, worse_than_guessing
+from tagger.training.hints import hints, past_its_best, worse_than_guessing
 from tagger.training.history import Epoch
 
 
@@ -26,6 +26,15 @@ def test_few_steps_and_few_photos_are_said_with_what_to_change():
         "1 photo in validation cannot tell a better epoch from a lucky one: make_records --overwrite with "
         "--split_fractions=train=0.6,validation=0.2,test=0.2 holds out more"]
     assert "give more --patience, which is what mostly ends such a run" in lines(40, 8, 20)[0]
+
+
+@pytest.mark.parametrize(("val_losses", "says"), [
+    ([5, 4, 3, *[3.5] * 10], "nothing was learnt after epoch 3"), ([5, 4, 3, 3.5, 3.5, 3.5], "after epoch 3"),
+    ([5, 4, 3, 2, 3, 3, 3], ""), ([3, 4, 4], ""), ([3, 4, 4, 4], "after epoch 1"), ([5, 4, 3], "")])
+def test_where_more_epochs_would_not_have_helped_more_photos_are_named(val_losses, says):
+    line = past_its_best([Epoch(number, 2.0, loss, 0.1) for number, loss in enumerate(val_losses, 1)])
+    assert says in line and ("more photos do" in line) == bool(says)
+    assert not past_its_best([Epoch(number, -0.5, loss, 0.1) for number, loss in enumerate(val_losses, 1)])  # rewards
 
 
 @pytest.mark.parametrize(("losses", "says"), [
