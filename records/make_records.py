@@ -55,13 +55,18 @@ def run(config: MakeRecords) -> Status | None:
     _check_flags(config)
     name = fingerprint.dataset_name(config)
     splitter = _splitter(config)
+    settings = fingerprint.settings_of(config, name)
+    records_dir = _absolute(config.records_dir)
+    state = staging.StagingFolder(records_dir)
+    remark = "" if config.overwrite else _compared_before_weights(config, records_dir, state, settings)
     finished = not config.overwrite and (epath.Path(config.records_dir) / layout.MANIFEST).exists()
     if config.backbone != "none" and not finished:  # without, photos are looked for at once
         first_photos.check(config, splitter)
-    backbone, info = _backbone(config)
-    settings = fingerprint.settings_of(config, name, info.weights_sha256 if info else None)
-    records_dir = _absolute(config.records_dir)
-    state = staging.StagingFolder(records_dir)
+    try:
+        backbone, info = _backbone(config)
+    except UserError as error:
+        raise UserError(f"{error}{remark}") from error
+    settings |= fingerprint.backbone_settings(config, info.weights_sha256 if info else None)
     try:
         with state.locked(), Workers() as workers:
             if _is_finished(config, records_dir, state, settings):
@@ -175,6 +180,28 @@ def _backbone(config: MakeRecords) -> tuple[BackboneJob | None, BackboneInfo | N
     job = BackboneJob(config.backbone, config.backbone_weights, config.backbone_precision, config.feature_views,
                       config.image_size)
     return job, shard_writer.load_extractor(job).backbone.info
+
+
+def _compared_before_weights(config: MakeRecords, records_dir: str, state: staging.StagingFolder,
+                             settings: Mapping[str, Any]) -> str:
+    """Compares with what the folder holds all but the weights, which may have to be downloaded first.
+
+    Returns:
+      What to add to an error about these weights.
+
+    Raises:
+      UserError: another setting differs.
+    """
+    finished_records = (epath.Path(records_dir) / layout.MANIFEST).exists()
+    manifest = manifests.load(records_dir) if finished_records else None
+    recorded = manifest.flags if manifest else state.settings()
+    if recorded is not None:
+        same_weights = fingerprint.backbone_settings(config, recorded.get("backbone_weights_sha256"))
+        fingerprint.check_same(recorded, {**settings, **same_weights}, records_dir,
+                               "records" if manifest else "unfinished records")
+    if not (manifest and manifest.backbone) or manifest.backbone.weights == (config.backbone_weights or "imagenet"):
+        return ""
+    return f"; the records in {records_dir} were made with --backbone_weights={manifest.backbone.weights}"
 
 
 def _is_finished(config: MakeRecords, records_dir: str, state: staging.StagingFolder,

@@ -13,7 +13,8 @@ import simplejpeg
 from records.images import limits
 from records.images.files import BadImage
 
-_CORRUPT = ("Corrupt JPEG data", "Premature end")  # libjpeg's words for data that is not what was written
+_END = "Premature end"  # libjpeg's words for a file that ends without the marker of its end
+_CORRUPT = ("Corrupt JPEG data", _END)  # and for data that is not what was written
 SCAN = b"\xff\xda\x00"
 """What every scan begins with: its header is at most 14 bytes long, so the first byte of its length is 0."""
 _APP1, _START_OF_SCAN = 0xE1, 0xDA
@@ -97,5 +98,6 @@ def _decode(data: bytes, colorspace: str, buffer: np.ndarray | None, **scale: in
         return simplejpeg.decode_jpeg(data, colorspace, buffer=buffer, strict=True, **scale)
     except ValueError as error:
         if str(error).startswith(_CORRUPT):
-            raise BadImage(f"JPEG data is corrupt: {error}") from error
+            what = "the file is cut off" if str(error).startswith(_END) else str(error)
+            raise BadImage(f"JPEG data is corrupt: {what}") from error
         return None

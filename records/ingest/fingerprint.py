@@ -47,12 +47,8 @@ def dataset_name(config: MakeRecords) -> str:
     return name if name[:1].isalpha() else f"records_{name}".rstrip("_")
 
 
-def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> dict[str, Any]:
-    """Everything that shapes the records' bytes, by flag name.
-
-    Args:
-      weights_sha256: of the backbone; None without one.
-    """
+def settings_of(config: MakeRecords, name: str) -> dict[str, Any]:
+    """Everything that shapes the records' bytes, by flag name, but for `backbone_settings`."""
     lists = {split: _sha256(file, "split_lists") for split, file in pairs(config.split_lists, "split_lists").items()}
     source = (config.captions, config.captions_format)
     has_table = not is_spooled(*source) and not is_tableless(*source)
@@ -75,13 +71,20 @@ def settings_of(config: MakeRecords, name: str, weights_sha256: str | None) -> d
                                          for file in (layout.VOCABULARY, layout.MANIFEST)]
     if config.store_size:
         settings["store_size"] = config.store_size
-    if weights_sha256 is not None:
-        settings |= {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
-                     "feature_views": config.feature_views,
-                     "tensorflow": metadata.version("tensorflow")}
-        if config.image_size:
-            settings["image_size"] = config.image_size
     return settings
+
+
+def backbone_settings(config: MakeRecords, weights_sha256: str | None) -> dict[str, Any]:
+    """What shapes the features; nothing where there is no backbone.
+
+    Args:
+      weights_sha256: of its weights.
+    """
+    if config.backbone == "none":
+        return {}
+    return {"backbone_weights_sha256": weights_sha256, "backbone_precision": config.backbone_precision,
+            "feature_views": config.feature_views, "tensorflow": metadata.version("tensorflow"),
+            **({"image_size": config.image_size} if config.image_size else {})}
 
 
 def database_inputs(settings: Mapping[str, Any], images_dir: str) -> str:

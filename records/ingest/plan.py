@@ -182,10 +182,12 @@ def write_rejected(rejected: Iterable[tuple[str, str, str]], rows: int, counts: 
             check_usable()  # it names all reasons, a limit only one; and no limit helps then
         rejections.check_limit(config.max_rejected, rows, by_kind, first)
         check_usable()
-    except UserError:
+    except UserError as error:
+        rejected_file = epath.Path(records_dir) / layout.REJECTED
         if not by_kind:
-            (epath.Path(records_dir) / layout.REJECTED).unlink()
-        raise
+            rejected_file.unlink()
+            raise
+        raise UserError(f"{error}; every row left out is in {rejected_file}") from None
     return (rows + by_kind[rejections.UNUSED_NAME], Rejected(sum(by_kind.values()), dict(sorted(by_kind.items()))),
             rejections.notes(rows, by_kind, first))
 

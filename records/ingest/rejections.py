@@ -14,6 +14,7 @@ from records.images.files import MISSING
 from records.util.counted import counted
 
 CASE = "mind upper and lower case"  # a reason that ends so is of a name that differs from a file's in case alone
+SIMILAR = "; did you mean "  # a reason with this goes on with the name of a file that is written nearly the same
 NO_SPLIT = "photo is in no split list"
 UNUSED_NAME = "name in a split list has no caption"
 REPEATED = "caption repeats another row of the same photo"
@@ -86,8 +87,8 @@ def most_frequent(by_kind: Counter[str], first: dict[str, str]) -> str:
 
 def remedy_for_all_missing(reason: str) -> str:
     """What helps where no photo exists, by the reason of the first."""
-    return ("write the names as the files have them" if reason.endswith(CASE) else
-            "give --images the folder that the table's names start from")
+    what = "give --images the folder that the table's names start from"
+    return f"correct the names in the table, or {what}" if _names_a_file(reason) else what
 
 
 def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], examples: Mapping[str, int],
@@ -118,6 +119,11 @@ def check_usable(rows: int, by_kind: Counter[str], first: dict[str, str], exampl
                   "split_lists": "give a list for train in --split_lists with names of the table"}[flag]
         others = f"; {left_out:,} of {rows:,} rows are left out: {why}" if by_kind else ""
         raise UserError(f"the train split is empty: of the photos, {found}; {source}{others}")
+
+
+def _names_a_file(reason: str) -> bool:
+    """Whether the reason for a missing photo names the file that was probably meant."""
+    return reason.endswith(CASE) or SIMILAR in reason
 
 
 def notes(rows: int, by_kind: Counter[str], first: dict[str, str]) -> list[str]:
@@ -169,8 +175,9 @@ def check_limit(max_rejected: str | None, rows: int, by_kind: Counter[str], firs
         if by_kind[MISSING]:
             others = f" (and so for {counted(by_kind[MISSING] - 1, 'more row')})" if by_kind[MISSING] > 1 else ""
             count = sum(number for name, number in by_kind.items() if name not in _HARMLESS)
-            raise UserError(f"{first[MISSING]}{others}; check --images, or pass --max_rejected={count} or a share such "
-                            "as 5% to leave out up to so many rows")
+            what = "correct the name in the table" if _names_a_file(first[MISSING]) else "check --images"
+            raise UserError(f"{first[MISSING]}{others}; {what}, or pass --max_rejected={count} or a share such as 5% to "
+                            "leave out up to so many rows")
         return
     counts = {name: count for name, count in by_kind.items() if name not in _HARMLESS}
     if sum(counts.values()) > most:

@@ -1,26 +1,32 @@
-"""Photos that do not exist under the name that a table gives them, but under one that differs in upper and lower case.
+"""Photos that do not exist under the name that a table gives them, but under one that differs in case or by a typo.
 
     same_but_for_case("photos", ["a/IMG_1.JPG"])       {"a/IMG_1.JPG": "a/img_1.jpg"}
+    nearly_the_same("photos", ["a/sunst_1.jpg"])       {"a/sunst_1.jpg": "a/sunset_1.jpg"}
 
 Letters that can be written in two ways in Unicode (NFC and NFD) count as the same too.
 """
 
 import collections
+import difflib
 import itertools
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from records.images.files import MISSING
-from records.ingest.rejections import CASE
+from records.ingest.rejections import CASE, SIMILAR
+from records.sources.names import has_image_suffix
 
 # Left-out rows that are looked at together, once: what is held in memory does not depend on the table or the folders,
 # which are read entry by entry, each of them once at the most.
 _ROWS = 1000
+_SIMILAR_ROWS, _COMPARISONS = 10, 100_000  # of names that differ by more than case: some seconds at the most
+_LIKENESS = 0.8
 
 
 def with_hints(rejected: Iterable[tuple[str, str, str]], images: str) -> Iterator[tuple[str, str, str]]:
-    """The same (image, row, reason); reasons name the file that differs in case alone, where there is one.
+    """The same (image, row, reason); reasons name the file that differs in case alone or by a typo, where there is one.
 
     Args:
       rejected: rows that are left out. Of these, a thousand at the most are compared with the names of files: the first
@@ -34,8 +40,11 @@ def with_hints(rejected: Iterable[tuple[str, str, str]], images: str) -> Iterato
         missing = [image for image, _, reason in some if looking and reason.startswith(MISSING)]
         files = same_but_for_case(images, missing) if missing else {}
         looking = looking and not missing
+        unexplained = [image for image in dict.fromkeys(missing) if image not in files]
+        similar = nearly_the_same(images, unexplained[:_SIMILAR_ROWS])
         for image, row, reason in some:
-            hint = f"; {files[image]!r} is there, {CASE}" if image in files else ""
+            hint = (f"; {files[image]!r} is there, {CASE}" if image in files else
+                    f"{SIMILAR}{similar[image]!r}?" if image in similar else "")
             yield image, row, reason + (hint if reason.startswith(MISSING) else "")
 
 
@@ -44,6 +53,41 @@ def same_but_for_case(images: str, names: Iterable[str]) -> dict[str, str]:
     files: dict[str, str] = {}
     _compare(images, "", {name: name.split("/") for name in names}, files)
     return {name: file for name, file in files.items() if name != file}
+
+
+def nearly_the_same(images: str, names: Iterable[str]) -> dict[str, str]:
+    """Of those names under a folder: the photo beside it that is written nearly the same, the likest where several are.
+
+    Photos whose names have other digits are other photos, however alike the names are (IMG_1.jpg and IMG_2.jpg).
+    """
+    files: dict[str, tuple[float, str]] = {}
+    folders: dict[str, list[str]] = collections.defaultdict(list)
+    for name in names:
+        folders[os.path.dirname(name)].append(name)
+    comparisons = _COMPARISONS
+    for folder, inside in folders.items():
+        try:
+            with os.scandir(os.path.join(images, folder)) as entries:
+                for entry in itertools.takewhile(lambda _: comparisons > 0, entries):
+                    for name in inside if has_image_suffix(entry.name) else ():
+                        file = os.path.join(folder, entry.name)
+                        if _digits(file) == _digits(name):
+                            comparisons -= 1
+                            files[name] = max(files.get(name, (_LIKENESS, "")), (_likeness(name, file), file))
+        except OSError:  # no folder, or one that may not be read
+            continue
+    return {name: file for name, (_, file) in files.items() if file}
+
+
+def _digits(name: str) -> str:
+    return re.sub("[^0-9]", "", os.path.basename(name))
+
+
+def _likeness(name: str, other: str) -> float:
+    """0 to 1, of two names without their suffixes."""
+    matcher = difflib.SequenceMatcher(None, *(_folded(os.path.splitext(os.path.basename(one))[0])
+                                              for one in (name, other)))
+    return matcher.ratio() if matcher.quick_ratio() >= _LIKENESS else 0.0
 
 
 def _compare(images: str, folder: str, parts: Mapping[str, list[str]], files: dict[str, str]) -> None:

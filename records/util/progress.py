@@ -77,6 +77,8 @@ class Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if not self._total and not self.done:
+            return
         elapsed = time.monotonic() - self._start
         rate = (self.done - self._initial) / max(elapsed, 1e-9)
         unit = self._unit.removesuffix("s") if self.done == 1 else self._unit

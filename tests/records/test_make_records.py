@@ -124,7 +124,8 @@ def test_a_mended_photo_is_looked_at_again(photos, tmp_path):
 def test_max_rejected_stops_a_run_that_is_going_wrong(photos, tmp_path, limit):
     rows = [(f"photo_{i:04}.jpg", "a dog") for i in range(40)] + [("photo_0000.jpg", "!!")] * 3
     table = write_table(tmp_path / "captions.csv", rows)
-    with pytest.raises(UserError, match=r"3 of 43 rows cannot be used, mostly 3 with: caption has no words"):
+    with pytest.raises(UserError, match="3 of 43 rows cannot be used, mostly 3 with: caption has no words.*; every row "
+                                        "left out is in .*/r/rejected.jsonl$"):
         make(photos[0], table, tmp_path / "r", max_rejected=limit)
     assert len((tmp_path / "r" / "rejected.jsonl").read_text().splitlines()) == 3
     assert not list((tmp_path / "r").glob("*.tfrecord-*"))

@@ -1,5 +1,6 @@
 """make_records from its flags to its lines: several tables, lists, links; what is refused, what the summary says."""
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -8,7 +9,9 @@ import pytest
 
 import main
 from flags.errors import UserError
+from flags.make_records import MakeRecords
 from records.format import manifest as manifests
+from records.ingest import fingerprint
 from records.input.shard_reader import open_split
 from records.make_records import _refused
 from records.util.process_pool import WorkerDied
@@ -31,6 +34,19 @@ def test_flags_that_cannot_work_are_explained_and_can_be_mended(photos, tmp_path
     assert not (tmp_path / "r").exists() or contents(tmp_path / "r").keys() == {"rejected.jsonl"}
     if "images" not in flags:
         make(*photos, tmp_path / "r")  # what was found out until then is no obstacle
+
+
+def test_flags_are_compared_with_those_of_the_records_before_weights_are_loaded(photos, tmp_path):
+    gone = {"backbone": "resnet50", "backbone_weights": str(tmp_path / "gone.weights.h5")}
+    records = make(*photos, tmp_path / "r")
+    with pytest.raises(UserError, match="made with another value of --backbone: 'none' there, 'resnet50' now"):
+        make(*photos, records, **gone)
+    manifest, config = manifests.load(records), MakeRecords(records_dir=str(records), backbone="resnet50")
+    manifests.save(records, dataclasses.replace(
+        manifest, backbone=manifests.BackboneInfo("resnet50", "mine.h5", "0" * 64, 2048, 224, "caffe", "float32"),
+        flags={**manifest.flags, "backbone": "resnet50", **fingerprint.backbone_settings(config, "0" * 64)}))
+    with pytest.raises(UserError, match="gone.weights.h5.*; the records in .*/r were made with --backbone_weights=mine"):
+        make(*photos, records, **gone)
 
 
 def test_a_folder_that_cannot_be_written_is_explained(photos, tmp_path):

@@ -31,41 +31,41 @@ def test_a_name_of_ones_own_is_taken_or_refused():
 
 
 def test_contents_count_and_paths_do_not(config, tmp_path):
-    before = fingerprint.settings_of(config, "n", None)
+    before = fingerprint.settings_of(config, "n")
     (tmp_path / "moved.csv").write_text((tmp_path / "captions.csv").read_text())
     moved = dataclasses.replace(config, captions=tmp_path / "moved.csv", workers=3, overwrite=True, runner="beam")
-    fingerprint.check_same(before, fingerprint.settings_of(moved, "n", None), "r", "records")
+    fingerprint.check_same(before, fingerprint.settings_of(moved, "n"), "r", "records")
     (tmp_path / "train.txt").write_text("b.jpg\n")
     with pytest.raises(UserError, match="^--records_dir=r: holds records made before a list of --split_lists changed, "
                                         "or with another; undo that, or give another folder, or --overwrite to make "
                                         "the records anew$"):
-        fingerprint.check_same(before, fingerprint.settings_of(config, "n", None), "r", "records")
+        fingerprint.check_same(before, fingerprint.settings_of(config, "n"), "r", "records")
 
 
 @pytest.mark.parametrize("changes, named", [
     ({"min_count": 5}, "--min_count: 1 there, 5 now"), ({"seed": 1}, "--seed"), ({"store_images": False}, "--store"),
     ({"store_size": 9}, "made without --store_size, which is 9 now; leave it out, or give another folder")])
 def test_a_flag_that_shapes_the_bytes_is_named(config, changes, named):
-    changed = fingerprint.settings_of(dataclasses.replace(config, **changes), "n", None)
+    changed = fingerprint.settings_of(dataclasses.replace(config, **changes), "n")
     with pytest.raises(UserError, match=named):
-        fingerprint.check_same(fingerprint.settings_of(config, "n", None), changed, "r", "records")
+        fingerprint.check_same(fingerprint.settings_of(config, "n"), changed, "r", "records")
 
 
 def test_another_version_of_a_library_is_named(config):
-    now = fingerprint.settings_of(config, "n", None)
+    now = fingerprint.settings_of(config, "n")
     with pytest.raises(UserError, match="made with pillow 0.1, and .* is installed now; install that version, or give"):
         fingerprint.check_same({**now, "pillow": "0.1"}, now, "r", "records")
 
 
 def test_what_is_known_of_photos_outlives_other_splits_and_counts(config, tmp_path):
     """A restart with another --min_count keeps the photos that were checked; another table does not."""
-    inputs = fingerprint.database_inputs(fingerprint.settings_of(config, "n", None), "images")
+    inputs = fingerprint.database_inputs(fingerprint.settings_of(config, "n"), "images")
     other = dataclasses.replace(config, min_count=5, seed=3)
-    assert fingerprint.database_inputs(fingerprint.settings_of(other, "n", None), "images") == inputs
+    assert fingerprint.database_inputs(fingerprint.settings_of(other, "n"), "images") == inputs
     (tmp_path / "captions.csv").write_text("image,caption\na.jpg,a cat\n")
-    assert fingerprint.database_inputs(fingerprint.settings_of(config, "n", None), "images") != inputs
+    assert fingerprint.database_inputs(fingerprint.settings_of(config, "n"), "images") != inputs
 
 
 def test_a_table_that_is_not_there_is_named(config, tmp_path):
     with pytest.raises(UserError, match="--split_lists: .*nowhere.txt does not exist; give the path of a file"):
-        fingerprint.settings_of(dataclasses.replace(config, split_lists=f"train={tmp_path / 'nowhere.txt'}"), "n", None)
+        fingerprint.settings_of(dataclasses.replace(config, split_lists=f"train={tmp_path / 'nowhere.txt'}"), "n")

@@ -48,6 +48,9 @@ def test_without_a_limit_only_photos_that_do_not_exist_stop_a_run():
     with pytest.raises(UserError, match=r"t.csv:2: gone \(and so for 3 more rows\); check --images, or pass "
                                         "--max_rejected=4 or a share such as 5%"):
         check_limit(None, 10, Counter({MISSING: 4}), {MISSING: "t.csv:2: gone"})
+    for hint in (f"'a.jpg' is there, {CASE}", "did you mean 'a.jpg'?"):
+        with pytest.raises(UserError, match="; correct the name in the table, or pass --max_rejected=1 "):
+            check_limit(None, 10, Counter({MISSING: 1}), {MISSING: f"t.csv:2: {MISSING}: 'A.jpg'; {hint}"})
 
 
 FIRST = {MISSING: f"t.csv:2: {MISSING}: 'a.jpg'", "caption is empty": "t.csv:7: caption is empty",
@@ -72,7 +75,7 @@ def test_when_no_photo_is_there_no_limit_is_advised():
         "all 10 rows name photos that are not in --images, first t.csv:2: photo does not exist: 'a.jpg'; give --images "
         "the folder that the table's names start from")
     first = {MISSING: f"t.csv:2: {MISSING}: 'A.jpg'; 'a.jpg' is there, {CASE}"}
-    with pytest.raises(UserError, match="first t.csv:2: .*mind upper and lower case; write the names as the files"):
+    with pytest.raises(UserError, match="first t.csv:2: .*mind upper and lower case; correct the names in the table"):
         check_usable(1, Counter({MISSING: 1}), first, {}, "")
 
 

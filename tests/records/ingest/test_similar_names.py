@@ -1,5 +1,5 @@
 from records.images.files import MISSING
-from records.ingest.similar_names import same_but_for_case, with_hints
+from records.ingest.similar_names import nearly_the_same, same_but_for_case, with_hints
 
 
 def test_files_that_differ_in_case_or_composition_alone(tmp_path):
@@ -10,6 +10,17 @@ def test_files_that_differ_in_case_or_composition_alone(tmp_path):
     assert same_but_for_case(str(tmp_path), names) == {
         "holiday/IMG_1.JPG": "Holiday/img_1.jpg", "Holiday/IMG_2.jpg": "holiday/img_2.JPG",
         "Café.jpg": "cafe\u0301.jpg"}
+
+
+def test_files_that_are_written_nearly_the_same(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("sunset_1.jpg", "sunset_2.jpg", "sunset_1.txt", "harbour.jpeg", "a/beach.png"):
+        (tmp_path / name).touch()
+    names = ["sunst_1.jpg", "sunset_3.jpg", "harbour.jpg", "a/baech.png", "beach.png", "gone.jpg", "no/sunset_1.jpg"]
+    assert nearly_the_same(str(tmp_path), names) == {
+        "sunst_1.jpg": "sunset_1.jpg", "harbour.jpg": "harbour.jpeg", "a/baech.png": "a/beach.png"}
+    ((_, _, reason),) = with_hints([("sunst_1.jpg", "t.csv:2", f"{MISSING}: 'sunst_1.jpg'")], str(tmp_path))
+    assert reason == f"{MISSING}: 'sunst_1.jpg'; did you mean 'sunset_1.jpg'?"
 
 
 def test_the_first_rows_that_are_left_out_get_a_hint_and_all_are_kept(tmp_path):

@@ -37,6 +37,10 @@ def test_a_fast_rate_shows_none(clock):
     assert _piped(clock, 2.0, 24_001) == ["work: 24,001 photos in 2 s (12,000/s)"]
 
 
+def test_where_there_was_nothing_to_do_nothing_is_shown(clock):
+    assert _piped(clock, 0.0, 0) == []
+
+
 def test_bytes_are_shown_in_the_unit_given(clock):
     assert _piped(clock, 2.0, 17_687_039, unit="MB", scale=1e6) == ["work: 18 MB in 2 s (8.8/s)"]
 
