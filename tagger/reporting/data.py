@@ -89,6 +89,8 @@ class _Metrics:
     images_without_shared_tags: Count | None = None
     average_precision_tags: Count | None = None
     captions_without_words: Count | None = None
+    best_epoch: Count | None = None
+    epochs: Count | None = None
     precision: str = "float32"
     changed_captions: Count = 0
     compared_captions: Count | None = None
