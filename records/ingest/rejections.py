@@ -176,8 +176,8 @@ def check_limit(max_rejected: str | None, rows: int, by_kind: Counter[str], firs
             others = f" (and so for {counted(by_kind[MISSING] - 1, 'more row')})" if by_kind[MISSING] > 1 else ""
             count = sum(number for name, number in by_kind.items() if name not in _HARMLESS)
             what = "correct the name in the table" if _names_a_file(first[MISSING]) else "check --images"
-            raise UserError(f"{first[MISSING]}{others}; {what}, or pass --max_rejected={count} or a share such as 5% to "
-                            "leave out up to so many rows")
+            raise UserError(f"{first[MISSING]}{others}; {what}, or pass --max_rejected={count} or a share such as 5% "
+                            "to leave out up to so many rows")
         return
     counts = {name: count for name, count in by_kind.items() if name not in _HARMLESS}
     if sum(counts.values()) > most:

@@ -21,7 +21,7 @@ from records.sources.names import has_image_suffix
 # Left-out rows that are looked at together, once: what is held in memory does not depend on the table or the folders,
 # which are read entry by entry, each of them once at the most.
 _ROWS = 1000
-_SIMILAR_ROWS, _COMPARISONS = 10, 100_000  # of names that differ by more than case: some seconds at the most
+_SIMILAR_ROWS, _ENTRIES = 10, 50_000  # of names that differ by more than case, and of a folder: seconds at the most
 _LIKENESS = 0.8
 
 
@@ -61,19 +61,16 @@ def nearly_the_same(images: str, names: Iterable[str]) -> dict[str, str]:
     Photos whose names have other digits are other photos, however alike the names are (IMG_1.jpg and IMG_2.jpg).
     """
     files: dict[str, tuple[float, str]] = {}
-    folders: dict[str, list[str]] = collections.defaultdict(list)
+    folders: dict[str, dict[str, list[str]]] = collections.defaultdict(lambda: collections.defaultdict(list))
     for name in names:
-        folders[os.path.dirname(name)].append(name)
-    comparisons = _COMPARISONS
-    for folder, inside in folders.items():
+        folders[os.path.dirname(name)][_digits(name)].append(name)
+    for folder, by_digits in folders.items():
         try:
             with os.scandir(os.path.join(images, folder)) as entries:
-                for entry in itertools.takewhile(lambda _: comparisons > 0, entries):
-                    for name in inside if has_image_suffix(entry.name) else ():
+                for entry in itertools.islice(entries, _ENTRIES):
+                    for name in by_digits.get(_digits(entry.name), ()) if has_image_suffix(entry.name) else ():
                         file = os.path.join(folder, entry.name)
-                        if _digits(file) == _digits(name):
-                            comparisons -= 1
-                            files[name] = max(files.get(name, (_LIKENESS, "")), (_likeness(name, file), file))
+                        files[name] = max(files.get(name, (_LIKENESS, "")), (_likeness(name, file), file))
         except OSError:  # no folder, or one that may not be read
             continue
     return {name: file for name, (_, file) in files.items() if file}

@@ -117,7 +117,9 @@ def table(values: Mapping[str, Any]) -> str:
     columns = []
     nothing_written = values.get("captions_without_words") == values["images"]
     for heading, metrics in _COLUMNS[values["target"]]:
-        cells = [(label, "–" if values[name] is None or nothing_written and name in _OF_WRITTEN else form.format(values[name])) for name, label, form in metrics]
+        undefined = {name for name, _, _ in metrics
+                     if values[name] is None or nothing_written and name in _OF_WRITTEN}
+        cells = [(label, "–" if name in undefined else form.format(values[name])) for name, label, form in metrics]
         label_width = max(len(label) for label, _ in cells)
         value_width = max(len(value) for _, value in cells)
         lines = [f"{label:<{label_width}}  {value:>{value_width}}" for label, value in cells]

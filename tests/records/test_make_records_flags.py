@@ -45,7 +45,7 @@ def test_flags_are_compared_with_those_of_the_records_before_weights_are_loaded(
     manifests.save(records, dataclasses.replace(
         manifest, backbone=manifests.BackboneInfo("resnet50", "mine.h5", "0" * 64, 2048, 224, "caffe", "float32"),
         flags={**manifest.flags, "backbone": "resnet50", **fingerprint.backbone_settings(config, "0" * 64)}))
-    with pytest.raises(UserError, match="gone.weights.h5.*; the records in .*/r were made with --backbone_weights=mine"):
+    with pytest.raises(UserError, match="gone.weights.h5.*; the records in .* were made with --backbone_weights=mine"):
         make(*photos, records, **gone)
 
 

@@ -24,7 +24,7 @@ def test_a_wrong_folder_of_photos_is_found_before_weights_are_read(photos, tmp_p
 
 def test_names_that_differ_in_case_alone_are_shown(photos, tmp_path):
     table = write_table(tmp_path / "t.csv", [("PHOTO_0000.jpg", "a dog")])
-    with pytest.raises(UserError, match="'photo_0000.jpg' is there, mind upper and lower case; write the names as"):
+    with pytest.raises(UserError, match="'photo_0000.jpg' is there, mind upper and lower case; correct the names"):
         _check(photos[0], table)
 
 

@@ -26,7 +26,7 @@ def test_an_f1_that_can_only_be_zero_and_captions_without_words():
 
 def test_one_caption_for_all_photos():
     (line,) = notes({**GOOD, "distinct_captions": 1})
-    assert line.startswith("Each of 100 photos got the same caption: the model hardly tells them apart; train it for more")
+    assert line.startswith("Each of 100 photos got the same caption: the model hardly tells them apart; train it")
     assert "one of 2 captions" in notes({**GOOD, "distinct_captions": 2})[0]
     assert notes({**GOOD, "distinct_captions": 3}) == []
     assert len(notes({**GOOD, "distinct_captions": 1, "captions_without_words": 100})) == 1
