@@ -82,8 +82,8 @@ def _digits(name: str) -> str:
 
 def _likeness(name: str, other: str) -> float:
     """0 to 1, of two names without their suffixes."""
-    matcher = difflib.SequenceMatcher(None, *(_folded(os.path.splitext(os.path.basename(one))[0])
-                                              for one in (name, other)))
+    stems = [_folded(os.path.splitext(os.path.basename(path))[0]) for path in (name, other)]
+    matcher = difflib.SequenceMatcher(None, stems[0], stems[1])
     return matcher.ratio() if matcher.quick_ratio() >= _LIKENESS else 0.0
 
 
