@@ -54,7 +54,9 @@ TERMS = {
                          "no better than the same answer for every photo, less is worse, 1 is perfect. Flickr8k's "
                          "6,000 train photos give some 0.4.",
     "mean avg. precision (mAP)": "How well the ranking of photos by a tag's score separates those that have the tag "
-                                 "from those that have not, averaged over tags: 1 is perfect.",
+                                 "from those that have not, averaged over tags: 1 is perfect. A random "
+                                 "ranking has the share of photos with the tag, and more where photos are few (of 3 "
+                                 "with 1 that has it, 0.61); below a hundred photos eval says how much.",
     "reference": "A caption, or list of tags, that a person gave to a photo; what the model writes is compared with "
                  "it.",
     "words used": "How many different words the captions that were written hold.",

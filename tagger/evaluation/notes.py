@@ -28,6 +28,10 @@ def notes(values: Mapping[str, Any]) -> list[str]:
                   values.get("way_to_hold_out_more") or "only more photos help")
         lines.append(f"Only {counted(images, 'photo')}: below a hundred, scores mean little, as every photo moves "
                      f"them; {remedy}.")
+        if (chance := values.get("chance_average_precision")) is not None:
+            lines.append(f"A random ranking of so few photos has a mean average precision of {chance:.3f} already, and "
+                         "the Brier skill score compares with how often tags occur among the others of them, which is "
+                         "easy to beat.")
     untagged = values.get("images_without_shared_tags") or 0
     if 2 * untagged > images:
         counting = "tags of tags.txt" if of_tags else "tags that two captions of a photo share, or its only caption has"

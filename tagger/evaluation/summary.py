@@ -24,6 +24,9 @@ _DEFINITIONS = {
     ("mean_average_precision",):
         "fraction; mean over the train split's 200 most frequent tags of the average precision of ranking the photos "
         "by the tag's score, relevant where two captions contain the tag, or an only one",
+    ("chance_average_precision",):
+        "what the mean average precision would be, on average, if the photos were ranked at random: far from 0 where "
+        "they are few",
     ("average_precision_tags",): "how many of those tags have a relevant photo in this split",
     ("tag_calibration_error",):
         "mean difference between the scores of the listed tags and the share of them that is right, a tag of any "

@@ -88,6 +88,7 @@ class _Metrics:
     records_dir: str
     images_without_shared_tags: Count | None = None
     average_precision_tags: Count | None = None
+    chance_average_precision: _Metric = None
     captions_without_words: Count | None = None
     best_epoch: Count | None = None
     epochs: Count | None = None

@@ -75,12 +75,23 @@ def average_precision(scores: np.ndarray, relevant: np.ndarray) -> float:
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
+def chance_average_precision(images: int, relevant: int) -> float:
+    """The expected average precision of a random ranking: (H + (n - H) (r - 1) / (n - 1)) / n.
+
+    With n images, r of them relevant, and H the sum of 1/k for k = 1 … n (Bestgen 2015, "Exact expected average
+    precision of the random baseline for system evaluation"). For many images that is the share of relevant ones, for
+    few more: of 3 images with 1 relevant, 0.61.
+    """
+    harmonic = float(np.sum(1 / np.arange(1, images + 1)))
+    return (harmonic + (images - harmonic) * (relevant - 1) / max(images - 1, 1)) / images
+
+
 def tag_average_precision(predictions: Predictions) -> Scores:
     """mean_average_precision: the mean over the train split's most frequent tags of their average precision.
 
     An image is relevant to a tag that is one of its shared tags. Tags with no relevant image in the split
     have no average precision and are left out; `average_precision_tags` says how many took part. None when
-    there are none.
+    there are none. `chance_average_precision` is what it would be, on average, if images were ranked at random.
     """
     column = {tag: i for i, tag in enumerate(predictions.frequent_tags)}
     relevant = np.zeros((len(predictions.images), len(column)), bool)
@@ -88,5 +99,7 @@ def tag_average_precision(predictions: Predictions) -> Scores:
         relevant[row, [column[tag] for tag in image.shared_tags if tag in column]] = True
     each = [average_precision(predictions.frequent_tag_scores[:, i], relevant[:, i])
             for i in np.flatnonzero(relevant.any(axis=0))]
-    mean = float(np.mean(each)) if each else None
-    return Scores({"mean_average_precision": mean, "average_precision_tags": len(each)}, {})
+    of_chance = [chance_average_precision(len(relevant), count) for count in relevant.sum(axis=0) if count]
+    mean, chance = (float(np.mean(values)) if values else None for values in (each, of_chance))
+    return Scores({"mean_average_precision": mean, "chance_average_precision": chance,
+                   "average_precision_tags": len(each)}, {})

@@ -18,6 +18,12 @@ def test_few_photos_are_said_with_what_gives_more():
     assert "score more of them (--limit)" in line
 
 
+def test_below_a_hundred_photos_the_level_of_chance_is_said():
+    lines = notes({**GOOD, "images": 3, "images_without_shared_tags": 0, "chance_average_precision": 0.6111})
+    assert lines[1].startswith("A random ranking of so few photos has a mean average precision of 0.611 already")
+    assert notes({**GOOD, "chance_average_precision": 0.1}) == []
+
+
 def test_an_f1_that_can_only_be_zero_and_captions_without_words():
     lines = notes({**GOOD, "images_without_shared_tags": 100, "captions_without_words": 20})
     assert "100 of 100 photos have none, so all three are 0 whatever is answered" in lines[0]

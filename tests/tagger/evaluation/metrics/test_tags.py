@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from tagger.evaluation.metrics.predictions import Prediction, Predictions
 from tagger.evaluation.metrics.tags import (
     average_precision,
     caption_tag_scores,
+    chance_average_precision,
     f1,
     ranked_tag_scores,
     tag_average_precision,
@@ -84,10 +87,19 @@ def test_equal_scores_enter_together_whatever_their_order():
     assert average_precision(np.zeros(4), relevant) == pytest.approx(0.5)  # no information: the share of relevant ones
 
 
+@pytest.mark.parametrize(("images", "relevant"), [(1, 1), (3, 1), (5, 2), (6, 6)])
+def test_chance_is_the_mean_over_all_rankings(images, relevant):
+    is_relevant = np.arange(images) < relevant
+    every = [average_precision(np.array(ranks, float), is_relevant) for ranks in permutations(range(images))]
+    assert chance_average_precision(images, relevant) == pytest.approx(np.mean(every))
+
+
 def test_mean_average_precision_leaves_out_tags_without_a_relevant_image():
     images = [image(references=("dog", "dog")), image(references=("cat", "cat")), image(references=("dog", "dog"))]
     scores = tag_average_precision(predictions(
         *images, frequent=("dog", "cat", "tree"), scores=[[3, 1, 9], [2, 2, 9], [1, 3, 9]])).values
     assert scores["mean_average_precision"] == pytest.approx(((1 + 2 / 3) / 2 + 1 / 2) / 2)
     assert scores["average_precision_tags"] == 2
+    assert scores["chance_average_precision"] == pytest.approx(
+        (chance_average_precision(3, 2) + chance_average_precision(3, 1)) / 2)
     assert tag_average_precision(predictions(image())).values["mean_average_precision"] is None
