@@ -33,15 +33,14 @@ from records.util.atomic_files import write_atomic
 from records.util.counted import counted
 from records.util.progress import duration
 from tagger.decoding.changed_captions import ChangedCaptions, captions
-from tagger.decoding.decoder import Decoder
+from tagger.decoding.decoder import decoder_of
 from tagger.evaluation import contact_sheets, files, metrics
 from tagger.evaluation import summary as eval_summary
 from tagger.evaluation.predictions import Predicted, frequent_tags, predict_split, reference_tags, tag_words
 from tagger.evaluation.reliability_plot import plot_reliability
 from tagger.evaluation.teacher_forced_loss import split_loss
 from tagger.runs import trained_features
-from tagger.runs.ensemble import calibrations, load_ensemble, threshold
-from tagger.runs.run_dir import Run
+from tagger.runs.ensemble import load_ensemble, threshold
 from tagger.training import history
 
 _COMPARED_PHOTOS = 1000
@@ -64,7 +63,7 @@ def run(config: eval_flags.Eval) -> int:
     split = caption_dataset.open_split(trained_features.records_for(config.run_dir, config.records_dir), config.split)
     check_match(split.manifest, runs[0].manifest, config.records_dir, config.run_dir)
     models, vocabulary, target = [run.model for run in runs], runs[0].vocabulary, split.manifest.target
-    decoder = decoder_of(config, runs)
+    decoder = decoder_of(runs, config)
     tags = TagVocabulary.load(config.records_dir)
     frequent = frequent_tags(Vocabulary.load(config.records_dir), tags)
     predicted = list(predict_split(decoder, split, vocabulary, tags, frequent, config.batch_size, config.beam_width,
@@ -124,16 +123,9 @@ def _epochs(run_dir: str) -> dict[str, int]:
     return {"best_epoch": history.best(rows).epoch, "epochs": len(rows)}
 
 
-def decoder_of(config: eval_flags.Eval, runs: list[Run]) -> Decoder:
-    """What writes captions and ranks tags, with the runs' models."""
-    return Decoder([run.model for run in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
-                   tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
-                   tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
-
-
 def changed_captions(config: eval_flags.Eval, split: caption_dataset.Split, answers: list[str]) -> ChangedCaptions:
     """How many of the answers about the split's first photos are not those of float32."""
-    exact = decoder_of(config, load_ensemble(config.run_dir, config.weights, config.ensemble))
+    exact = decoder_of(load_ensemble(config.run_dir, config.weights, config.ensemble), config)
     with caption_dataset.reading_errors(split.records_dir):
         features = caption_dataset.images(split, read_image=False).map(lambda example: example["feature"])
         batches = features.take(len(answers)).batch(config.batch_size)

@@ -24,7 +24,7 @@ from records.util.counted import counted
 from records.util.folders import new_folder
 from records.util.progress import Progress
 from tagger.decoding.changed_captions import ChangedCaptions, captions
-from tagger.decoding.decoder import Decoder
+from tagger.decoding.decoder import Decoder, decoder_of
 from tagger.runs.ensemble import calibrations, load_ensemble, outcome, threshold, threshold_for
 from tagger.runs.run_dir import Run
 from tagger.runs.validation_photos import validation_photos
@@ -93,10 +93,7 @@ def networks(config: Export, precision: str) -> tuple[list[Run], FrozenEncoder, 
       UserError: a run or its backbone cannot be read.
     """
     runs = load_ensemble(config.run_dir, config.weights, config.ensemble, precision)
-    decoder = Decoder([run.model for run in runs], runs[0].vocabulary, config.max_length or runs[0].max_length,
-                      tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
-                      tag_outputs=runs[0].tag_outputs, separator=runs[0].separator, calibrations=calibrations(runs))
-    return runs, backbone_of(config, runs[0], precision), decoder
+    return runs, backbone_of(config, runs[0], precision), decoder_of(runs, config)
 
 
 def changed_captions(config: Export, run: Run, backbone: FrozenEncoder, decoder: Decoder) -> str:

@@ -33,7 +33,7 @@ TAGGER = {
     "modeling": "",
     "runs": "modeling",
     "losses": "modeling",
-    "decoding": "modeling",
+    "decoding": "modeling runs",
     "evaluation": "decoding modeling evaluation.metrics",
     "evaluation.metrics": "",
     "saved_model": "decoding",

@@ -152,8 +152,7 @@ class Partitions:
                 turn[at + order] = at + np.arange(len(order))
         rows, longest = len(readers) * self.rows, self._split.info.max_tokens
         image, tokens = np.full(len(turn) * rows, -1, np.int32), np.zeros((len(turn) * rows, longest), np.int32)
-        blocks: list[tuple[Block, np.ndarray]] = []  # and which of their records are in the chunk
-        images = 0
+        images = _Images()
         for number, (partition, reader) in enumerate(zip(partitions, readers, strict=True)):
             given = shuffling.partition_rows(self._totals[partition], self.steps, first, until)
             pieces = reader.take(int(given.sum()))
@@ -165,27 +164,14 @@ class Partitions:
             at = 0
             for piece in pieces:
                 here = place[at:at + len(piece.length)]
-                is_here = np.zeros(len(piece.block.key), bool)
-                is_here[piece.image] = True
-                blocks.append((piece.block, np.flatnonzero(is_here)))
-                image[here] = (images - 1 + np.cumsum(is_here))[piece.image]
-                tokens[here] = piece.tokens
-                images += len(blocks[-1][1])
+                image[here], tokens[here] = images.add(piece), piece.tokens
                 at += len(here)
-        image[image < 0] = images
-        feature = aligned_empty((images + 1, self._split.feature_size), np.float16)
-        feature[-1] = at = 0
-        for block, chosen in blocks:
-            np.take(block.feature, chosen, 0, feature[at:at + len(chosen)], "clip")
-            at += len(chosen)
+        image[image < 0] = images.count  # the empty one
         shape = len(turn), rows
         width = np.maximum(np.count_nonzero(tokens.reshape(*shape, longest), 2).max(1, initial=1), 1).astype(np.int32)
         steps = {"image": image.reshape(shape), "tokens": tokens.reshape(*shape, longest), "width": width}
-        joined = {"feature": feature, "steps": steps}
-        if not keys:
-            return joined
-        names = [block.key[number] for block, chosen in blocks for number in chosen.tolist()]
-        return joined | {"key": np.array([*names, b""], object)}
+        joined = {"feature": images.features(self._split.feature_size), "steps": steps}
+        return joined | {"key": images.keys()} if keys else joined
 
     def _start(self, partition: int, first_chunk: int, key: tuple[int, int] | None) -> _Start:
         shards = self._shards[partition]
@@ -223,6 +209,41 @@ class _Piece:
     def cut(self, first: int, end: int | None = None) -> "_Piece":
         of = slice(first, end)
         return _Piece(self.block, self.image[of], self.length[of], self.tokens[of])
+
+
+class _Images:
+    """The images of some pieces, each once, and an empty one behind them.
+
+    Attributes:
+      count: how many there are, without the empty one.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._records: list[tuple[Block, np.ndarray]] = []  # which records of a block
+
+    def add(self, piece: _Piece) -> np.ndarray:
+        """Takes those of a piece; returns the number of each row's image here, int64 [n]."""
+        is_here = np.zeros(len(piece.block.key), bool)
+        is_here[piece.image] = True
+        numbers = (self.count - 1 + np.cumsum(is_here))[piece.image]
+        self._records.append((piece.block, np.flatnonzero(is_here)))
+        self.count += len(self._records[-1][1])
+        return numbers
+
+    def features(self, size: int) -> np.ndarray:
+        """float16 [count + 1, size]."""
+        result = aligned_empty((self.count + 1, size), np.float16)
+        result[-1] = at = 0
+        for block, records in self._records:
+            np.take(block.feature, records, 0, result[at:at + len(records)], "clip")
+            at += len(records)
+        return result
+
+    def keys(self) -> np.ndarray:
+        """object [count + 1]."""
+        return np.array([*(block.key[number] for block, records in self._records for number in records.tolist()), b""],
+                        object)
 
 
 class _Rows:

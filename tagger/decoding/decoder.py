@@ -16,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from flags.choices import MAX_BEAM_WIDTH
+from flags.eval import Eval
+from flags.export import Export
 from records.text.vocabulary import Vocabulary
 from tagger.decoding.beam_search import Beams, State, beam_search
 from tagger.decoding.repetition import RepetitionConstraint
@@ -23,6 +25,8 @@ from tagger.decoding.tag_ranking import noise, tag_marginals
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_calibration import TagCalibration
 from tagger.modeling.tag_outputs import TagOutputs
+from tagger.runs.ensemble import calibrations
+from tagger.runs.run_dir import Run
 
 
 class Decoded(NamedTuple):
@@ -41,6 +45,19 @@ class Decoded(NamedTuple):
     tags: tf.Tensor
     tag_scores: tf.Tensor
     all_tag_scores: tf.Tensor
+
+
+def decoder_of(runs: Sequence[Run], config: Eval | Export) -> "Decoder":
+    """What writes captions and ranks tags with the models of trained runs, as eval and export have it.
+
+    Args:
+      runs: one, or several that are averaged (tagger.runs.ensemble).
+      config: max_length (0: that of the run), top_tags, tag_samples and block_repeats.
+    """
+    first = runs[0]
+    return Decoder([run.model for run in runs], first.vocabulary, config.max_length or first.max_length,
+                   tags=config.top_tags, tag_samples=config.tag_samples, block_repeats=config.block_repeats,
+                   tag_outputs=first.tag_outputs, separator=first.separator, calibrations=calibrations(runs))
 
 
 class Decoder(tf.Module):
