@@ -5,9 +5,8 @@
     for batch in dataset.epoch(3, start_step=10): ...
 
 As in records.input.caption_dataset, batch k of epoch e is a pure function of (records, seed, e, k, batch size), every
-photo comes once per epoch, in a view of its own of that epoch, and every host reads and decodes only its rows. Captions
-are held in memory, 20 to 60 bytes each; photos are read where they lie (records.input.record_index), so memory does not
-grow with them.
+photo comes once per epoch, in a view of its own of that epoch, and every host reads and decodes only its rows. Photos
+and their captions are read where they lie (records.input.record_index); what is held is some 40 bytes a photo.
 """
 
 import functools
@@ -19,14 +18,16 @@ import tensorflow as tf
 from flags.errors import UserError
 from records.format.manifest import Manifest
 from records.images.augmentation import Augmentation, augment, view_numbers, whole
-from records.input import in_memory, shuffling
-from records.input.image_captions import ImageCaptions
+from records.input import shuffling
 from records.input.options import InputOptions
+from records.input.record_captions import RecordCaptions
 from records.input.record_index import RecordIndex
 from records.input.shard_reader import END, Split, raised_in_pipeline
 
 _VIEWS_KEY = 2  # keeps the words that decide views apart from those of other orders
 _READS_AHEAD = 2  # batches read from disk while others are decoded
+_FEATURES = {"image": tf.io.FixedLenFeature([], tf.string, ""), "key": tf.io.FixedLenFeature([], tf.string, ""),
+             "tokens": tf.io.RaggedFeature(tf.int64)}
 # A mirrored photo of "a man on the left" would be taught as what it no longer is.
 SIDED_WORDS = frozenset({"left", "right", "lefthand", "righthand", "leftmost", "rightmost", "clockwise",
                          "counterclockwise"})
@@ -73,27 +74,13 @@ class PixelDataset:
         return RecordIndex(self._split)
 
     @functools.cached_property
-    def _captions(self) -> ImageCaptions:
-        held = in_memory.Held(self._split, self._vocabulary_size, features=False)
-        return ImageCaptions(held, self._split.info.examples)
+    def captions(self) -> RecordCaptions:
+        """Those of the split; all are read once, on first use."""
+        return RecordCaptions(self._split, self._vocabulary_size, self._sided_ids)
 
     @property
     def references(self) -> int:
-        return self._captions.most
-
-    @property
-    def caption_words(self) -> np.ndarray:
-        """int32 [captions, T+1], the words and <end> of every caption of the split, right-padded with 0."""
-        return self._captions.held.targets.numpy()
-
-    @functools.cached_property
-    def _may_mirror(self) -> np.ndarray:
-        """bool [n+1]."""
-        held = self._captions.held
-        sided = np.isin(held.targets.numpy(), list(self._sided_ids)).any(axis=1)
-        allowed = np.ones(self._split.info.examples + 1, bool)
-        allowed[held.image[sided]] = False
-        return allowed
+        return self.captions.most
 
     def epoch(self, epoch: int, start_step: int = 0, keys: bool = True) -> tf.data.Dataset:
         """The batches of an epoch in random order, from `start_step` on, without `key` where `keys` is False.
@@ -112,48 +99,48 @@ class PixelDataset:
 
     def _batches(self, order: np.ndarray, start_step: int, views: int | None, keys: bool) -> tf.data.Dataset:
         plan = shuffling.pad_plan(order, self.options.batch_size)[start_step:]
-        width = self._captions.width(plan)
+        # As wide as the longest caption of the batch on any host, so that the hosts' shapes agree.
+        width = self.captions.longest[plan].max(axis=1, initial=1)
         rows = np.ascontiguousarray(plan[:, self.options.rows])
         count = rows.shape[1]
-        nothing = self._split.info.examples
-        spec = {"image": tf.io.FixedLenFeature([], tf.string)}
-
-        def read(numbers: np.ndarray) -> np.ndarray:
-            """Serialized examples, object [b]; b"" where nothing fills the batch."""
-            present = numbers[numbers < nothing]
-            data = np.full(len(numbers), b"", object)
-            try:
-                data[numbers < nothing] = np.array([*self._index.read(present), b""], object)[:-1]
-            except UserError as error:
-                raise raised_in_pipeline(error) from error
-            return data
-
-        def encoded(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            serialized = tf.ensure_shape(tf.numpy_function(read, [numbers], tf.string), [count])
-            spec_of_nothing = tf.constant(tf.train.Example(features=tf.train.Features(feature={
-                "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b""]))})).SerializeToString())
-            serialized = tf.where(serialized == "", spec_of_nothing, serialized)
-            return (tf.io.parse_example(serialized, spec)["image"], tf.gather(self._captions.held.key, numbers),
-                    tf.gather(self._may_mirror, numbers))
-
-        def joined(image: tf.Tensor, numbers: tf.Tensor, width: tf.Tensor) -> dict[str, tf.Tensor]:
-            targets = self._captions.targets(tf.gather(self._captions.numbers.astype(np.int32), numbers), width)
-            words = targets[:, :, :-1]
-            batch = {"image": image, "inputs": tf.where(words == END, 0, words), "targets": targets}
-            return batch | {"key": tf.gather(self._captions.held.key, numbers)} if keys else batch
-
-        unconverted = tf.autograph.experimental.do_not_convert
-        numbers = tf.data.Dataset.from_tensor_slices(rows)
-        photos = numbers.map(unconverted(encoded), num_parallel_calls=_READS_AHEAD, deterministic=True).unbatch()
+        steps = tf.data.Dataset.from_tensor_slices((rows, width))
+        photos = steps.map(self._encoded, num_parallel_calls=_READS_AHEAD, deterministic=True).unbatch()
         pixels = self._whole if views is None or self._augmentation is None else functools.partial(
             self._view, tf.constant(views, tf.int64))
-        photos = photos.map(pixels, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        texts = tf.data.Dataset.from_tensor_slices((rows, width))
-        batches = tf.data.Dataset.zip(photos.batch(count, drop_remainder=True), texts)
-        batches = batches.map(unconverted(lambda image, text: joined(image, *text)))
-        return batches.prefetch(2).with_options(self._tf_options())
+
+        def row(image: tf.Tensor, key: tf.Tensor, may_mirror: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+            words = targets[:, :-1]
+            photo = {"image": pixels(image, key, may_mirror), "inputs": tf.where(words == END, 0, words),
+                     "targets": targets}
+            return photo | {"key": key} if keys else photo
+
+        unconverted = tf.autograph.experimental.do_not_convert
+        photos = photos.map(unconverted(row), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return photos.batch(count, drop_remainder=True).prefetch(2).with_options(self._tf_options())
+
+    def _read(self, numbers: np.ndarray) -> np.ndarray:
+        """Serialized examples, object [b], of photos by number; b"", an empty example, where nothing fills the batch."""
+        present = numbers < self._split.info.examples
+        data = np.full(len(numbers), b"", object)
+        try:
+            data[present] = np.array([*self._index.read(numbers[present]), b""], object)[:-1]
+        except UserError as error:
+            raise raised_in_pipeline(error) from error
+        return data
 
     # Traced once, not in every epoch, which would take 0.2 s.
+
+    @functools.cached_property
+    def _encoded(self) -> Callable[..., tuple[tf.Tensor, ...]]:
+        """From numbers of photos int32 [b] and the width of their batch, to photo, key, whether it may be mirrored and
+        targets int32 [b, R, width]."""
+        def encoded(numbers: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            serialized = tf.ensure_shape(tf.numpy_function(self._read, [numbers], tf.string), numbers.shape)
+            example = tf.io.parse_example(serialized, _FEATURES)
+            return (example["image"], example["key"], ~tf.gather(self.captions.marked, numbers),
+                    self.captions.targets(example["tokens"], width))
+
+        return tf.function(encoded, autograph=False)
 
     @functools.cached_property
     def _view(self) -> Callable[..., tf.Tensor]:

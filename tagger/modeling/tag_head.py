@@ -1,6 +1,6 @@
 """A layer that tells a photo's tags straight from its feature, while a backbone is trained with them.
 
-    head = TagHead(rates=outputs.rates(targets), feature_size=2048)
+    head = TagHead(rates=outputs.rates(captions), feature_size=2048)
     head.logits(feature)                        # float32 [B, F] to float32 [B, T]
 
 The published network reads tags off 128 numbers that captions need most; through them the backbone would learn little

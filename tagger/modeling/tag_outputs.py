@@ -6,6 +6,7 @@
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -55,14 +56,16 @@ class TagOutputs:
         """Of logits or probabilities [B, V] of the vocabulary those of the tags, [B, T]."""
         return tf.gather(logits, self.entries, axis=1)
 
-    def rates(self, targets: np.ndarray) -> np.ndarray:
-        """float64 [T]: the share of the captions int32 [n, L] that have each tag; of one that none has, half of one's.
+    def rates(self, captions: Iterable[np.ndarray]) -> np.ndarray:
+        """float64 [T]: the share of the captions (int32 entries each) that have each tag; of one that none has, half of
+        one's.
         """
-        counts = np.zeros(self.size)
-        for row in targets:
-            tags = np.unique(self.of_entries[row])
+        counts, seen = np.zeros(self.size), 0
+        for entries in captions:
+            tags = np.unique(self.of_entries[entries])
             counts[tags[tags >= 0]] += 1
-        return np.clip(counts, 0.5, len(targets) - 0.5) / len(targets)
+            seen += 1
+        return np.clip(counts, 0.5, seen - 0.5) / seen
 
     def occur(self, targets: tf.Tensor) -> tf.Tensor:
         """float32 [B, T]: 1 where one of a row's words counts for the tag.

@@ -105,8 +105,8 @@ class PixelTask(Task):
             print(warning, file=sys.stderr)
         merge, head = self.make_merge_model(), None
         if config.pixel_tag_weight:
-            words = self.make_train_dataset().caption_words
-            head = TagHead(rates=self.tag_outputs.rates(words), feature_size=merge.feature_size)
+            rates = self.tag_outputs.rates(self.make_train_dataset().captions)
+            head = TagHead(rates=rates, feature_size=merge.feature_size)
         model = Captioner(merge=merge, encoder=self._encoder, first_layer=config.train_backbone, compute_dtype=dtype,
                           tag_head=head)
         _check_view_size(config, self._encoder, model)
