@@ -24,8 +24,9 @@ from records.images.decoding import decode_and_resize, decode_upright_jpeg
 from records.images.mirroring import mirrored
 
 _RATIO = 4 / 3
-# Shrunk by less than this, pixels need no antialiasing, which takes four times as long as the resize without.
-_LEAST_ANTIALIASED = 2
+# Shrunk by more than this, a pixel is the mean of all that it covers, or fine patterns would turn into coarse ones. It
+# takes half as long again as the resize alone; tf.image.resize with antialias=True takes four times as long.
+_LEAST_AVERAGED = 2
 _NUMBERS = 7  # random numbers of a view: area, ratio, x, y, mirror, brightness, saturation
 _LUMA = (0.299, 0.587, 0.114)  # of RGB, ITU-R BT.601
 _HASHES = (1 << 31) - 1
@@ -78,8 +79,7 @@ def augment(image: tf.Tensor, size: int, augmentation: Augmentation, numbers: tf
     if augmentation.brightness:
         pixels = tf.minimum(pixels * (1 + augmentation.brightness * (2 * brightness - 1)), 255)
     if augmentation.saturation:
-        grey = tf.reduce_sum(pixels * tf.constant(_LUMA), axis=2, keepdims=True)
-        pixels = tf.clip_by_value(grey + (pixels - grey) * (1 + augmentation.saturation * (2 * saturation - 1)), 0, 255)
+        pixels = _saturated(pixels, 1 + augmentation.saturation * (2 * saturation - 1))
     if augmentation.mirror:
         pixels = tf.cond(tf.logical_and(mirror < 0.5, may_mirror), lambda: mirrored(pixels), lambda: pixels)
     return _to_uint8(pixels)
@@ -94,6 +94,15 @@ def whole(image: tf.Tensor, size: int) -> tf.Tensor:
                              lambda: decode_and_resize(image, size)))
 
 
+def _saturated(pixels: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """float32 [S, S, 3] in 0..255: so many times as far from their grey as `pixels` are.
+
+    As a product with a 3 x 3 matrix it takes a third of the time of the same sums by broadcasting.
+    """
+    matrix = factor * tf.eye(3) + (1 - factor) * tf.tile(tf.constant(_LUMA)[:, tf.newaxis], [1, 3])
+    return tf.clip_by_value(tf.reshape(tf.reshape(pixels, [-1, 3]) @ matrix, pixels.shape), 0, 255)
+
+
 def _is_jpeg(image: tf.Tensor) -> tf.Tensor:
     return tf.equal(tf.strings.substr(image, 0, 3), b"\xff\xd8\xff")
 
@@ -106,8 +115,8 @@ def _part(image: tf.Tensor, size: int, window: tf.Tensor) -> tf.Tensor:
     """float32 [size, size, 3] of a window (y, x, height, width, in shares of the photo's sides)."""
     pixels = tf.cond(_is_jpeg(image), lambda: _part_of_jpeg(image, size, window), lambda: _part_of_png(image, window))
     pixels = tf.ensure_shape(pixels, [None, None, 3])
-    resized = tf.cond(tf.reduce_max(tf.shape(pixels)[:2]) > _LEAST_ANTIALIASED * size,
-                      lambda: tf.image.resize(pixels, [size, size], "bilinear", antialias=True),
+    resized = tf.cond(tf.reduce_max(tf.shape(pixels)[:2]) > _LEAST_AVERAGED * size,
+                      lambda: tf.image.resize(pixels, [size, size], "area"),
                       lambda: tf.image.resize(pixels, [size, size], "bilinear"))
     return tf.ensure_shape(resized, [size, size, 3])
 

@@ -76,6 +76,24 @@ def test_brightness_and_saturation_stay_in_their_bounds():
     assert 70 < min(ranges) < 110 and 190 < max(ranges) <= 230
 
 
+def test_saturation_moves_every_pixel_away_from_its_grey():
+    pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
+    seen = view(png(pixels), Augmentation(1.0, False, saturation=0.5)).astype(float)
+    factor = 0.5 + view_numbers(0, tf.constant("a.jpg")).numpy()[6]
+    grey = (pixels @ np.array([0.299, 0.587, 0.114]))[..., np.newaxis]
+    assert abs(factor - 1) > 0.05
+    assert np.abs(seen - np.clip(grey + (pixels - grey) * factor, 0, 255)).max() <= 0.501
+
+
+@pytest.mark.parametrize("times", [2.25, 5])
+def test_what_is_too_fine_for_a_small_view_becomes_grey(times):
+    side = int(times * SIZE)
+    stripes = np.zeros((side, side, 3), np.uint8)
+    stripes[:, ::2] = 255
+    seen = view(png(stripes), AS_IS).astype(float)
+    assert abs(seen.mean() - 127.5) < 3 and seen.std() < 30
+
+
 @pytest.mark.parametrize("side", [SIZE * 2, SIZE * 9])
 def test_jpegs_decoded_at_a_reduced_scale_show_the_same_part(side):
     large = Image.open(PHOTOS[1]).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
