@@ -119,7 +119,7 @@ class PixelDataset:
         return photos.batch(count, drop_remainder=True).prefetch(2).with_options(self._tf_options())
 
     def _read(self, numbers: np.ndarray) -> np.ndarray:
-        """Serialized examples, object [b], of photos by number; b"", an empty example, where nothing fills the batch."""
+        """Serialized examples, object [b], of photos by number; where nothing fills the batch b"", an empty one."""
         present = numbers < self._split.info.examples
         data = np.full(len(numbers), b"", object)
         try:

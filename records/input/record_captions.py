@@ -3,7 +3,7 @@
     captions = RecordCaptions(open_split(records_dir, "train"), vocabulary_size=9000, marked_ids={17})
     captions.targets(tokens, width)                 # int32 [b, R, width], of the ragged `tokens` of b records
 
-What has to be known of every photo before its record is read, as the shapes of batches depend on it, is 5 bytes a photo.
+What has to be known of every photo before its record is read, as shapes of batches depend on it, is 5 bytes a photo.
 """
 
 from collections.abc import Collection, Iterator
@@ -23,7 +23,7 @@ class RecordCaptions:
 
     Attributes:
       most: R, the largest number of captions of a photo.
-      longest: int32 [n+1], tokens of each photo's longest caption; the last stands where a batch has no photo, and is 0.
+      longest: int32 [n+1], tokens of each photo's longest caption; the last, 0, stands where a batch has no photo.
       marked: bool [n+1], photos with one of the marked ids in a caption.
     """
 
@@ -67,7 +67,7 @@ class RecordCaptions:
           width: int32 scalar, at least the tokens of the longest.
 
         Returns:
-          int32 [b, R, width], the words and <end> of each caption, right-padded with 0; 0 where a photo has fewer than R.
+          int32 [b, R, width], the words and <end> of each caption, right-padded with 0; 0 where a photo has fewer.
         """
         ids, photo = tf.cast(tokens.flat_values, tf.int32), tf.cast(tokens.value_rowids(), tf.int32)
         ids = tf.where(ids >= self._vocabulary_size, UNK, ids)

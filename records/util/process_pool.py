@@ -11,7 +11,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Semaphore
 from typing import TypeVar, cast
+
+from flags.errors import UserError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -28,8 +31,9 @@ def cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _start_worker(parent: Connection, environments: "SimpleQueue[Mapping[str, str]]") -> None:
+def _start_worker(parent: Connection, environments: "SimpleQueue[Mapping[str, str]]", started: Semaphore) -> None:
     os.environ.update(environments.get())
+    started.release()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
     def end_with_parent() -> None:
@@ -90,8 +94,9 @@ class Workers:
         for number in range(count):
             waiting.put(environments[number] if environments else {})
         self._workers_end, self._own_end = context.Pipe(duplex=False)
+        self._started = context.Semaphore(0)
         self._pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker,
-                                         initargs=(self._workers_end, waiting))
+                                         initargs=(self._workers_end, waiting, self._started))
         self.running = count
         return self._pool
 
@@ -127,6 +132,7 @@ class Workers:
 
         Raises:
           WorkerDied: a worker was killed. Results of tasks before the one it died in may not all have been yielded.
+          UserError: all ended before they could begin.
         """
         if count < 1:
             yield from map(function, tasks)
@@ -144,6 +150,10 @@ class Workers:
                 yield result
         except BrokenProcessPool as error:
             self.close()
+            if not self._started.acquire(block=False):
+                raise UserError('worker processes end before they begin. A Python script that starts them needs '
+                                '`if __name__ == "__main__":` around the call, as each worker imports the script; or '
+                                "use one process (workers=1)") from error
             raise WorkerDied("a worker process died") from error
         except BaseException:
             self.close()

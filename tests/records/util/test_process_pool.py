@@ -63,6 +63,16 @@ def test_a_killed_worker_is_noticed():
         list(ordered_map(die_at_five, range(20), 2))
 
 
+def test_a_script_that_every_worker_would_run_again_is_told_so(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("from records.util.process_pool import ordered_map\n"
+                      "for number in ordered_map(abs, range(9), 2): print(number)\n")
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, timeout=120,
+                         env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert ran.returncode == 1 and not ran.stdout
+    assert 'UserError: worker processes end before they begin. A Python script that starts them needs `if' in ran.stderr
+
+
 def test_workers_stay_for_the_next_map_and_are_replaced_when_one_died():
     with Workers() as workers:
         first, second = ({process for _, process in workers.map(slow_when_even, range(20), 2)} for _ in range(2))
