@@ -20,7 +20,7 @@ from tagger.saved_model import arithmetic
 from tagger.saved_model.loaded import SavedModel
 from tagger.saved_model.versions import newest
 from tagger.tagging import xmp
-from tagger.tagging.names import WILD, as_utf8, is_photo, matching
+from tagger.tagging.names import WILD, Others, as_utf8, in_folder, left_out, matching
 from tagger.tagging.photos import SUFFIXES, answer_photos, options_of, read_photo
 from tagger.tagging.read_ahead import answered
 
@@ -46,7 +46,10 @@ def run(config: Tag) -> int:
 
 
 def _print(config: Tag) -> int:
-    paths = find_images(config.photos)
+    others = Others()
+    paths = find_images(config.photos, others)
+    if line := left_out(others):
+        print(line, file=sys.stderr)
     if config.sheet:
         _check_sheet(config.sheet)
     saved_model = newest(config.export_dir, config.precision)
@@ -96,8 +99,11 @@ def _check_sheet(sheet: str) -> None:
         raise UserError(f"--sheet={sheet}: {what}; name a PNG in a folder that there is")
 
 
-def find_images(arguments: Sequence[str]) -> list[epath.Path]:
+def find_images(arguments: Sequence[str], others: Others | None = None) -> list[epath.Path]:
     """The photos that files, folders (searched through) and patterns stand for; each once, in the order given.
+
+    Args:
+      others: what folders hold beside photos is added to it.
 
     Raises:
       UserError: no arguments, or one that stands for nothing.
@@ -108,8 +114,7 @@ def find_images(arguments: Sequence[str]) -> list[epath.Path]:
     for argument in arguments:
         path = epath.Path(argument)
         if path.is_dir():
-            matches = sorted(folder / name for folder, _, names in path.walk() for name in names
-                             if is_photo(name))
+            matches = sorted(map(epath.Path, in_folder(argument, others)))
         elif path.exists():
             matches = [path]
         elif WILD & set(argument):

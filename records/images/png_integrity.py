@@ -42,7 +42,7 @@ def is_whole(data: bytes) -> bool:
                 raise BadImage(f"PNG data is corrupt: {found} bytes of pixels instead of {expected}")
             return whole and found == expected and stream.eof
         offset = end
-    raise BadImage(f"PNG data is corrupt: it ends in the chunk at byte {offset}")
+    raise BadImage(f"PNG data is corrupt: the file is cut off in the chunk at byte {offset}")
 
 
 def check_texts(data: bytes) -> None:

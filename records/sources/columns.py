@@ -18,6 +18,10 @@ CAPTION = ("caption", "captions", "text", "caption_text", "comment", "comments",
            *KEYWORDS[3:])
 SPLIT = ("split", "set", "subset", "partition", "set_name", "split_name", "data_split", "dataset_split")
 
+# What messages ask for: the most common names.
+HEADER = ("a header such as image,caption (image may also be called filename, file, path or photo, caption text, "
+          "description, title, tags or keywords)")
+
 _NUMBERED = re.compile(r"(.{,60}?[a-z])\W{,3}\d{1,4}\W{,3}")  # caption2, caption.1, caption #1
 
 

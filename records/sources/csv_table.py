@@ -49,7 +49,7 @@ def known_layout(table: Table) -> Layout:
     if layout is None:
         first = "".join(table.first_lines(1)).strip()
         raise UserError(f"--captions: {table.path}: the first line {shown(first)} names no image and caption "
-                        "column; expected a header such as image,caption")
+                        f"column; expected {columns.HEADER}")
     return layout
 
 

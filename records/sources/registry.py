@@ -15,6 +15,7 @@ from flags.errors import UserError
 from records.sources import (
     archives,
     coco,
+    columns,
     csv_table,
     descriptions,
     flickr,
@@ -82,9 +83,8 @@ def detect(captions: str) -> str:
         raise UserError(f"--captions: {captions} is no caption table of a known format: its first line {shown(first)} "
                         "names the photo by a URL; download the photos, and name their files in a column called image")
     raise UserError(f"--captions: {captions} is no caption table of a known format: its first line is {shown(first)}; "
-                    "expected a CSV header such as image,caption (rename the columns, or add such a line), or JSON "
-                    "lines, or a JSON array, or name#0<TAB>caption, or COCO or Karpathy JSON (--captions_format names "
-                    "one of them)")
+                    f"expected a CSV with {columns.HEADER}: rename the columns, or add such a line; or JSON lines, "
+                    "a JSON array, name#0<TAB>caption, or COCO or Karpathy JSON (--captions_format names one of them)")
 
 
 def _check_not_empty(table: Table) -> Table:

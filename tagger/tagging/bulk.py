@@ -26,7 +26,7 @@ from records.util.progress import Progress
 from tagger.saved_model import arithmetic
 from tagger.saved_model.versions import newest
 from tagger.tagging import cluster
-from tagger.tagging.names import find_names, in_order, write_names
+from tagger.tagging.names import Others, find_names, in_order, left_out, write_names
 from tagger.tagging.output import Output, check_parquet
 from tagger.tagging.photos import options_of
 from tagger.tagging.shards import is_records, job_of, write_shards
@@ -123,9 +123,9 @@ def _complete(config: Tag, settings: dict[str, Any], saved_model: epath.Path, ou
 
 def _plan(config: Tag, settings: dict[str, Any], output: Output) -> None:
     """Finds the photos and writes down which shard each goes to."""
-    folder, shards = output.begin_plan(), list[int]()
+    folder, shards, others = output.begin_plan(), list[int](), Others()
     try:
-        names = in_order(find_names(config.images), folder)
+        names = in_order(find_names(config.images, others), folder)
         while shard := list(itertools.islice(names, config.shard_size)):
             write_names(output.plan(len(shards)), shard)
             shards.append(len(shard))
@@ -134,4 +134,6 @@ def _plan(config: Tag, settings: dict[str, Any], output: Output) -> None:
     except UserError:
         output.drop_plan()
         raise
+    if line := left_out(others):
+        print(line, file=sys.stderr)
     output.end_plan({**settings, "shards": shards})

@@ -1,5 +1,6 @@
 """Which photos --images stands for: their names in order, each once, however many there are."""
 
+import collections
 import glob
 import heapq
 import itertools
@@ -10,25 +11,33 @@ from collections.abc import Iterable, Iterator
 from etils import epath
 
 from flags.errors import UserError
+from records.util.counted import counted
 from records.util.regular_files import NotRegular, open_binary
 from tagger.tagging.photos import SUFFIXES
 
 WILD = frozenset("*?[")
 _RUN = 100_000  # names sorted in memory at a time
+_ENDINGS = 100  # told apart among files that are no photos
+_SIDE_CAR = ".xmp"  # belongs to a photo that is seen anyway
+
+Others = collections.Counter[str]  # how many files of a folder are no photos, by the ending of their names
 
 
-def find_names(images: str) -> Iterator[str]:
+def find_names(images: str, others: Others | None = None) -> Iterator[str]:
     """The names that a folder (searched through), a pattern, a photo or a list of photos stands for, in no order.
 
     A list is a file with another suffix than a photo's: one path a line, from the working folder as on the command
     line.
+
+    Args:
+      others: what a folder holds beside photos is added to it.
 
     Raises:
       UserError: it is none of these, or the list cannot be read.
     """
     path = epath.Path(images)
     if path.is_dir():
-        return _in_folder(images)
+        return in_folder(images, others)
     if path.exists():
         return iter([images]) if path.suffix.lower() in SUFFIXES else _in_list(images)
     if WILD & set(images):
@@ -36,20 +45,17 @@ def find_names(images: str) -> Iterator[str]:
     raise UserError(f"--images={images}: no such folder, list or photo; check the path")
 
 
-def is_photo(name: str) -> bool:
-    """Whether a file's name ends as a photo's does."""
-    return name.lower().endswith(SUFFIXES)
-
-
 def as_utf8(name: str | os.PathLike) -> str:
     r"""A file's name as UTF-8, with bytes that are none as '\xff'."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _in_folder(folder: str) -> Iterator[str]:
+def in_folder(folder: str, others: Others | None = None) -> Iterator[str]:
+    """The photos in a folder and in those below it, in no order; other files are counted in `others`."""
+    others = Others() if others is None else others
     if "://" in folder:
         for parent, _, names in epath.Path(folder).walk():
-            yield from (os.fspath(parent / name) for name in names if is_photo(name))
+            yield from (os.fspath(parent / name) for name in names if _is_photo(name, others))
         return
     folders = [folder]
     while folders:
@@ -57,8 +63,28 @@ def _in_folder(folder: str) -> Iterator[str]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                elif is_photo(entry.name):
+                elif _is_photo(entry.name, others):
                     yield entry.path
+
+
+def _is_photo(name: str, others: Others) -> bool:
+    if name.lower().endswith(SUFFIXES):
+        return True
+    ending = os.path.splitext(name)[1].lower()
+    if ending != _SIDE_CAR:
+        others[ending if ending in others or len(others) < _ENDINGS else ""] += 1
+    return False
+
+
+def left_out(others: Others) -> str:
+    """The line that says what was no photo by its name; "" where nothing was."""
+    if not others:
+        return ""
+    most = sorted(others.items(), key=lambda kind: (-kind[1], not kind[0], kind[0]))[:5]
+    kinds = [f"{number:,} {ending or 'without or with another ending'}" for ending, number in most]
+    more = ", …" if len(others) > len(kinds) else ""
+    return (f"left out of the folder: {counted(others.total(), 'file')} whose name ends otherwise than a photo's "
+            f"({', '.join(SUFFIXES)}): {', '.join(kinds)}{more}")
 
 
 def matching(pattern: str) -> Iterator[str]:

@@ -41,19 +41,21 @@ class Terminal(keras.callbacks.Callback):
                  f"--init_from={self._run_dir} goes on from its best weights, --fresh starts over")
         elif progress.epoch >= self.params["epochs"]:
             _say(f"{self._run_dir}: training is complete already; raise --epochs to go on, or start over with --fresh")
+        elif progress.step == self.params["steps"]:
+            _say(f"continuing with the validation of epoch {progress.epoch + 1}")
         else:
             _say(f"continuing in epoch {progress.epoch + 1}, after step {progress.step} of {self.params['steps']}")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._bar = Progress(f"epoch {epoch + 1}/{self.params['epochs']}", self.params["steps"], "steps",
-                             self._progress.step)
+                             self._progress.step, warms_up=True)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self._bar:
             self._bar.add(1, self._progress.meter.note() if logs else "")
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._bar = Progress("validation", self._validation_steps, "steps")
+        self._bar = Progress("validation", self._validation_steps, "steps", warms_up=True)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self._bar:

@@ -20,7 +20,7 @@ def test_whole(name):
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_missing_and_changed_pixels(share):
     data = encoded(photo(), "PNG")
-    with pytest.raises(BadImage, match="it ends in the chunk at byte"):
+    with pytest.raises(BadImage, match="the file is cut off in the chunk at byte"):
         png_integrity.is_whole(data[:int(len(data) * share)])
     changed = bytearray(data)
     changed[60 + int((len(data) - 120) * share)] ^= 1

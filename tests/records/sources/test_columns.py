@@ -1,3 +1,5 @@
+import re
+
 from records.sources import columns
 
 
@@ -22,3 +24,9 @@ def test_numbered_columns_belong_together():
 def test_keywords_and_one_keyword():
     assert columns.is_keywords("Labels") and columns.is_keywords("tag_2") and not columns.is_keywords("caption")
     assert columns.is_single("label") and columns.is_single("class1") and not columns.is_single("labels")
+
+
+def test_what_messages_offer_is_understood():
+    images, captions = re.fullmatch(r".*image may also be called (.*), caption (.*)\)", columns.HEADER).groups()
+    for offered, kind in ((images, columns.IMAGE), (captions, columns.CAPTION)):
+        assert set(re.split(", | or ", offered)) <= set(kind)

@@ -245,7 +245,7 @@ REFUSED = {
         '{\n "image": "p1.jpg",\n "caption": "a dog"\n}\n{\n "image": "p2.jpg",\n "caption": "a cat"\n}\n',
         error="a second JSON value follows the first; write one array",
     ),
-    "names alone": Case("p1.jpg\np2.jpg\n", error="expected a CSV header such as image,caption"),
+    "names alone": Case("p1.jpg\np2.jpg\n", error="expected a CSV with a header such as image,caption"),
     "two texts without a header": Case(
         "p1.jpg,a dog,red\np2.jpg,a cat,white\n", error="rename the columns, or add such a line"
     ),

@@ -4,7 +4,7 @@ import pytest
 
 from flags.errors import UserError
 from tagger.tagging import names
-from tagger.tagging.names import find_names, in_order, read_names, write_names
+from tagger.tagging.names import Others, find_names, in_order, left_out, read_names, write_names
 
 
 @pytest.fixture
@@ -20,6 +20,17 @@ def test_a_folder_a_pattern_and_a_photo(folder):
     assert sorted(find_names(str(folder))) == photos
     assert list(find_names(str(folder / "**" / "*.png"))) == photos[3:]
     assert list(find_names(photos[1])) == photos[1:2]
+
+
+def test_files_of_a_folder_that_are_no_photos_are_counted(folder):
+    others = Others()
+    assert left_out(others) == ""
+    for name in ("b.jpg.xmp", "e.HEIC", "deep/f.heic", "README"):
+        (folder / name).write_bytes(b"")
+    assert len(list(find_names(str(folder), others))) == 4
+    line = left_out(others)
+    assert line.startswith("left out of the folder: 4 files whose name ends otherwise than a photo's (.jpg, ")
+    assert line.endswith("): 2 .heic, 1 .txt, 1 without or with another ending")
 
 
 def test_a_list_of_any_bytes_that_are_paths(folder):

@@ -22,6 +22,7 @@ def test_terminal(tmp_path, capsys):
 
 @pytest.mark.parametrize("place, stopped, line", [
     ((1, 3), False, "continuing in epoch 2, after step 3 of 4"),
+    ((1, 4), False, "continuing with the validation of epoch 2"),
     ((2, 0), False, "training is complete already; raise --epochs"),
     ((1, 0), True, "training has stopped early already; another --run_dir with --init_from=")])
 def test_terminal_says_where_a_run_goes_on(tmp_path, capsys, place, stopped, line):
