@@ -101,11 +101,12 @@ class Train(Flags):
                                    "features, a run of its own in RUN_DIR/cross_entropy (--init_from takes its "
                                    "place), the photos go through backbone and merge model together: the pixel "
                                    "stage. Batch "
-                                   "normalisations stay as they are. Empty: only the merge model learns.")
+                                   "normalisations stay as they are. Empty or none: only the merge model learns.")
     pixel_epochs: int = flag(6, "Passes over the photos of the train split in the pixel stage.", at_least=1)
-    pixel_patience: int = flag(0, "--patience of the pixel stage; 0 is that of all. A backbone soon learns few photos "
-                                  "by heart, and large steps, which put it off, need a long --schedule=cosine: 1 ends "
-                                  "it then.", at_least=0)
+    pixel_patience: int = flag(0, "Epochs without a better validation loss after which the pixel stage ends; 0: as "
+                                  "--patience says. A backbone soon learns few photos by heart. Large steps put that "
+                                  "off, and with a --schedule=cosine over many --pixel_epochs they stay large; 1 then "
+                                  "ends the stage at the first epoch that is no better.", at_least=0)
     pixel_batch_size: int = flag(32, "Photos in a step of the pixel stage, each with all its captions.", at_least=1)
     pixel_learning_rate: float = flag(2e-4, "Adam's step size for the merge model in the pixel stage.", above=0)
     backbone_learning_rate: float = flag(5e-5, "Adam's step size for the backbone in the pixel stage: it has much to "
@@ -181,6 +182,11 @@ class Train(Flags):
     keep_checkpoints: int = flag(2, "Newest checkpoints kept; the one before the last is the spare when the last "
                                     "turns out damaged.", at_least=1)
     fresh: bool = flag(False, "Delete what an earlier run left in --run_dir and start over.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.train_backbone == "none":  # as other flags call it
+            object.__setattr__(self, "train_backbone", "")
 
 
 # Flags that may differ when a run is continued: they change where and how fast, not what is computed.
