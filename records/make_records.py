@@ -71,7 +71,7 @@ def run(config: MakeRecords) -> Status | None:
         with state.locked(), Workers() as workers:
             if _is_finished(config, records_dir, state, settings):
                 print(f"{records_dir}: complete, made from the same captions with the same flags; nothing to do "
-                      "(--overwrite makes it anew, --mode=verify_records reads every byte)")
+                      "(whether photos in --images changed is not looked at: --overwrite makes it anew)")
                 return Status.NOTHING_TO_DO
             state.start(settings)
             images_dir = _images_dir(config, state)

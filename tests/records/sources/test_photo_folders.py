@@ -50,10 +50,38 @@ def test_a_folder_is_the_tag_and_a_split_before_it_the_split(tmp_path):
     (["train/n01/images/1.JPEG", "train/n02/images/2.JPEG"], [("n01", "train"), ("n02", "train")]),
     (["cat/1.jpg", "cat/2.jpg"], [("cat", None), ("cat", None)]),
     (["animals/dog/poodle/1.jpg", "animals/cat/2.jpg"], [("cat", None), ("dog", None)]),
-], ids=["data/SPLIT/TAG", "images/TAG", "TAG/SPLIT", "tiny ImageNet", "one tag", "deeper"])
+    (["train/1.jpg", "bus/2.jpg"], [("bus", None), ("train", None)]),
+    (["train/train/1.jpg", "train/bus/2.jpg", "val/train/3.jpg", "val/bus/4.jpg"],
+     [("bus", "train"), ("bus", "validation"), ("train", "train"), ("train", "validation")]),
+], ids=["data/SPLIT/TAG", "images/TAG", "TAG/SPLIT", "tiny ImageNet", "one tag", "deeper", "vehicles",
+        "vehicles in splits"])
 def test_a_folder_of_all_photos_is_no_tag(tmp_path, names, tags):
     rows, bad = read("folders", folder_of(tmp_path, dict.fromkeys(names)))
     assert not bad and sorted((*row.keywords, row.split) for row in rows) == tags
+
+
+def test_linked_folders_are_searched_once_and_held_to_what_holds_for_links(tmp_path):
+    images = folder_of(tmp_path / "photos", {f"dog/{i}.jpg": None for i in range(3)})
+    folder_of(tmp_path / "elsewhere", {"other.png": None, **{f"{i}.jpg": None for i in range(3, 5)}})
+    (images / "cat").symlink_to(tmp_path / "elsewhere")
+    (images / "dog" / "back").symlink_to(images)  # a circle
+    assert sorted(row.image for row in read("folders", images)[0]) == [
+        "cat/3.jpg", "cat/4.jpg", "cat/other.png", *(f"dog/{i}.jpg" for i in range(3))]
+    records = make(images, "folders", tmp_path / "without", split_fractions="train=1.0")
+    rejected = [json.loads(line) for line in (records / "rejected.jsonl").read_text().splitlines()]
+    assert sorted(row["image"] for row in rejected) == ["cat/3.jpg", "cat/4.jpg", "cat/other.png"]
+    assert all("link that leads outside --images" in row["reason"] for row in rejected)
+    records = make(images, "folders", tmp_path / "with", split_fractions="train=1.0", follow_links=True)
+    assert not (records / "rejected.jsonl").read_text()
+
+
+def test_records_below_the_photos_are_none_of_them(tmp_path, capsys):
+    images = folder_of(tmp_path, {name: text for i in range(4) for name, text in (
+        (f"{i}.jpg", None), (f"{i}.txt", "a dog runs"))})
+    records = make(images, "sidecar", images / "records", split_fractions="train=1.0", min_count=1)
+    assert not (records / "rejected.jsonl").read_text()
+    make(images, "sidecar", records, split_fractions="train=1.0", min_count=1)
+    assert "nothing to do" in capsys.readouterr().out
 
 
 def test_captions_and_tags_beside_one_photo(tmp_path):
