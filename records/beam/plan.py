@@ -39,7 +39,7 @@ from records.ingest.text_counts import PUBLISHED, TextCounts
 from records.runners import beam_pipeline
 from records.runners.beam_pipeline import Step, StepFailed, Watch
 from records.sources.pieces import Piece, Survey, pieces_of, placed, survey
-from records.sources.registry import no_rows
+from records.sources.registry import no_rows, remarks
 from records.text.keywords import are_separated
 from records.text.tag_vocabulary import TagRules
 from records.util.absolute_paths import absolute
@@ -119,7 +119,9 @@ class _Pass1:
             notes += note_on_fractions(config.split_fractions, {split: count for split, (count, _) in counts.items()})
         first = {split: self._examples(split) for split in counts}
         return plan_lib.whole_plan(self._records_dir, targets, plans, counts, row_count, left_out, merged,
-                                   [*notes, *plan_lib.understood(first, targets)], has_own_splits)
+                                   [*remarks(config.captions, config.captions_format, self._images_dir,
+                                             own_splits(self._settings)), *notes,
+                                    *plan_lib.understood(first, targets)], has_own_splits)
 
     def _pieces(self) -> list[Piece]:
         """All pieces of the table, looked at until it is known where each begins."""

@@ -30,7 +30,7 @@ from records.ingest.shard_plan import PlansJob, loaded, write_plans
 from records.ingest.splits import Splitter, listed_names, note_on_fractions
 from records.ingest.staging import StagingFolder
 from records.ingest.targets import Targets, make_same_targets, make_targets
-from records.sources import is_spooled, open_source
+from records.sources import is_spooled, open_source, remarks
 from records.util import example_lines
 from records.util.atomic_files import AtomicOutput, write_atomic
 from records.util.process_pool import Workers
@@ -127,7 +127,8 @@ def make_plan(config: MakeRecords, settings: Mapping[str, Any], splitter: Splitt
         if not config.split_lists and not has_own_splits:
             notes += note_on_fractions(config.split_fractions, {split: count for split, (count, _) in counts.items()})
         plan = whole_plan(records_dir, targets, plans, counts, rows, left_out, duplicates,
-                          [*notes, *understood({split: database.examples(split) for split in counts}, targets)],
+                          [*remarks(config.captions, config.captions_format, images_dir, own_splits(settings)), *notes,
+                           *understood({split: database.examples(split) for split in counts}, targets)],
                           has_own_splits)
     except UserError:
         state.forget_settings()  # nothing is written yet that other flags would contradict

@@ -17,9 +17,10 @@ from records.sources.registry import (
     is_spooled,
     is_tableless,
     open_source,
+    remarks,
     splits_in_names,
     table_files,
 )
 
 __all__ = ["FORMATS", "BadRow", "Row", "check_exists", "dataset_sha256", "detect", "is_spooled", "is_tableless",
-           "open_source", "reason_class", "splits_in_names", "table_files"]
+           "open_source", "reason_class", "remarks", "splits_in_names", "table_files"]

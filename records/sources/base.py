@@ -217,10 +217,11 @@ _SPLIT_NAMES = {"val": "validation", "valid": "validation", "dev": "validation",
                 "restval": "train"}  # Karpathy's name for COCO validation photos that are trained on
 _KNOWN = ("train", "validation", "test")
 # With a year, a number or a suffix: train2017, val_2014, test-dev, minival, trainval.
-_SPLIT_FORMS = ((re.compile(r"(?:mini|sub)?train(?:ing)?(?:[_-]?val)?(?:[_-]?(?:set|split|data|\d++))*+"), "train"),
-                (re.compile(r"(?:mini)?(?:validation|valid|val|dev|eval)(?:[_-]?(?:set|split|data|\d++))*+"),
+_SPLIT_FORMS = ((re.compile(r"(?:mini|sub)?train(?:ing)?(?:[_-]?val)?(?:[ _-]?(?:set|split|data|\d++))*+"), "train"),
+                (re.compile(r"(?:mini)?(?:validation|valid|val|dev|eval)(?:[ _-]?(?:set|split|data|\d++))*+"),
                  "validation"),
-                (re.compile(r"test(?:ing)?(?:[_-]?(?:dev|std|set|split|data|\d++))*+"), "test"))
+                (re.compile(r"test(?:ing)?(?:[ _-]?(?:dev|std|set|split|data|\d++))*+"), "test"),
+                (re.compile(r"public[ _-]?test"), "validation"), (re.compile(r"private[ _-]?test"), "test"))  # Kaggle
 _SPLIT = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -256,6 +257,11 @@ def known_split(text: object) -> str:
         raise BadField(f"split {shown(text)} is unknown: expected {', '.join(_KNOWN)} (or val, dev, train2017 "
                        "and the like)")
     return name
+
+
+def is_split(value: object) -> bool:
+    """Whether a value is one that `known_split` knows."""
+    return isinstance(value, str) and _known_form(value) is not None
 
 
 def printable(value: object, length: int = 200) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 IMAGE = ("image", "image_name", "image_file", "image_path", "filename", "file_name", "file", "filepath", "file_path",
          "path", "img", "img_name", "photo", "picture", "image_id", "img_id", "photo_id", "key", "name", "id",
          "image_filename", "image_file_name", "images", "img_path", "img_file", "photo_name", "photo_file",
-         "photo_path", "source_file", "url", "image_url")
+         "photo_path", "source_file", "fname", "image_index", "url", "image_url")
 # One keyword a row, whatever spaces are in it.
 SINGLE = ("tag", "keyword", "label", "class", "category", "class_name", "category_name", "label_name")
-KEYWORDS = ("tags", "keywords", "labels", "classes", "categories", *SINGLE, "tag_string", "subject", "subjects")
+KEYWORDS = ("tags", "keywords", "labels", "classes", "categories", *SINGLE, "tag_string", "subject", "subjects",
+            "finding_labels")
 CAPTION = ("caption", "captions", "text", "caption_text", "comment", "comments", "sentence", "sentences",
            "description", "raw", "title", *KEYWORDS[:3], "alt_text", "phrase", "image_caption", "image_description",
            "tokens", "prompt", "alt", "caption_str", "generated_caption", "blip_caption",

@@ -4,18 +4,19 @@ import csv
 import dataclasses
 import io
 import re
+from collections.abc import Iterable
 
 from records.sources import columns
-from records.sources.base import BadField, known_split
+from records.sources.base import is_split
+from records.sources.csv_flags import Flags, flags_of, is_blank, is_on, split_flags
 from records.sources.names import FileNames, has_image_suffix
 from records.sources.table import Table
 
 _DELIMITERS = (",", "\t", "|", ";")
 _SEP = re.compile(r'\s*"?sep=(\W)"?\s*', re.IGNORECASE)  # what Excel is told the separator by
-_SAMPLE = 20  # rows looked at
+_SAMPLE = 20  # rows by which photos and captions are found
 _TITLE_LINES = 5  # lines before the header at most: titles, comments, rules
 _MARKS = ("is_rejected", "is_precanned", "confidence", "label_name", "labelname")
-_OFF, _ON = frozenset(("0", "0.0", "-1", "false", "no", "")), frozenset(("1", "1.0", "true", "yes"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +26,14 @@ class Layout:
     Attributes:
       width: fields of a row.
       image, split: positions; split is None where there is none.
+      split_flags: positions of columns that say of one split whether a photo is in it, with that split.
       texts: positions of captions or keywords, with the name of each column.
       marks: positions of columns that say whether a row is to be used, with their normalised names.
-      flags: positions of columns that hold 1 where a photo has the keyword that is their name.
+      flags: positions of columns that hold 1 where a photo has the keyword that is their name, with that name.
+      alone: positions of columns that hold nothing but the name of one split, with that split.
+      undecided: positions of columns that may be flags: the rows that were looked at hold nothing there.
       header_line: the header's line number, 0 when the table has none.
+      names: of all columns, by position; () when the table has no header.
     """
 
     delimiter: str
@@ -38,7 +43,11 @@ class Layout:
     split: int | None = None
     marks: tuple[tuple[int, str], ...] = ()
     flags: tuple[tuple[int, str], ...] = ()
+    undecided: tuple[int, ...] = ()
+    alone: tuple[tuple[int, str], ...] = ()
+    split_flags: tuple[tuple[int, str], ...] = ()
     header_line: int = 0
+    names: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     def fits(self, fields: list[str] | str) -> bool:
         """Whether these are the fields of a row; empty ones at its end do not count."""
@@ -57,10 +66,6 @@ class Layout:
             return ""
         return fields[self.image if first else self.image - self.width].strip().strip('"')
 
-    def keywords(self, fields: list[str]) -> list[str]:
-        """Names of the columns that are set."""
-        return [name for index, name in self.flags if fields[index].strip().lower() in _ON]
-
 
 def layout_of(table: Table) -> Layout | None:
     """None where the first lines name no image and caption column and look like no rows without a header."""
@@ -76,7 +81,8 @@ def layout_of(table: Table) -> Layout | None:
         for delimiter in (*delimiters, *((" ",) if line.startswith('"') else ())):
             names = _split(line, delimiter)
             rows = [_split(text, delimiter) for text in sample]
-            if found := _by_header(names, rows, delimiter, number, table.images):
+            more = (_split(text, delimiter) for _, text in lines[index + 1:])
+            if found := _by_header(names, rows, more, delimiter, number, table.images):
                 return found
         if any(has_image_suffix(field) for delimiter in delimiters for field in _split(line, delimiter)):
             break  # a row, not a title above a header
@@ -94,7 +100,9 @@ def _split(line: str, delimiter: str) -> list[str]:
         return line.rstrip("\r\n").split(delimiter)
 
 
-def _by_header(names: list[str], rows: list[list[str]], delimiter: str, number: int, images: str) -> Layout | None:
+def _by_header(names: list[str], rows: list[list[str]], more: Iterable[list[str]], delimiter: str, number: int,
+               images: str) -> Layout | None:
+    """The layout that a header gives; `rows` are the first below it, `more` all those that were read."""
     candidates = columns.find_all(names, columns.IMAGE)
     if not candidates and columns.find_captions(names):
         candidates = _columns_of_files([row for row in rows if len(row) == len(names)])
@@ -107,17 +115,30 @@ def _by_header(names: list[str], rows: list[list[str]], delimiter: str, number: 
     rows = [row[shift:] for row in rows if len(row) == len(names) + shift]
     image = _image_column(candidates, rows, images)
     split = columns.find(names, columns.SPLIT)
-    if split is None:
-        split = _split_column(names, rows, {image, *candidates, *texts})
-    flags = [] if texts else _flag_columns(names, rows, {image, split, *candidates})
-    if not texts and not flags:
+    of_splits = split_flags(names) if split is None else []
+    flags = Flags([], [])
+    if not texts or _are_flags(names, rows, texts):
+        flags = flags_of(names, (row[shift:] for row in more if len(row) == len(names) + shift),
+                         {image, split, *(index for index, _ in of_splits)})
+        texts = [] if flags.classes else texts
+    if not texts and not flags.classes:
         return None
     marks = [(index, columns.normalised(name)) for index, name in enumerate(names)
              if columns.normalised(name) in _MARKS]
     return Layout(delimiter, len(names) + shift, image + shift,
                   tuple((index + shift, names[index]) for index in texts), None if split is None else split + shift,
                   tuple((index + shift, name) for index, name in marks),
-                  tuple((index + shift, names[index].strip()) for index in flags), number)
+                  tuple((index + shift, names[index].strip()) for index in flags.classes),
+                  undecided=tuple(index + shift for index in flags.blank),
+                  split_flags=tuple((index + shift, name) for index, name in of_splits), header_line=number,
+                  names=(*[""] * shift, *names))
+
+
+def _are_flags(names: list[str], rows: list[list[str]], texts: list[int]) -> bool:
+    """Whether columns called text, title, … are classes of that name: they hold 1 and 0 alone."""
+    return not any(columns.is_keywords(names[index]) for index in texts) and all(
+        is_on(row[index]) is not None for row in rows for index in texts) and any(
+        not is_blank(row[index]) for row in rows for index in texts)
 
 
 def _columns_of_files(rows: list[list[str]]) -> list[int]:
@@ -139,22 +160,6 @@ def _image_column(candidates: list[int], rows: list[list[str]], images: str) -> 
     return candidates[0]
 
 
-def _split_column(names: list[str], rows: list[list[str]], others: set[int]) -> int | None:
-    """A column, whatever its name, that holds nothing but names of splits, and more than one; None if there is none."""
-    for index, name in enumerate(names):
-        values = {row[index] for row in rows}
-        if index not in others and len(values) > 1 and not columns.is_keywords(name) and all(map(_is_split, values)):
-            return index
-    return None
-
-
-def _flag_columns(names: list[str], rows: list[list[str]], others: set[int | None]) -> list[int]:
-    """Two columns or more that hold nothing but 0 and 1, as Roboflow and CelebA write classes; [] if there are none."""
-    found = [index for index, name in enumerate(names) if index not in others and name.strip() and rows and all(
-        row[index].strip().lower() in _OFF | _ON for row in rows) and any(row[index].strip() for row in rows)]
-    return found if len(found) > 1 else []
-
-
 def _by_rows(rows: list[list[str]], delimiter: str) -> Layout | None:
     """The layout of a table without header: a photo's name, its caption, and nothing that could be another caption."""
     if not rows or len(rows[0]) < 2:
@@ -173,16 +178,9 @@ def _by_rows(rows: list[list[str]], delimiter: str) -> Layout | None:
 
 def _by_columns(fields: list[tuple[str, ...]], delimiter: str) -> Layout | None:
     names = _columns_of_files([list(row) for row in zip(*fields, strict=True)])
-    splits = [index for index, column in enumerate(fields) if all(map(_is_split, column))]
+    splits = [index for index, column in enumerate(fields) if all(map(is_split, column))]
     texts = [index for index, column in enumerate(fields) if index not in (*names, *splits) and any(
         re.search(r"[^\W\d_]", value) for value in column)]
     if len(names) != 1 or len(texts) != 1 or len(splits) > 1:
         return None
     return Layout(delimiter, len(fields), names[0], ((texts[0], ""),), splits[0] if splits else None)
-
-
-def _is_split(value: str) -> bool:
-    try:
-        return bool(known_split(value))
-    except BadField:
-        return False

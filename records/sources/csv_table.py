@@ -1,10 +1,11 @@
 """CSV and its relatives: a header and one caption a row, separated by commas, tabs, semicolons or bars."""
 
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 
 from flags.errors import UserError
-from records.sources import columns
-from records.sources.base import BadRow, Row, printable, shown
+from records.sources import columns, csv_flags, csv_splits
+from records.sources.base import BadField, BadRow, Row, printable, shown
 from records.sources.caption_rows import caption_rows
 from records.sources.csv_layout import Layout, layout_of
 from records.sources.csv_records import bare, records
@@ -39,28 +40,55 @@ def read(table: Table) -> Iterator[Row | BadRow]:
             yield from _rows(fields, layout, table, where)
 
 
+def remarks(table: Table) -> list[str]:
+    """Lines that say what columns were told by their values, where some were; raises what `read` does."""
+    return list(csv_splits.remark(known_layout(table), table.name))
+
+
+def with_layouts(tables: Sequence[Table]) -> list[Table]:
+    """Several tables that are read as one, each with its layout; raises what `read` does."""
+    layouts = csv_splits.together([known_layout(table) for table in tables])
+    return [dataclasses.replace(table, layout=layout) for table, layout in zip(tables, layouts, strict=True)]
+
+
 def known_layout(table: Table) -> Layout:
-    """Which field of the table is which.
+    """Which field of the table is which: what was found out of all of it before its parts are read, or else now.
 
     Raises:
       UserError: its first lines tell no image and caption column.
     """
+    if table.layout is not None:
+        return table.layout
     layout = layout_of(table)
     if layout is None:
         first = "".join(table.first_lines(1)).strip()
         raise UserError(f"--captions: {table.path}: the first line {shown(first)} names no image and caption "
                         f"column; expected {columns.HEADER}")
-    return layout
+    whole = dataclasses.replace(table, span=None)
+    rows = (_filled(record.fields, layout) for record in records(whole.lines(), layout)
+            if record.number > layout.header_line and not isinstance(record.fields, str) and layout.fits(record.fields))
+    return csv_splits.settled(layout, rows, table.own_splits)
+
+
+def _filled(fields: list[str], layout: Layout) -> list[str]:
+    return fields + [""] * (layout.width - len(fields))
 
 
 def _rows(fields: list[str], layout: Layout, table: Table, where: str) -> Iterable[Row | BadRow]:
-    fields = fields + [""] * (layout.width - len(fields))
+    fields = _filled(fields, layout)
     image = file_of(fields[layout.image])
     split = None if layout.split is None else fields[layout.split]
     if layout.marks and (reason := left_out({name: fields[index] for index, name in layout.marks})) is not None:
         return [BadRow(where, printable(image), reason)]
+    if layout.split_flags:
+        try:
+            split = csv_flags.split_of(layout.split_flags, fields)
+        except BadField as error:
+            return [BadRow(where, printable(image), str(error))]
     if layout.flags:
-        keywords = layout.keywords(fields)
+        keywords = csv_flags.keywords(layout.flags, fields)
+        if isinstance(keywords, str):
+            return [BadRow(where, printable(image), keywords)]
         return [table.row(image, keywords, where, split, columns.KEYWORDS[0]) if keywords else
                 BadRow(where, printable(image), "no keyword is set")]
     return caption_rows(table, image, [(name, fields[index]) for index, name in layout.texts], where, split)

@@ -7,7 +7,8 @@
 
 CSV, JSON lines and token files in UTF-8 are cut after any line; of tars and Parquet files each is a piece. What cannot
 be cut (COCO's JSON, a packed table, a dataset) is one piece. Which line a piece begins with, and whether its first
-lines belong to a quoted field of the piece before, takes one look at all of them: the survey.
+lines belong to a quoted field of the piece before, takes one look at all of them: the survey. Which field of a CSV is
+which is told once, by the whole table.
 """
 
 import dataclasses
@@ -75,6 +76,8 @@ def pieces_of(captions: str, captions_format: str, images: str, own_splits: bool
             continue
         if form not in _NO_FILES:
             table = dataclasses.replace(table, path=absolute(table.path), label=table.name)
+        if form == "csv":
+            table = dataclasses.replace(table, layout=csv_table.known_layout(table))
         if form in _BY_LINES and (size := table.divisible_bytes or 0) > piece_bytes:
             for start in range(0, size, piece_bytes):
                 span = Span(start, min(start + piece_bytes, size))

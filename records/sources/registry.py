@@ -217,7 +217,20 @@ def tables_of(captions: str, captions_format: str, images: str, own_splits: bool
     splits = _splits_of(files) if own_splits else [None] * len(files)
     tables = [Table(file, images, label, split, own_splits)
               for file, label, split in zip(files, _labels(files), splits, strict=True)]
-    return [(_check_not_empty(table), form) for table, form in zip(tables, formats, strict=True)]
+    tables = [_check_not_empty(table) for table in tables]
+    separated = [index for index, form in enumerate(formats) if form == "csv"]
+    if len(separated) > 1:
+        for index, table in zip(separated, csv_table.with_layouts([tables[index] for index in separated]), strict=True):
+            tables[index] = table
+    return list(zip(tables, formats, strict=True))
+
+
+def remarks(captions: str, captions_format: str, images: str, own_splits: bool = True) -> list[str]:
+    """Lines for a summary on columns told by their values rather than their names; raises what reading does."""
+    if is_spooled(captions, captions_format) or is_tableless(captions, captions_format):
+        return []
+    tables = tables_of(captions, captions_format, images, own_splits)
+    return [line for table, form in tables if form == "csv" for line in csv_table.remarks(table)]
 
 
 def _labels(files: list[str]) -> list[str]:

@@ -84,6 +84,7 @@ class Table:
       keywords: whether texts beside the photos, of which no column's name tells it, are keywords.
       span: the part of the file to read; None for all of it.
       scratch: local folder for photos that a source brings along and that cannot be read where they lie.
+      layout: which field is which (records.sources.csv_layout), once all of a separated table told it.
     """
 
     path: str
@@ -94,6 +95,7 @@ class Table:
     keywords: bool = False
     span: Span | None = None
     scratch: str = ""
+    layout: Any = None
 
     @functools.cached_property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 import pytest
 
+from records.sources.csv_flags import keywords
 from records.sources.csv_layout import Layout, layout_of
 from records.sources.table import Table
 
@@ -27,7 +28,8 @@ def test_by_rows(tmp_path):
 def test_columns_of_zeros_and_ones_are_keywords(tmp_path):
     found = layout(tmp_path, "filename,dog,cat\na.jpg,1,0\nb.jpg,1,1\n")
     assert found.flags == ((1, "dog"), (2, "cat")) and found.texts == ()
-    assert found.keywords(["a.jpg", "1", "0"]) == ["dog"] and found.keywords(["b.jpg", "1", "1"]) == ["dog", "cat"]
+    assert keywords(found.flags, ["a.jpg", "1", "0"]) == ["dog"]
+    assert keywords(found.flags, ["b.jpg", "1", "1"]) == ["dog", "cat"]
 
 
 def test_no_table(tmp_path):
