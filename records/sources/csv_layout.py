@@ -114,7 +114,8 @@ def _by_header(names: list[str], rows: list[list[str]], more: Iterable[list[str]
         row[0].strip().isdecimal() and has_image_suffix(row[candidates[0] + 1]) for row in rows))  # R's row names
     rows = [row[shift:] for row in rows if len(row) == len(names) + shift]
     image = _image_column(candidates, rows, images)
-    split = columns.find(names, columns.SPLIT)
+    named = columns.find_all(names, columns.SPLIT)
+    split = next((index for index in named if any(is_split(row[index]) for row in rows)), next(iter(named), None))
     of_splits = split_flags(names) if split is None else []
     flags = Flags([], [])
     if not texts or _are_flags(names, rows, texts):

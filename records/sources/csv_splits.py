@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from records.sources import columns
 from records.sources.base import is_split, known_split, printable
-from records.sources.csv_flags import is_blank, is_on
+from records.sources.csv_flags import flags_of, is_blank, is_on
 from records.sources.csv_layout import Layout
 
 _ROWS = 1000  # by which columns are judged
@@ -87,18 +87,28 @@ def _split_of(candidates: Sequence[int], rows: Sequence[Sequence[str]]) -> tuple
     return None, alone
 
 
-def remark(layout: Layout, name: str) -> Iterator[str]:
-    """Lines for the summary where columns were told by their values: the classes, what is none, and the splits."""
+def remarks(layout: Layout, rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines for the summary where columns were told by their values: the classes, what is none, and the splits.
+
+    Args:
+      rows: as of `settled`.
+    """
+    if layout.texts and layout.names:
+        read = {layout.image, layout.split, *(index for fields in (layout.texts, layout.marks, layout.split_flags)
+                                              for index, _ in fields)}
+        if classes := flags_of(layout.names, itertools.islice(rows, _ROWS), read).classes:
+            yield (f"columns of 1 and 0 are not read, as {layout.names[layout.texts[0][0]].strip()} is: "
+                   f"{_listed([layout.names[index].strip() for index in classes])}")
     if layout.flags:
         used = {layout.image, layout.split, *(index for index, _ in (*layout.flags, *layout.split_flags))}
         rest = [column.strip() for index, column in enumerate(layout.names) if index not in used and column.strip()]
-        yield (f"{name}: keywords are the columns {_listed([column for _, column in layout.flags])}; "
+        yield (f"keywords are the columns {_listed([column for _, column in layout.flags])}; "
                + (f"no keywords, as they hold more than 1 and 0, or nothing: {_listed(rest)}" if rest else "no other"))
     if layout.split is not None and layout.names and columns.find([layout.names[layout.split]], columns.SPLIT) is None:
-        yield f"{name}: splits are those of the column {printable(layout.names[layout.split].strip(), 60)}"
+        yield f"splits are those of the column {printable(layout.names[layout.split].strip(), 60)}"
 
     if layout.split_flags:
-        yield f"{name}: splits are those of {_listed([layout.names[index].strip() for index, _ in layout.split_flags])}"
+        yield f"splits are those of {_listed([layout.names[index].strip() for index, _ in layout.split_flags])}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -41,8 +41,9 @@ def read(table: Table) -> Iterator[Row | BadRow]:
 
 
 def remarks(table: Table) -> list[str]:
-    """Lines that say what columns were told by their values, where some were; raises what `read` does."""
-    return list(csv_splits.remark(known_layout(table), table.name))
+    """What to say of columns that were told by their values, where some were; raises what `read` does."""
+    layout = known_layout(table)
+    return list(csv_splits.remarks(layout, _fitting(table, layout)))
 
 
 def with_layouts(tables: Sequence[Table]) -> list[Table]:
@@ -64,10 +65,14 @@ def known_layout(table: Table) -> Layout:
         first = "".join(table.first_lines(1)).strip()
         raise UserError(f"--captions: {table.path}: the first line {shown(first)} names no image and caption "
                         f"column; expected {columns.HEADER}")
-    whole = dataclasses.replace(table, span=None)
-    rows = (_filled(record.fields, layout) for record in records(whole.lines(), layout)
-            if record.number > layout.header_line and not isinstance(record.fields, str) and layout.fits(record.fields))
-    return csv_splits.settled(layout, rows, table.own_splits)
+    return csv_splits.settled(layout, _fitting(table, layout), table.own_splits)
+
+
+def _fitting(table: Table, layout: Layout) -> Iterator[list[str]]:
+    """The fields of each row of the whole table that fits its layout."""
+    for record in records(dataclasses.replace(table, span=None).lines(), layout):
+        if record.number > layout.header_line and not isinstance(record.fields, str) and layout.fits(record.fields):
+            yield _filled(record.fields, layout)
 
 
 def _filled(fields: list[str], layout: Layout) -> list[str]:

@@ -229,8 +229,12 @@ def remarks(captions: str, captions_format: str, images: str, own_splits: bool =
     """Lines for a summary on columns told by their values rather than their names; raises what reading does."""
     if is_spooled(captions, captions_format) or is_tableless(captions, captions_format):
         return []
-    tables = tables_of(captions, captions_format, images, own_splits)
-    return [line for table, form in tables if form == "csv" for line in csv_table.remarks(table)]
+    by_text: dict[str, list[str]] = {}
+    for table, form in tables_of(captions, captions_format, images, own_splits):
+        for text in csv_table.remarks(table) if form == "csv" else ():
+            by_text.setdefault(text, []).append(table.name)
+    return [f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {text}"
+            for text, names in by_text.items()]
 
 
 def _labels(files: list[str]) -> list[str]:

@@ -67,6 +67,12 @@ def test_classes_may_be_called_like_other_columns(tmp_path):
     assert good == {"a.png": ("text", "key"), "b.png": ("title", "picture")} and not bad
 
 
+def test_classes_beside_a_column_of_text_are_named(tmp_path):
+    good, bad, said = read(tmp_path, ["image", "label", "cat", "dog"], [["a.jpg", 1, 0, 1], ["b.jpg", 0, 1, 1]])
+    assert good == {"a.jpg": ("1",), "b.jpg": ("0",)} and not bad
+    assert said == ["t.csv: columns of 1 and 0 are not read, as label is: cat, dog"]
+
+
 def test_numbers_of_rows_are_no_class():
     names = ["Unnamed: 0", "image", "photo_id", "", "dog", "cat"]
     rows = [["0", "a.jpg", "0", "0", "1", "0"], ["1", "b.jpg", "1", "1", "0", "1"]]

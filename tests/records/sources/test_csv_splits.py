@@ -54,7 +54,14 @@ def test_a_table_cut_into_files_gives_its_splits(tmp_path):
     read = list(open_source(parts, "auto", str(tmp_path)))
     assert [row.split for row in read] == ["train"] * 20 + ["validation"] * 5 + ["test"] * 5
     assert [row for piece in pieces_of(parts, "auto", str(tmp_path)) for row in read_piece(piece)] == read
+    assert remarks(parts, "auto", str(tmp_path)) == ["part0.csv and 3 more: splits are those of the column data set"]
     assert {row.split for row in open_source(f"{tmp_path}/part[01].csv", "auto", str(tmp_path))} == {None}
+
+
+def test_of_columns_with_the_name_of_splits_the_one_that_holds_some_counts(tmp_path):
+    path = table(tmp_path, ["image", "caption", "set", "partition"],
+                 [["a.jpg", "a dog", "garden", "train"], ["b.jpg", "a cat", "house", "test"]])
+    assert [row.split for row in open_source(path, "auto", str(tmp_path))] == ["train", "test"]
 
 
 def test_a_cell_that_is_no_split_costs_its_row_not_the_column(tmp_path):
