@@ -10,7 +10,8 @@ from typing import Any
 
 from flags.errors import UserError
 from records.sources import columns
-from records.sources.base import BadField, BadRow, Row, printable, shown
+from records.sources.base import BadField, BadRow, Row, known_split, printable, shown
+from records.sources.json_text import is_lines, loads, values_of
 from records.sources.objects import left_out
 from records.sources.table import Table
 from records.sources.texts import texts
@@ -22,10 +23,20 @@ def matches(table: Table) -> bool:
     """It is one JSON object that has lists of images and of annotations, as far as its beginning tells."""
     head = table.head.lstrip()
     found = {match[1] for match in _SIGN.finditer(head)}
-    return head.startswith("{") and bool(found) and (len(found) == 2 or len(head) >= _LONG)
+    if not head.startswith("{") or not found or is_lines(head):
+        return False
+    if table.is_head_cut:
+        return True
+    try:
+        value = loads(head)
+    except (ValueError, RecursionError):
+        return len(found) == 2
+    return isinstance(value, dict) and is_coco(value)
 
 
-_LONG = 60_000  # characters of a document that goes on behind the part looked at
+def is_coco(value: dict[Any, Any]) -> bool:
+    """Whether an object is COCO's, wherever in a document it is."""
+    return None not in list(_lists(value))[:2]
 
 
 def read(table: Table) -> Iterator[Row | BadRow]:
@@ -35,29 +46,45 @@ def read(table: Table) -> Iterator[Row | BadRow]:
       UserError: the file is no JSON, has no `images` and `annotations`, or two images with one id.
     """
     document = table.document()
-    images, annotations, categories = _lists(document)
-    if images is None or annotations is None:
+    parts = [part for part in document.values() if isinstance(part, list | dict)] if isinstance(document, dict) else []
+    if parts and all(isinstance(part, dict) and is_coco(part) for part in parts):  # one for each split
+        for key, part in document.items():
+            if isinstance(part, dict):
+                yield from rows_of(part, table, f"{key}.", split_of(key))
+        return
+    if not isinstance(document, dict) or not is_coco(document):
         raise UserError(f"--captions: {table.path}: no COCO captions: expected an object with the lists `images` and "
-                        f"`annotations`, found {_described(document)}")
+                        f"`annotations`, found {_described(document)}; --captions_format=json reads other shapes")
+    yield from rows_of(document, table)
+
+
+def rows_of(document: dict[Any, Any], table: Table, path: str = "", split: str | None = None) -> Iterator[Row | BadRow]:
+    """Like `read`, for an object of `is_coco`.
+
+    Args:
+      path: its place in the document, "" or one that ends with ".".
+      split: of its rows, where the key that it lies under says one.
+    """
+    images, annotations, categories = _lists(document)
+    assert images is not None and annotations is not None
     names: dict[str, Any] = {}
     places: dict[str, int] = {}
     for index, image in enumerate(images):
         if not isinstance(image, dict) or not _is_id(image.get("id")):
-            yield BadRow(f"{table.name}:images[{index}]", "", f"image is no object with an id: {shown(image)}")
+            yield BadRow(f"{table.name}:{path}images[{index}]", "", f"image is no object with an id: {shown(image)}")
             continue
         key, name = str(image["id"]), _name(image)
         if key in names and names[key] != name:
-            raise UserError(f"--captions: {table.path}: images[{places[key]}] and images[{index}] both have the id "
-                            f"{shown(image['id'])} ({shown(names[key])} and {shown(name)}), so that their captions "
-                            "cannot be told apart; give each image an id of its own (two files are read by "
+            raise UserError(f"--captions: {table.path}: {path}images[{places[key]}] and {path}images[{index}] both "
+                            f"have the id {shown(image['id'])} ({shown(names[key])} and {shown(name)}), so that their "
+                            "captions cannot be told apart; give each image an id of its own (two files are read by "
                             "--captions=A.json,B.json)")
         names[key], places[key] = name, index
-    labels = {str(category["id"]): category.get("name") for category in categories or ()
-              if isinstance(category, dict) and _is_id(category.get("id"))}
+    labels = _labels(categories or [], table.path)
     unseen = dict.fromkeys(names)
     tags: dict[str, dict[str, str]] = {}  # of each image, in order
     for index, annotation in enumerate(annotations):
-        where = f"{table.name}:annotations[{index}]"
+        where = f"{table.name}:{path}annotations[{index}]"
         if not isinstance(annotation, dict) or not _is_id(annotation.get("image_id")):
             yield BadRow(where, "", f"annotation is no object with an image_id: {shown(annotation)}")
             continue
@@ -74,24 +101,45 @@ def read(table: Table) -> Iterator[Row | BadRow]:
                 yield BadRow(where, printable(names[key]),
                              f"category_id is of no category in the file: {shown(annotation['category_id'])}")
         else:
-            yield from _captions(annotation, names[key], table, where)
+            yield from _captions(annotation, names[key], table, where, split)
     for key, found in tags.items():
-        yield table.row(names[key], list(found), next(iter(found.values())), column="categories")
+        yield table.row(names[key], list(found), next(iter(found.values())), split, "categories")
     for key in unseen:
-        yield BadRow(f"{table.name}:images", printable(names[key]), "photo has no caption")
+        yield BadRow(f"{table.name}:{path}images", printable(names[key]), "photo has no caption")
 
 
-def _captions(annotation: dict[Any, Any], name: object, table: Table, where: str) -> Iterator[Row | BadRow]:
+def split_of(key: str) -> str | None:
+    """The split that a key of a document says; None where it says none."""
+    try:
+        return known_split(key)
+    except BadField:
+        return None
+
+
+def _labels(categories: list[Any], path: str) -> dict[str, Any]:
+    """The categories' names by their ids."""
+    labels: dict[str, Any] = {}
+    for category in categories:
+        if isinstance(category, dict) and _is_id(category.get("id")):
+            name = labels.setdefault(str(category["id"]), category.get("name"))
+            if name != category.get("name"):
+                raise UserError(f"--captions: {path}: the categories {shown(name)} and {shown(category.get('name'))} "
+                                f"both have the id {shown(category['id'])}; give each an id of its own")
+    return labels
+
+
+def _captions(annotation: dict[Any, Any], name: object, table: Table, where: str,
+              split: str | None) -> Iterator[Row | BadRow]:
     if (reason := left_out(annotation)) is not None:
         yield BadRow(where, printable(name), reason)
         return
     try:
-        captions = texts(_caption(annotation), "caption")
+        captions = [text for value in values_of(_caption(annotation)) for text in texts(value, "caption")]
     except BadField as error:
         yield BadRow(where, printable(name), str(error))
         return
     for index, caption in enumerate(captions):
-        yield table.row(name, caption, where if len(captions) == 1 else f"{where} caption {index}")
+        yield table.row(name, caption, where if len(captions) == 1 else f"{where} caption {index}", split)
 
 
 def _name(image: dict[str, Any]) -> object:
@@ -107,10 +155,10 @@ def _caption(annotation: dict[str, Any]) -> object:
                                            if not columns.is_keywords(keys[i])), None))
 
 
-def _lists(document: object) -> Iterator[list[Any] | None]:
+def _lists(document: dict[Any, Any]) -> Iterator[list[Any] | None]:
     for key in ("images", "annotations", "categories"):
-        value = document.get(key) if isinstance(document, dict) else None
-        yield value if isinstance(value, list) else None
+        values = values_of(document.get(key))
+        yield [item for value in values for item in value] if all(isinstance(value, list) for value in values) else None
 
 
 def _is_id(value: object) -> bool:

@@ -70,7 +70,7 @@ class Layout:
 def layout_of(table: Table) -> Layout | None:
     """None where the first lines name no image and caption column and look like no rows without a header."""
     lines = [(number, line) for number, line in enumerate(io.StringIO(table.head, newline=""), 1) if line.strip()]
-    if len(table.head) > 60_000:
+    if table.is_head_cut:
         lines = lines[:-1] or lines  # cut short
     delimiters: tuple[str, ...] = _DELIMITERS
     if lines and (told := _SEP.fullmatch(lines[0][1].strip("\r\n"))):

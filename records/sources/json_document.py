@@ -5,23 +5,37 @@
     {"dog.jpg": {"caption": "A dog.", "tags": "dog"}, …}        a mapping from photos to objects
     {"dog": ["1.jpg", "2.jpg"], …}                              a mapping from keywords to photos
     {"train": […], "val": […]}, {"data": […]}                   such an array or mapping under a key, or for each split
-    {"image": ["dog.jpg", …], "caption": ["A dog.", …]}         columns as lists, or as pandas writes them
+    {"image": ["dog.jpg", …], "caption": ["A dog.", …]}         columns (records.sources.json_columns)
+    {"0": {"image": "dog.jpg", "caption": "A dog."}, …}         objects under keys that say nothing
+
+An object with the lists `images` and `annotations` is read as COCO's wherever it is.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from flags.errors import UserError
-from records.sources import columns
-from records.sources.base import BadField, BadRow, Row, known_split, shown
+from records.sources import coco
+from records.sources.base import BadField, BadRow, Row, image_name, printable, shown
 from records.sources.caption_rows import caption_rows
-from records.sources.names import has_image_suffix
-from records.sources.objects import is_row, rows_of
+from records.sources.columns import KEYWORDS, compact, find_captions
+from records.sources.json_columns import from_columns, from_lists
+from records.sources.json_text import is_lines, values_of
+from records.sources.names import FileNames, has_image_suffix
+from records.sources.objects import caption_keys, certainty, holds_texts, is_file, is_row, photo_of, rows_of
 from records.sources.table import Table
 
 _EXPECTED = ('an array of objects such as {"image": "dog.jpg", "caption": "A dog."}, or an object such as '
              '{"dog.jpg": ["A dog."]}')
+_DEPTH = 12  # of parts in parts
+_SAMPLE = 20  # entries of a part that tell what it is
+_MOST_KEYS = 1000  # of an object that is no mapping
+# Keys of what describes a data set, and of texts that do.
+_ABOUT = ("info", "meta", "metadata", "about", "header", "config", "schema", "features", "license", "licenses",
+          "categories")
+_DESCRIPTIONS = ("description", "title", "comment", "comments", "subject", "label")
 
 
 def matches(table: Table) -> bool:
@@ -29,19 +43,7 @@ def matches(table: Table) -> bool:
     head = table.head.lstrip()
     if head.startswith("["):
         return head[1:].lstrip().startswith(("{", "[", "]"))
-    return head.startswith("{") and not _is_lines(head)
-
-
-def _is_lines(head: str) -> bool:
-    """Whether the first line is one whole JSON value and others follow."""
-    line, _, rest = head.partition("\n")
-    if not rest.strip():
-        return False
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return head.startswith("{") and not is_lines(head)
 
 
 def read(table: Table) -> Iterator[Row | BadRow]:
@@ -60,104 +62,221 @@ def read(table: Table) -> Iterator[Row | BadRow]:
     yield from rows
 
 
-def _rows(value: object, table: Table, path: str, split: str | None) -> Iterator[Row | BadRow] | None:
+def is_container(value: object, table: Table) -> bool:
+    """Whether a JSON value holds rows in parts of it, rather than being one row."""
+    return isinstance(value, dict) and (not is_row(value) or bool(_outranking(value, table)))
+
+
+def _rows(value: object, table: Table, path: str, split: str | None, depth: int = _DEPTH
+          ) -> Iterator[Row | BadRow] | None:
     """The rows of a part of the document, or None where its shape tells none."""
+    if depth == 0 or not value:
+        return None
     if isinstance(value, list):
-        return _of_array(value, table, path, split) if any(map(is_row, value)) else _of_lists(value, table, path, split)
-    if not isinstance(value, dict) or not value:
+        items = from_lists(value) or value
+        first = (item for item in items[:_SAMPLE] if isinstance(item, dict))
+        if any(map(is_row, items)) or any(_rows(item, table, "", None, depth - 1) is not None for item in first):
+            return _of_array(items, table, path, split, depth)
         return None
-    if (items := _from_columns(value, table.path)) is not None:
-        return _of_array(items, table, path, split)
-    if is_row(value):
+    if not isinstance(value, dict):
+        return None
+    if not _may_be_container(value) and is_row(value):
         return rows_of(value, table, f"{table.name}:{path or '$'}", split=split)
-    parts = [(key, part) for key, part in value.items() if isinstance(part, list | dict)]
-    found = [rows for key, part in parts if not has_image_suffix(key) and not _is_caption_list(part)
-             and (rows := _rows(part, table, f"{path}.{key}".lstrip("."), _split_of(key) or split)) is not None]
-    if found:
-        return (row for rows in found for row in rows)
-    return _of_mapping(value, table, path, split) if _is_mapping(value) else None
+    if coco.is_coco(value):
+        return coco.rows_of(value, table, f"{path}." if path else "", split)
+    if len(value) <= _MOST_KEYS and (columns := from_columns(value, table.path)) is not None:
+        return _of_array(columns, table, path, split, depth)
+    if _has_photo_keys(value, table):
+        return _of_mapping(value, table, path, split, depth)
+    if is_row(value):
+        outranking = _outranking(value, table, depth)
+        return _beside_parts(value, outranking, table, path, split, depth) if outranking else rows_of(
+            value, table, f"{table.name}:{path or '$'}", split=split)
+    if any(_rows(part, table, "", None, depth - 1) is not None for _, part in _parts(value)):
+        return _of_parts(value, table, path, split, depth)
+    return _of_mapping(value, table, path, split, depth) if _is_mapping(value) else None
 
 
-def _split_of(key: str) -> str | None:
-    try:
-        return known_split(key)
-    except BadField:
-        return None
+def _parts(value: dict[Any, Any]) -> Iterator[tuple[str, list[Any] | dict[Any, Any]]]:
+    """The arrays and objects in an object, but for those that describe it where there are others."""
+    parts = [(key, part) for key, several in value.items() for part in values_of(several)
+             if isinstance(part, list | dict) and part]
+    yield from [(key, part) for key, part in parts if compact(key) not in _ABOUT] or parts
 
 
-def _of_array(items: list[Any], table: Table, path: str, split: str | None) -> Iterator[Row | BadRow]:
-    for index, item in enumerate(items):
-        where = f"{table.name}:{path}[{index}]"
-        if isinstance(item, dict):
-            yield from rows_of(item, table, where, split=split)
+def _place(path: str, key: str) -> str:
+    return f"{path}.{key}".lstrip(".") if key.isidentifier() else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def _outranking(value: dict[Any, Any], table: Table, depth: int = _DEPTH) -> list[str]:
+    """Keys of an object that seems to be a row, whose parts are rows with a better claim: it describes a data set."""
+    own = certainty(value)
+    merged = [part for part in value.values() if isinstance(part, dict) and is_row(part)]  # what made it a row, if one
+    used = caption_keys(value)
+    result = []
+    for key, part in _parts(value):
+        rank = _rank(part, table, depth - 1)
+        if key in used:
+            better = rank > own or rank == own == 3 and _other_photos(part, value)
         else:
-            yield BadRow(where, "", f"array element is no object: {shown(item)}")
+            better = rank > own or rank == own and part not in merged[:1]
+        if rank and better:
+            result.append(key)
+    return result
 
 
-def _of_lists(items: list[Any], table: Table, path: str, split: str | None) -> Iterator[Row | BadRow] | None:
-    """[["dog.jpg", "A dog."], …], with a header or without."""
-    if not items or not all(isinstance(item, list) and len(item) > 1 for item in items[:20]):
-        return None
-    if columns.find(items[0], columns.IMAGE) is not None and columns.find_captions(items[0]):
-        return _of_array([dict(zip(map(str, items[0]), item, strict=False)) if isinstance(item, list) else item
-                          for item in items[1:]], table, path, split)
-    if len(items[0]) == 2 and has_image_suffix(items[0][0]):
-        return _of_array([{"image": item[0], "caption": item[1]} if isinstance(item, list) and len(item) == 2 else item
-                          for item in items], table, path, split)
-    return None
+def _rank(value: object, table: Table, depth: int) -> int:
+    """The greatest certainty of the rows in a part; 0 where there are none."""
+    if depth <= 0 or not value:
+        return 0
+    if isinstance(value, list):
+        return max((_rank(item, table, depth - 1) for item in (from_lists(value) or value)[:_SAMPLE]
+                    if isinstance(item, dict)), default=0)
+    if not isinstance(value, dict):
+        return 0
+    if coco.is_coco(value) or _has_photo_keys(value, table):
+        return 3
+    if len(value) <= _MOST_KEYS and from_columns(value, table.path) is not None:
+        return 3
+    inner = max((_rank(part, table, depth - 1) for _, part in itertools.islice(_parts(value), _SAMPLE)), default=0)
+    return max(inner, certainty(value) if is_row(value) else 0)
 
 
-def _from_columns(value: dict[Any, Any], path: str) -> list[Any] | None:
-    """The objects that pandas' `split` form, or columns as lists or as objects, stand for; None if it is neither."""
-    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
-        return [dict(zip(map(str, value["columns"]), item, strict=False)) if isinstance(item, list) else item
-                for item in value["data"]]
-    names = list(value)
-    image, captions = columns.find(names, columns.IMAGE), columns.find_captions(names)
-    if image is None or not captions:
-        return None
-    used = [value[names[index]] for index in (image, captions[0])]
-    if all(isinstance(column, dict) and len(column) > 0 for column in used) and used[0].keys() == used[1].keys():
-        lists = {name: column for name, column in value.items() if isinstance(column, dict)}
-        return [{name: column.get(row) for name, column in lists.items()} for row in used[0]]
-    if all(isinstance(column, list) for column in used) and len(used[0]) != len(used[1]) and all(
-            isinstance(item, str) and has_image_suffix(item) for item in used[0]):
-        raise UserError(f"--captions: {path}: {names[image]} has {len(used[0]):,} entries and {names[captions[0]]} "
-                        f"{len(used[1]):,}; give each photo its caption, as in {_EXPECTED}")
-    if all(isinstance(column, list) for column in used) and len(used[0]) == len(used[1]) and len(used[0]) > 1:
-        equal = {name: column for name, column in value.items()
-                 if isinstance(column, list) and len(column) == len(used[0])}
-        return [dict(zip(equal, row, strict=True)) for row in zip(*equal.values(), strict=True)]
-    return None
+def _other_photos(part: object, value: dict[Any, Any]) -> bool:
+    items = part if isinstance(part, list) else []
+    return any(certainty(item) == 3 and photo_of(item) != photo_of(value) for item in items[:_SAMPLE])
+
+
+def _beside_parts(value: dict[Any, Any], keys: list[str], table: Table, path: str, split: str | None, depth: int
+                  ) -> Iterator[Row | BadRow]:
+    """Rows of the parts of an object that has a name and a text itself, which may be a row too or describe the rest."""
+    if not is_row({key: part for key, part in value.items() if not isinstance(part, dict)}):
+        yield from _of_parts(value, table, path, split, depth)
+        return
+    rest = {key: part for key, part in value.items() if key not in keys}
+    where = f"{table.name}:{path or '$'}"
+    if is_row(rest) and certainty(rest) == 3:
+        yield from rows_of(rest, table, where, split=split)
+    elif is_row(rest) and any(compact(key) not in _DESCRIPTIONS for key in caption_keys(rest)):
+        yield BadRow(where, printable(photo_of(rest)), "object stands beside rows and names no image file: it is taken "
+                     f"for a description of them: {shown(', '.join(rest))}")
+    yield from _of_parts({key: value[key] for key in keys}, table, path, split, depth)
+
+
+def _of_parts(value: dict[Any, Any], table: Table, path: str, split: str | None, depth: int) -> Iterator[Row | BadRow]:
+    """Rows of the parts, and what is left out of parts that are about photos and of no known shape."""
+    about = {key for key, _ in _parts(value)}
+    for key, several in value.items():
+        for part in values_of(several):
+            place, part_split = _place(path, key), coco.split_of(key) or split
+            if not isinstance(part, list | dict):
+                if key.isdecimal() and part is not None:
+                    yield BadRow(f"{table.name}:{place}", "", f"entry is no object: {shown(part)}")
+            elif part and (key in about or _rank(part, table, depth - 1) == 3):
+                rows = _rows(part, table, place, part_split, depth - 1)
+                yield from _unread(key, part, table, place, part_split, depth) if rows is None else rows
+
+
+def _unread(key: str, part: list[Any] | dict[Any, Any], table: Table, path: str, split: str | None, depth: int
+            ) -> Iterator[Row | BadRow]:
+    """Why a part beside others with rows gives none, entry by entry, where it is about photos; nothing of others."""
+    if isinstance(part, list):
+        if coco.split_of(key) or any(certainty(item) > 1 for item in part):
+            yield from _of_array(part, table, path, split, depth)
+    elif certainty(part) > 1 or key.isdecimal():
+        yield from rows_of(part, table, f"{table.name}:{path}", split=split)
+    elif any(certainty(item) > 1 for item in part.values()):
+        yield from _of_parts(part, table, path, split, depth - 1)
+
+
+def _of_array(items: list[Any], table: Table, path: str, split: str | None, depth: int) -> Iterator[Row | BadRow]:
+    for index, item in enumerate(items):
+        place = f"{path}[{index}]"
+        if isinstance(item, dict):
+            rows = _rows(item, table, place, split, depth - 1) if _may_be_container(item) else None
+            yield from rows_of(item, table, f"{table.name}:{place}", split=split) if rows is None else rows
+        else:
+            yield BadRow(f"{table.name}:{place}", "", f"array element is no object: {shown(item)}")
+
+
+def _may_be_container(value: dict[Any, Any]) -> bool:
+    """Whether an object holds objects that are neither its captions nor its file, or names of photos as keys."""
+    return any("." in key and has_image_suffix(key) for key in value) or any(
+        _holds_objects(key, part) for key, part in value.items() if isinstance(part, dict | list))
+
+
+def _holds_objects(key: str, part: Any) -> bool:
+    if isinstance(part, dict):
+        return not is_file(part) and not holds_texts(key)
+    return bool(part) and isinstance(part[0], dict | list) and (is_row(part[0]) or not holds_texts(key))
 
 
 def _is_caption_list(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _is_mapping(value: dict[Any, Any]) -> bool:
-    """Whether the keys are photos: most look like files, or all values are lists of texts or objects with captions."""
-    if sum(map(has_image_suffix, value)) * 2 > len(value):
+def _has_photo_keys(value: dict[Any, Any], table: Table) -> bool:
+    """Whether keys are photos' names: files' by their suffix, or of files that exist."""
+    if any(map(has_image_suffix, value)):
         return True
+    if not table.images or not all(isinstance(part, list | dict) for part in value.values()) or is_row(value):
+        return False
+    return any(_is_photo(key, table) for key in itertools.islice(value, 2))
+
+
+def _is_photo(key: str, table: Table) -> bool:
+    """Whether there is an image file of that name, which may lack its suffix."""
+    files = FileNames(table.images)
+    try:
+        name = files.complete(image_name(key, table.images))
+    except BadField:
+        return False
+    return has_image_suffix(name) and files.exists(name)
+
+
+def _is_mapping(value: dict[Any, Any]) -> bool:
+    """Whether the keys are photos: all values are lists of texts or objects with captions."""
     return all(item and (_is_caption_list(item) or (isinstance(item, list) and all(
-        isinstance(caption, dict) and columns.find_captions(list(caption)) for caption in item)) or (
-        isinstance(item, dict) and columns.find_captions(list(item)))) for item in value.values())
+        isinstance(caption, dict) and find_captions(list(caption)) for caption in item)) or (
+        isinstance(item, dict) and find_captions(list(item)))) for several in value.values()
+        for item in values_of(several))
 
 
 def _are_files_of(key: str, value: object) -> bool:
     """Whether a value lists the photos of a class: names of files, or names in a folder called like the key."""
-    return not has_image_suffix(key) and isinstance(value, list) and bool(value) and all(
-        isinstance(item, str) and (has_image_suffix(item) or item.startswith(f"{key}/")) for item in value)
+    return not has_image_suffix(key) and all(isinstance(part, list) and bool(part) and all(
+        isinstance(item, str) and (has_image_suffix(item) or item.startswith(f"{key}/")) for item in part)
+        for part in values_of(value))
 
 
-def _of_mapping(value: dict[Any, Any], table: Table, path: str, split: str | None) -> Iterator[Row | BadRow]:
+def _of_mapping(value: dict[Any, Any], table: Table, path: str, split: str | None, depth: int
+                ) -> Iterator[Row | BadRow]:
     by_keyword = all(_are_files_of(name, item) for name, item in value.items())
-    for name, item in value.items():
+    photos = sum(map(has_image_suffix, value))
+    mostly = photos * 2 > len(value)
+    for name, several in value.items():
         where = f"{table.name}:{path}[{json.dumps(name, ensure_ascii=False)}]"
         if by_keyword:
-            yield from (table.row(image, [name], where, split, columns.KEYWORDS[0]) for image in item)
+            yield from (table.row(image, [name], where, split, KEYWORDS[0]) for images in values_of(several)
+                        for image in images)
             continue
-        if isinstance(item, dict):
-            yield from rows_of(item, table, where, name=name, split=split)
-            continue
-        yield from caption_rows(table, name, [("captions", item)], where, split)
+        texts = []
+        for item in values_of(several):
+            rows = None
+            if photos and not has_image_suffix(name) and isinstance(item, list | dict):
+                if compact(name) in _ABOUT and _rank(item, table, depth - 1) < 3:
+                    continue
+                rows = _rows(item, table, _place(path, name), coco.split_of(name) or split, depth - 1)
+            if rows is not None:
+                yield from rows
+            elif isinstance(item, dict) and all(key.isdecimal() and isinstance(item[key], str) for key in item):
+                texts += [("captions", text) for text in item.values()]
+            elif isinstance(item, dict):
+                yield from rows_of(item, table, where, name=name, split=split)
+            elif photos and not has_image_suffix(name) and not isinstance(item, list) and not (
+                    _is_photo(name, table) if table.images else mostly):
+                yield BadRow(where, printable(name), "key beside names of image files is none itself")
+            else:
+                texts.append(("captions", item))
+        if texts:
+            yield from caption_rows(table, name, texts, where, split)

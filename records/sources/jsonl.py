@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 
 from records.sources.base import BadRow, Row, printable, shown
+from records.sources.json_document import is_container
+from records.sources.json_text import loads
 from records.sources.objects import is_row, rows_of
 from records.sources.table import LINE_LIMIT, Table
 
@@ -12,16 +14,21 @@ def matches(table: Table) -> bool:
     """The file is called .jsonl or .ndjson, or one of its first lines is an object with an image and captions."""
     if table.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
         return True
-    return not table.head.lstrip().startswith("[") and any(_is_row(line) for line in table.first_lines(20))
+    lines = table.first_lines(20)
+    first = lines[0].strip() if lines else "["
+    if first.startswith("[") or first.startswith("{") and first.endswith(("{", "[", ",", ":")):
+        return False  # a document, of several lines perhaps
+    return any(_is_row(line, table, len(lines) == 1) for line in lines)
 
 
-def _is_row(line: str) -> bool:
+def _is_row(line: str, table: Table, alone: bool) -> bool:
     if not line.lstrip().startswith("{"):
         return False
     try:
-        return is_row(json.loads(line))
+        value = loads(line)
     except (ValueError, RecursionError):
         return False
+    return is_row(value) and not (alone and is_container(value, table))
 
 
 def read(table: Table) -> Iterator[Row | BadRow]:
@@ -36,7 +43,7 @@ def read(table: Table) -> Iterator[Row | BadRow]:
 
 def _rows(line: str, table: Table, where: str) -> Iterator[Row | BadRow]:
     try:
-        value = json.loads(line)
+        value = loads(line)
     except json.JSONDecodeError as error:
         yield BadRow(where, "", f"line is no JSON: {error.msg} at column {error.colno}")
         return

@@ -14,6 +14,7 @@ from records.images.extents import Extent
 from records.sources import columns, dialogues
 from records.sources.base import BadField, BadRow, Row, printable, shown
 from records.sources.caption_rows import caption_rows
+from records.sources.json_text import Several, values_of
 from records.sources.names import has_image_suffix
 from records.sources.table import Table
 from records.sources.texts import texts, written_value
@@ -22,13 +23,16 @@ from records.sources.texts import texts, written_value
 _ANNOTATIONS = ("annotations", "objects", "shapes", "regions", "detections", "boxes", "instances")
 # Keys that number objects: a dialogue with one of these alone is about no photo.
 _NUMBERS = ("id", "key", "name")
+# Keys of an image's name that may also be of something else: a caption, an author, a data set.
+_WEAK = (*_NUMBERS, "url")
+_MOST_KEYS = 1000  # of an object about one photo
 # VizWiz marks captions that say nothing of the photo; Open Images gives 0 to labels that people found absent.
 _REJECTED = ("is_rejected", "is_precanned")
 
 
 def is_row(value: object) -> bool:
     """Whether an object names an image and has captions or tags."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or len(value) > _MOST_KEYS:
         return False
     value = _flat(value)
     image, captions = _image(value, None), _captions(value)
@@ -38,6 +42,47 @@ def is_row(value: object) -> bool:
     return isinstance(image, str | int | float) or isinstance(image, list) and not isinstance(captions[0][1], list)
 
 
+def certainty(value: object) -> int:
+    """How sure it is that an object is about one photo, with captions or not.
+
+    Returns:
+      0: it names no image; 1: by a number, a title or a URL; 2: under a key for images; 3: by the name of a file.
+    """
+    if not isinstance(value, dict) or len(value) > _MOST_KEYS:
+        return 0
+    value = _flat(value)
+    image = _image(value, None)
+    if image is None or not isinstance(image, str | int | float):
+        return 2 * (dialogues.turns(value) is not None)
+    if has_image_suffix(image):
+        return 3 if "://" not in str(image) else 2
+    names = list(value)
+    return 1 if _are_weak(names, columns.find_all(names, columns.IMAGE)) else 2
+
+
+def _are_weak(names: list[Any], found: list[int]) -> bool:
+    return all(columns.compact(names[index]) in _WEAK for index in found)
+
+
+def photo_of(value: dict[Any, Any]) -> object:
+    """What an object calls its photo; None where it names none."""
+    return _image(_flat(value), None)
+
+
+def holds_texts(key: str) -> bool:
+    """Whether a key is one that captions, tags or a dialogue lie under."""
+    return bool(columns.find_captions((key,))) or key in _ANNOTATIONS or key in dialogues.KEYS
+
+
+def caption_keys(value: dict[Any, Any]) -> list[Any]:
+    """The keys that hold an object's captions or tags."""
+    if dialogues.turns(value) is not None:
+        return [key for key in dialogues.KEYS if key in value]
+    value = _flat(value)
+    names = list(value)
+    return [names[index] for index in columns.find_captions(names)] or [key for key in _ANNOTATIONS if key in value]
+
+
 def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None,
             split: object = None, extent: Extent | None = None) -> Iterator[Row | BadRow]:
     """One row per caption of an object.
@@ -45,14 +90,19 @@ def rows_of(value: dict[Any, Any], table: Table, where: str, name: object = None
     Args:
       table: that it is of.
       where: its place there.
-      name: the image, where the object itself names none.
+      name: the image, where the object itself names none, or has no more than a number or a title.
       split: the split, where the object itself names none.
       extent: where the image lies, of one inside an archive.
     """
-    value = _flat(value)
+    inner = _inner(value)
+    value = _merged(value, inner)
     image = _image(value, name)
     found = _captions(value)
     keys = shown(", ".join(map(str, value)))
+    if (image is None or found is None) and _are_others(inner):
+        yield BadRow(where, printable(image), "object holds several objects with a photo or captions each: its keys "
+                     f"are {keys}; give each a line, or an entry of an array, of its own")
+        return
     if isinstance(image, list) and len(image) > 1:
         yield BadRow(where, "", f"object names several images: {shown(image)}; a caption is of one")
         return
@@ -83,11 +133,40 @@ def left_out(fields: dict[str, Any]) -> str | None:
 
 def _flat(value: dict[Any, Any]) -> dict[Any, Any]:
     """The object with the keys of the objects in it, where it lacks an image or captions: Label Studio's `data`."""
-    if columns.find(value, columns.IMAGE) is not None and _captions(value) is not None:
+    return _merged(value, _inner(value))
+
+
+def _merged(value: dict[Any, Any], inner: list[dict[Any, Any]]) -> dict[Any, Any]:
+    if not inner or _are_others(inner):
         return value
+    return {**{key: text for item in inner for key, text in item.items()}, **value}
+
+
+def _inner(value: dict[Any, Any]) -> list[dict[Any, Any]]:
+    """The objects in an object that lacks an image or captions: not a file's name, none under names of photos."""
+    if columns.find(value, columns.IMAGE) is not None and _captions(value) is not None:
+        return []
     inner = [item for item in value.values() if isinstance(item, dict) and (
-        columns.find_captions(list(item)) or not _is_file(item))]
-    return {**{key: text for item in inner for key, text in item.items()}, **value} if inner else value
+        columns.find_captions(list(item)) or not is_file(item))]
+    return [] if inner and any(map(has_image_suffix, value)) else inner
+
+
+def _are_others(inner: list[dict[Any, Any]]) -> bool:
+    """Whether objects are about a photo each, or have captions each, so that merging them would lose some."""
+    if len(inner) < 2:
+        return False
+    captions: set[object] = set()
+    photos = rows = 0
+    for item in inner:
+        names = list(item)
+        own = {columns.compact(names[index]) for index in columns.find_captions(names)}
+        image = columns.find_all(names, columns.IMAGE)
+        photos += not _are_weak(names, image) or any(has_image_suffix(item[names[index]]) for index in image)
+        rows += bool(own and image)
+        if photos > 1 or rows > 1 or not captions.isdisjoint(own):
+            return True
+        captions |= own
+    return False
 
 
 def _image(value: dict[Any, Any], name: object) -> object:
@@ -97,7 +176,7 @@ def _image(value: dict[Any, Any], name: object) -> object:
     if (dialogue := dialogues.turns(value)) is not None and all(names[index] in _NUMBERS for index in found):
         inside = dialogues.images(dialogue)
         return inside if len(inside) > 1 else inside[0] if inside else name
-    values = [file_of(given[index]) for index in found]
+    values = [file_of(_once_said(given[index])) for index in found]
     if values and isinstance(values[0], list) and len(values[0]) > 1:
         return values[0]
     if not values:
@@ -105,13 +184,21 @@ def _image(value: dict[Any, Any], name: object) -> object:
     files = [text for text in values if isinstance(text, str) and "://" not in text]
     files.sort(key=lambda text: not has_image_suffix(text))
     usable: list[str | int | float] = [*files] or [text for text in values if isinstance(text, str | int | float)]
+    if name is not None and not (files and has_image_suffix(files[0])) and (
+            has_image_suffix(name) or _are_weak(names, found)):
+        return name
     return usable[0] if usable else name if name is not None else next(iter(values), None)
+
+
+def _once_said(value: object) -> object:
+    """A value that is given more than once and is always the same as one."""
+    return value[0] if isinstance(value, Several) and all(item == value[0] for item in value) else value
 
 
 _FILE_KEYS = ("path", "file_name", "filename", "name")
 
 
-def _is_file(value: object) -> bool:
+def is_file(value: object) -> bool:
     return isinstance(value, dict) and any(isinstance(value.get(key), str) for key in _FILE_KEYS)
 
 
@@ -124,7 +211,7 @@ def file_of(value: object) -> object:
             return value
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if isinstance(value, dict) and _is_file(value):
+    if isinstance(value, dict) and is_file(value):
         value = next(value[key] for key in _FILE_KEYS if isinstance(value.get(key), str))
     return value
 
@@ -135,7 +222,7 @@ def _captions(value: dict[Any, Any]) -> list[tuple[str, Any]] | None:
         return [("captions", dialogues.answers(dialogue))]
     names, values = list(value), list(value.values())
     if found := columns.find_captions(names):
-        return [(names[index], values[index]) for index in found]
+        return [(names[index], text) for index in found for text in values_of(values[index])]
     for key in _ANNOTATIONS:
         items = value.get(key)
         if isinstance(items, list) and items and all(isinstance(item, dict) for item in items):

@@ -16,7 +16,7 @@ from typing import Any
 from etils import epath
 
 from flags.errors import UserError
-from records.sources import columns
+from records.sources import columns, json_text
 from records.sources.base import BadRow, Row, make_keyword_row, make_row, shown
 from records.util import regular_files
 
@@ -120,6 +120,11 @@ class Table:
         encoding = _encoding(raw, self.path)
         return codecs.getincrementaldecoder(encoding)(_errors(encoding)).decode(raw)
 
+    @functools.cached_property
+    def is_head_cut(self) -> bool:
+        """Whether the file may go on behind `head`: counted in bytes, as a letter may have several."""
+        return len(self._head_bytes) >= _HEAD_BYTES
+
     def first_lines(self, count: int) -> list[str]:
         """The first `count` lines within the head that are not blank; the last may be cut short."""
         return list(itertools.islice((line for line in io.StringIO(self.head, newline="") if line.strip()), count))
@@ -169,7 +174,7 @@ class Table:
             return file.tell()
 
     def document(self) -> Any:
-        """The whole file as one JSON document.
+        """The whole file as one JSON document; a key that is given twice has `Several` values.
 
         Raises:
           UserError: it is no JSON, or not UTF-8.
@@ -177,7 +182,7 @@ class Table:
         with self._open() as stream:
             raw = self._read(stream, -1)
         try:
-            return json.loads(raw.decode(_encoding(self._head_bytes, self.path)))
+            return json_text.loads(raw.decode(_encoding(self._head_bytes, self.path)))
         except json.JSONDecodeError as error:
             if error.msg == "Extra data":
                 raise UserError(f"--captions: {self.path}:{error.lineno}:{error.colno}: a second JSON value follows "

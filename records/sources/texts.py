@@ -9,13 +9,13 @@
 
 import ast
 import csv
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from records.sources import columns
 from records.sources.base import BadField, shown
+from records.sources.json_text import loads, values_of
 
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 # Quantifiers that give nothing back: a cell may be a megabyte long, and hostile.
@@ -57,7 +57,8 @@ def _captions(value: Any, depth: int) -> list[Any]:
     if isinstance(value, dict):
         names = list(value)
         found = columns.find_captions(names) if depth else []
-        return [text for i in found for text in _captions(value[names[i]], depth - 1)] if found else [value]
+        return [text for i in found for part in values_of(value[names[i]])
+                for text in _captions(part, depth - 1)] if found else [value]
     if not isinstance(value, list) or depth == 0:
         return [value]
     if _are_words(value):
@@ -105,7 +106,7 @@ def written_value(text: str) -> Any:
         return None
     if text[-1] == _BRACKETS[text[0]]:
         try:
-            value = json.loads(text)
+            value = loads(text)
             if isinstance(value, list | dict):
                 return value
         except (ValueError, RecursionError):

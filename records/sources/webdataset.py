@@ -13,7 +13,6 @@ import contextlib
 import functools
 import gzip
 import itertools
-import json
 import lzma
 import operator
 import os
@@ -28,6 +27,7 @@ from records.sources import columns
 from records.sources.archives import tables_of_files
 from records.sources.base import BadField, BadRow, Row, printable
 from records.sources.caption_rows import caption_rows
+from records.sources.json_text import loads
 from records.sources.names import has_image_suffix
 from records.sources.objects import rows_of
 from records.sources.spool import Pack, PartNames
@@ -197,7 +197,7 @@ def _value(contents: list[_Content], keywords: bool) -> tuple[str, str] | dict[s
         return "tags" if keywords else "caption", text
     if text := texts.get(".json"):
         try:
-            value = json.loads(text)
+            value = loads(text)
         except (ValueError, RecursionError):
             raise BadField("text is no JSON") from None
         if isinstance(value, dict):  # its names of the photo are those of where it came from

@@ -56,6 +56,40 @@ def test_a_cut_file_is_refused_with_its_position(tmp_path):
         list(open_source(path, "auto", ""))
 
 
+@pytest.mark.parametrize("first", ["images", "annotations"])
+def test_letters_of_several_bytes_do_not_hide_what_follows(tmp_path, first):
+    """64 KiB of Japanese are 22,000 letters, and the second list begins behind them."""
+    text = "犬が芝生の上を走っている " * 20
+    parts = {"images": [{"id": i, "file_name": f"p{i}.jpg", "note": text} for i in range(300)],
+             "annotations": [{"image_id": i, "caption": f"犬 {299 - i}", "note": text} for i in range(299, -1, -1)]}
+    path = tmp_path / "t.json"
+    document = {key: parts[key] for key in sorted(parts, key=first.__ne__)}
+    path.write_text(json.dumps(document, ensure_ascii=False), "utf-8")
+    assert detect(str(path)) == "coco"
+    rows = list(open_source(str(path), "auto", ""))
+    assert [(row.image, row.caption) for row in rows] == [(f"p{i}.jpg", f"犬 {299 - i}") for i in range(299, -1, -1)]
+    assert [(row.image, row.caption) for row in open_source(str(path), "json", "")] == [
+        (row.image, row.caption) for row in rows]
+
+
+def test_a_long_document_for_each_split(tmp_path):
+    parts = {split: {"images": [{"id": i, "file_name": f"{split}{i}.jpg"} for i in range(900)],
+                     "annotations": [{"image_id": i, "caption": f"dog {i}"} for i in range(900)]}
+             for split in ("train", "val")}
+    path = write(tmp_path, parts)
+    assert detect(path) == "coco"
+    rows = list(open_source(path, "auto", ""))
+    assert len(rows) == 1800 and rows[-1] == Row("val899.jpg", "dog 899", "captions_val.json:val.annotations[899]",
+                                                 "validation")
+
+
+def test_long_json_lines_with_annotations_are_lines(tmp_path):
+    path = tmp_path / "t.json"
+    line = json.dumps({"file_name": "a.jpg", "annotations": [{"label": "dog"}], "note": "x" * 400})
+    path.write_text(f"{line}\n" * 300)
+    assert detect(str(path)) == "jsonl" and len(list(open_source(str(path), "auto", ""))) == 300
+
+
 def test_two_images_with_one_id_are_an_error_that_names_them(tmp_path):
     path = write(tmp_path, {"images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"},
                                        {"id": "1", "file_name": "c.jpg"}],

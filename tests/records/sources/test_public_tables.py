@@ -10,6 +10,7 @@ from flags.errors import UserError
 from records.sources import open_source
 from tests.records.sources.tables import BOTH, CAT, DOG, KEYWORDS, Case, check_read, check_refused, lines, write
 
+ROWS = [{"image": name, "caption": text} for name, text in BOTH]
 SHAPES = [{"label": "dog", "points": []}, {"label": "red ball"}, {"label": "dog"}]
 READ = {
     # Hugging Face
@@ -57,6 +58,63 @@ READ = {
     "to_json records over lines": Case(
         "[\n" + ",\n".join(json.dumps({"image": n, "caption": c}) for n, c in BOTH) + "\n]", BOTH
     ),
+    "to_json index": Case({"0": ROWS[0], "1": ROWS[1]}, BOTH),
+    "to_json index on one line of a file": Case(json.dumps({"0": ROWS[0], "1": ROWS[1]}) + "\n", BOTH),
+    "to_json index, photos as index": Case({n: {"id": i, "caption": c} for i, (n, c) in enumerate(BOTH)}, BOTH),
+    "to_json index of one photo": Case({"p1.jpg": {"id": 7, "caption": "a red dog"}}, [DOG]),
+    "to_json index under splits": Case({"train": {"0": ROWS[0]}, "val": {"0": ROWS[1], "1": {"image": "p3.jpg"}}},
+                                       BOTH, ["object has no caption"], splits=["train", "validation"]),
+    "to_json index, objects of several shapes": Case(
+        {"0": ROWS[0], "1": {"file_name": "p2.jpg", "text": "a white cat"}, "2": {"image": "p3.jpg"}, "3": "a text"},
+        BOTH, ["object has no caption", "entry is no object"]),
+    "to_json, photos as index": Case({"caption": dict(BOTH), "split": {"p1.jpg": "train", "p2.jpg": "val"}}, BOTH,
+                                     splits=["train", "validation"]),
+    "to_json split, photos as index": Case(
+        {"columns": ["caption"], "index": [n for n, _ in BOTH], "data": [[c] for _, c in BOTH]}, BOTH),
+    "to_json split, two columns of one name": Case(
+        {"columns": ["image", "caption", "caption"], "data": [["p1.jpg", "a red dog", "a dog"]]},
+        [DOG, ("p1.jpg", "a dog")]),
+    "metadata beside the rows": Case({"name": "My captions", "description": "Photos of 2024", "data": ROWS}, BOTH),
+    "metadata beside annotations": Case({"name": "My captions", "annotations": ROWS}, BOTH),
+    "COCO's info beside rows": Case(
+        {"info": {"description": "COCO 2017", "url": "https://e.org", "year": 2017}, "annotations": ROWS}, BOTH),
+    "a caption beside the rows": Case({"id": 1, "caption": "a cow", "data": ROWS}, BOTH, ["object stands beside rows"]),
+    "a cover beside the rows": Case({"image": "p0.jpg", "description": "my pets", "data": ROWS},
+                                    [("p0.jpg", "my pets"), *BOTH]),
+    "captions of other photos than its own": Case({"image": "p0.jpg", "captions": ROWS}, BOTH),
+    "albums": Case([{"id": "pets", "title": "My pets", "photos": ROWS[:1]}, {"id": "x", "photos": ROWS[1:]}], BOTH),
+    "an array of mappings": Case([{n: c} for n, c in BOTH], BOTH),
+    "a split whose captions have an unknown name": Case(
+        {"train": ROWS, "val": [{"image": "p3.jpg", "sents": ["a cow"]}] * 2}, BOTH, ["object has no caption"] * 2),
+    "lists of names beside the captions": Case({"captions": dict(BOTH), "train": ["p1.jpg"]}, BOTH,
+                                               ["array element is no object"]),
+    "a mapping with its version": Case({"version": "1.0", "info": {"name": "x", "description": "y"}, **dict(BOTH)},
+                                       BOTH, ["key beside names of image files is none itself"]),
+    "captions by number": Case({"p1.jpg": {"0": "a red dog", "1": "a dog"}}, [DOG, ("p1.jpg", "a dog")]),
+    "rows a line in a document": Case('{"train": [\n' + ",\n".join(map(json.dumps, ROWS)) + "\n]}\n", BOTH),
+    "COCO under splits": Case(
+        {split: {"images": [{"id": 1, "file_name": n}], "annotations": [{"image_id": 1, "caption": c}]}
+         for split, (n, c) in zip(("train", "val"), BOTH, strict=True)}, BOTH, splits=["train", "validation"]),
+    "COCO under a key": Case(
+        {"version": 1, "info": {}, "payload": {"annotations": [{"image_id": 1, "caption": "a red dog"}],
+                                               "images": [{"id": 1, "file_name": "p1.jpg"}]}, "more": [1]}, [DOG],
+        name="t.json"),
+    # keys given twice
+    "a photo for each caption": Case('{"p1.jpg": "a red dog",\n"p1.jpg": "a dog",\n"p2.jpg": "a white cat"}',
+                                     [DOG, ("p1.jpg", "a dog"), CAT]),
+    "a photo for each object": Case('{"p1.jpg": {"caption": "a red dog"}, "p1.jpg": {"caption": "a dog"}}',
+                                    [DOG, ("p1.jpg", "a dog")]),
+    "a split twice": Case(f'{{"val": [{json.dumps(ROWS[0])}], "val": [{json.dumps(ROWS[1])}]}}', BOTH,
+                          splits=["validation"] * 2),
+    "a class twice": Case('{"dog": ["p1.jpg"], "dog": ["p2.jpg"]}', [("p1.jpg", ("dog",)), ("p2.jpg", ("dog",))]),
+    "a line with two captions": Case('{"image": "p1.jpg", "caption": "a red dog", "caption": "a dog"}\n' * 2,
+                                     [DOG, ("p1.jpg", "a dog")] * 2),
+    "a line with two lists of tags": Case('{"image": "p1.jpg", "tags": ["dog"], "tags": ["red ball"]}\n',
+                                          KEYWORDS[:1]),
+    "COCO with keys twice": Case(
+        '{"images": [{"id": 1, "file_name": "p1.jpg"}], "annotations": [{"image_id": 1, "caption": "a red dog",'
+        ' "caption": "a dog"}], "annotations": [{"image_id": 1, "caption": "one"}]}',
+        [DOG, ("p1.jpg", "a dog"), ("p1.jpg", "one")]),
     "to_dict list": Case({"image": [n for n, _ in BOTH], "caption": [c for _, c in BOTH]}, BOTH),
     "arrays of arrays": Case([["image", "caption"], list(DOG), list(CAT)], BOTH),
     "to_markdown": Case(
@@ -253,6 +311,18 @@ REFUSED = {
     "an unknown split": Case(
         "image,caption,split\np1.jpg,a red dog,fold_3\n", bad=['split "fold_3" is unknown: expected']
     ),
+    "two photos under one key": Case('{"image": "p1.jpg", "image": "p2.jpg", "caption": "a dog"}\n',
+                                     bad=["object names several images"]),
+    "several objects on a line": Case(json.dumps({"0": ROWS[0], "1": ROWS[1]}) + "\n", name="t.jsonl",
+                                      bad=["object holds several objects with a photo or captions each"]),
+    "a photo's name as the key of a line": Case(json.dumps({"p1.jpg": {"id": 1, "caption": "a"}}) + "\n",
+                                                name="t.jsonl", bad=["object names no image"]),
+    "columns of which one is shorter": Case({"image": ["p1.jpg", "p2.jpg"], "text": ["a", "b"], "text_2": ["c"]},
+                                            error="image has 2 entries and text_2 1"),
+    "two categories with one id": Case(
+        {"images": [{"id": 1, "file_name": "p1.jpg"}], "annotations": [{"image_id": 1, "category_id": 1}],
+         "categories": [{"id": 1, "name": "dog"}, {"id": 1, "name": "cat"}]},
+        error='the categories "dog" and "cat" both have the id "1"; give each an id of its own'),
     "a cut list in a cell": Case(
         "image,captions\np1.jpg,\"['a red dog' 'a do\"\n", bad=["caption is a list that cannot be"]
     ),

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from records.sources import BadRow, Row, open_source
-from records.sources.table import LINE_LIMIT, Unbuffered
+from records.sources.table import LINE_LIMIT, Table, Unbuffered
 
 ROWS = "image,caption\r\na.jpg,a dog\r\nb.jpg,\"a café, 犬\"\r\n"
 
@@ -101,3 +101,11 @@ def test_no_file_is_one_line(tmp_path, path):
     path = path.format(tmp=tmp_path)
     with pytest.raises(UserError, match=f"--captions: .*{path}.*expected a file with a table of captions"):
         read(path)
+
+
+def test_whether_the_head_is_cut_is_told_by_bytes(tmp_path):
+    (tmp_path / "short").write_text("犬" * 21_000, "utf-8")
+    (tmp_path / "long").write_text("犬" * 23_000, "utf-8")
+    assert not Table(str(tmp_path / "short"), "").is_head_cut
+    cut = Table(str(tmp_path / "long"), "")
+    assert cut.is_head_cut and len(cut.head) < 23_000
