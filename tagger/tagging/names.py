@@ -63,6 +63,8 @@ def in_folder(folder: str, others: Others | None = None) -> Iterator[str]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
+                elif entry.is_dir():
+                    others["linked folder"] += 1
                 elif _is_photo(entry.name, others):
                     yield entry.path
 

@@ -27,10 +27,11 @@ def test_files_of_a_folder_that_are_no_photos_are_counted(folder):
     assert left_out(others) == ""
     for name in ("b.jpg.xmp", "e.HEIC", "deep/f.heic", "README"):
         (folder / name).write_bytes(b"")
+    (folder / "linked").symlink_to(folder / "deep")
     assert len(list(find_names(str(folder), others))) == 4
     line = left_out(others)
-    assert line.startswith("left out of the folder: 4 files whose name ends otherwise than a photo's (.jpg, ")
-    assert line.endswith("): 2 .heic, 1 .txt, 1 without or with another ending")
+    assert line.startswith("left out of the folder: 5 files whose name ends otherwise than a photo's (.jpg, ")
+    assert line.endswith("): 2 .heic, 1 .txt, 1 linked folder, 1 without or with another ending")
 
 
 def test_a_list_of_any_bytes_that_are_paths(folder):
