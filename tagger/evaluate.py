@@ -12,6 +12,7 @@ Writes into RUN_DIR/eval-SPLIT/:
 
 import json
 import math
+import os
 import sys
 import time
 
@@ -31,6 +32,7 @@ from records.text.tokenizer import words
 from records.text.vocabulary import Vocabulary
 from records.util.atomic_files import write_atomic
 from records.util.counted import counted
+from records.util.hashing import file_sha256
 from records.util.progress import duration
 from tagger.decoding.changed_captions import ChangedCaptions, captions
 from tagger.decoding.decoder import decoder_of
@@ -41,6 +43,7 @@ from tagger.evaluation.reliability_plot import plot_reliability
 from tagger.evaluation.teacher_forced_loss import split_loss
 from tagger.runs import trained_features
 from tagger.runs.ensemble import load_ensemble, threshold
+from tagger.runs.run_dir import WEIGHTS_FILE
 from tagger.training import history
 
 _COMPARED_PHOTOS = 1000
@@ -102,7 +105,8 @@ def run(config: eval_flags.Eval) -> int:
         "block_repeats": config.block_repeats, "tag_samples": config.tag_samples, "weights": config.weights,
         "ensemble": list(config.ensemble),
         "way_to_hold_out_more": way_to_hold_out_more(photos.manifest.flags, [config.split]),
-        **_epochs(config.run_dir), "records_dir": str(config.records_dir), "limit": config.limit, "ranking": ranking,
+        **_weights(config), **_epochs(config.run_dir), "records_dir": str(config.records_dir), "limit": config.limit,
+        "ranking": ranking,
         "precision": config.precision,
         **({"changed_captions": changed.changed, "compared_captions": changed.photos} if changed else {}),
         "seconds": round(time.monotonic() - start, 2), "created_with": {"tensorflow": tf.__version__},
@@ -113,6 +117,13 @@ def run(config: eval_flags.Eval) -> int:
         print(f"  {path}")
     print(f"  ({counted(values['images'], 'photo')} in {duration(time.monotonic() - start)})", flush=True)
     return 0
+
+
+def _weights(config: eval_flags.Eval) -> dict[str, str]:
+    """The hash of the best weights, by which the report knows evaluations of weights that have been replaced since."""
+    if config.weights != "best":
+        return {}
+    return {"weights_sha256": file_sha256(os.path.join(config.run_dir, WEIGHTS_FILE))}
 
 
 def _epochs(run_dir: str) -> dict[str, int]:

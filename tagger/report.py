@@ -24,6 +24,7 @@ from records.util.printable import printable
 from tagger.reporting import data as report_data
 from tagger.reporting import page as report_page
 from tagger.reporting.overview import overview
+from tagger.runs.run_dir import REPORT_FILE
 
 _PHOTO_WIDTH = 620  # twice the width of a card, for dense screens
 _PACKAGES = ("tensorflow", "keras", "numpy", "pycocoevalcap", "textblob", "tensorflow-datasets")
@@ -35,7 +36,7 @@ def run(config: report_flags.Report) -> int:
     Raises:
       UserError: --run_dir is no run folder, or a flag is out of range.
     """
-    output = epath.Path(config.output or epath.Path(config.run_dir) / "report.html")
+    output = epath.Path(config.output or epath.Path(config.run_dir) / REPORT_FILE)
     if report_data.has_runs(config.run_dir):
         return _overview(config.run_dir, output)
     run_data = report_data.load(config.run_dir)

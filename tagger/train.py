@@ -5,7 +5,6 @@ import dataclasses
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,6 +14,7 @@ from flags.errors import TemporaryError, UserError
 from flags.train import Train
 from records.format import joined
 from records.format.layout import TAGS
+from records.format.manifest import Manifest
 from records.input.shard_reader import open_split
 from records.util.atomic_files import remove_leftovers
 from records.util.folder_lock import locked
@@ -26,13 +26,12 @@ from tagger.training.calibrate_tags import calibrate
 from tagger.training.callbacks import as_list, check_names
 from tagger.training.caption_task import CaptionTask
 from tagger.training.checkpoints import Checkpoints
-from tagger.training.distribution import Devices, describe, idle_gpu, open_devices
+from tagger.training.distribution import Devices, describe, idle_gpu, open_devices, wait_for_all
 from tagger.training.mixed_precision import compute_dtype, slow_on_cpu
 from tagger.training.pixel_task import PixelTask, check_network
 from tagger.training.same_run import check_same
-from tagger.training.self_critical_task import SelfCriticalTask
-from tagger.training.stage import announce, run_stage, wait_for_all
-from tagger.training.task import Task
+from tagger.training.stage import announce, run_stage
+from tagger.training.stages import Stage, stages_of
 
 # Lines of a TensorFlow error that say where in the program, not what happened.
 _PLACE = re.compile(r'Graph execution error|Detected at node|File "|<stack traces unavailable>|Stack trace for|'
@@ -129,53 +128,46 @@ def _alone(config: Train, devices: Devices) -> Iterator[None]:
 
 
 def _run_stages(config: Train, devices: Devices, callbacks: Sequence[keras.callbacks.Callback]) -> int:
-    """Teachers, cross-entropy, pixels, cross-entropy anew, self-critical: what `config` asks for, each but that anew
-    from the best weights of the one before; the last writes the run folder itself, the others folders below it.
-    """
-    pixels, rewards = bool(config.train_backbone), bool(config.self_critical_epochs)
-    anew = pixels and bool(config.trained_feature_epochs)
-    changed = pixels and (rewards or anew)  # the last stage has other records than `config` names
-    if not (changed or config.fresh) and Checkpoints(config.run_dir, config.keep_checkpoints).steps():
-        check_same(config, joined.load(config.records_dir))  # now, not after the first stages
-    if pixels and len(joined.folders(config.records_dir)) > 1:
+    """Trains the teachers, then each of the stages from the best weights of the one before."""
+    if config.train_backbone and len(joined.folders(config.records_dir)) > 1:
         raise UserError(f"--train_backbone: --records_dir={config.records_dir} names several folders, and a backbone "
                         "learns from the photos of one; give one of them")
-    below, start = epath.Path(config.run_dir), config.init_from
-    stages: list[tuple[type[Task], str, str, dict[str, Any]]] = []
-    teachers: list[str] = []
-    if not (start and (pixels or rewards)):
-        teachers = [str(below / run_folder.TEACHER_FOLDER.format(number + 1)) for number in range(config.teachers)]
-        stages.append((CaptionTask, run_folder.CROSS_ENTROPY_FOLDER, "the merge model learns the captions",
-                       {"teachers": teachers}))
-    if pixels:
-        if stages:  # else it starts at once and says so itself
-            check_network(config, joined.load(config.records_dir))
-        stages.append((PixelTask, run_folder.PIXELS_FOLDER, "the backbone learns from photos, and the merge model with "
-                       "it", {}))
-    if anew:
-        stages.append((CaptionTask, run_folder.TRAINED_FEATURES_FOLDER, "a new merge model learns the captions from "
-                       "features of the trained backbone", {}))
-    if rewards:
-        stages.append((SelfCriticalTask, "", "the merge model learns from scores of captions that it writes", {}))
+    teachers = [str(epath.Path(config.run_dir) / run_folder.TEACHER_FOLDER.format(number + 1))
+                for number in range(config.teachers)]
+    stages = stages_of(config, teachers)
+    if stages[0].task is not CaptionTask:
+        teachers = []
+    if not config.fresh:
+        _check_begun(stages, joined.load(config.records_dir))
+    if config.train_backbone and stages[0].task is CaptionTask:  # a pixel stage that starts at once says so itself
+        check_network(config, joined.load(config.records_dir))
     count = len(teachers) + len(stages)
     if code := _train_teachers(config, devices, teachers, count):
         return code
-    for number, (task, folder, what, arguments) in enumerate(stages):
-        last = number == len(stages) - 1
-        stage = config if last else dataclasses.replace(
-            config, run_dir=str(below / folder), self_critical_epochs=0,
-            train_backbone=config.train_backbone if task is PixelTask else "")
-        if folder == run_folder.TRAINED_FEATURES_FOLDER:
-            stage, start = dataclasses.replace(stage, epochs=config.trained_feature_epochs), ""
+    start, records_dir = config.init_from, config.records_dir
+    for number, stage in enumerate(stages, len(teachers) + 1):
+        last = stage is stages[-1]
+        flags = dataclasses.replace(stage.config, records_dir=records_dir)
         if devices.is_chief:
-            announce(len(teachers) + number + 1, count, what, stage.run_dir)
-        if code := run_stage(task(config=stage, devices=devices, init_from=start, **arguments),
-                             callbacks if last else ()):
+            announce(number, count, stage.what, flags.run_dir)
+        task = stage.task(config=flags, devices=devices, init_from="" if stage.new_model else start, **stage.arguments)
+        if code := run_stage(task, callbacks if last else (), last):
             return code
-        start = stage.run_dir
-        if task is PixelTask and not last:
-            config = dataclasses.replace(config, records_dir=_records_of(start, config, devices))
+        start = flags.run_dir
+        if stage.task is PixelTask and not last:
+            records_dir = _records_of(start, config, devices)
     return 0
+
+
+def _check_begun(stages: Sequence[Stage], manifest: Manifest) -> None:
+    """Checks that the stages which have begun are those of this command, the last first, before any of them goes on.
+
+    Args:
+      manifest: of the records that the command names.
+    """
+    for stage in reversed(stages):
+        if Checkpoints(stage.config.run_dir, stage.config.keep_checkpoints).steps():
+            check_same(stage.config, None if stage.new_features else manifest)
 
 
 def _train_teachers(config: Train, devices: Devices, folders: Sequence[str], stages: int) -> int:

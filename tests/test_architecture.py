@@ -46,7 +46,7 @@ TAGGER = {
     "export": "saved_model decoding runs",
     "tag": "tagging saved_model",
     "serve": "serving",
-    "report": "reporting",
+    "report": "reporting runs",
     "demo": "",
 }
 # A run that trained its backbone makes records with its own features; bulk tagging runs on a cluster as records do.

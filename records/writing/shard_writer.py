@@ -179,9 +179,17 @@ def _example(row: dict[str, Any], image: bytes | None, height: int, width: int, 
     return example, [len(caption) for caption in row["tokens"]]
 
 
-@functools.cache
 def load_extractor(backbone: BackboneJob) -> "Extractor":
-    """Loaded once per process, however many shards it writes."""
+    """Loaded once per process, however many shards it writes, and again when the weights file is another."""
+    try:
+        status = os.stat(backbone.weights)
+    except OSError:  # none, a name, or on storage of its own
+        return _extractor(backbone, ())
+    return _extractor(backbone, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@functools.lru_cache(maxsize=2)
+def _extractor(backbone: BackboneJob, version: tuple[int, ...]) -> "Extractor":
     # cuDNN's kernels by their shapes alone: where they are timed first, the choice may differ from process to process,
     # and with it the last bits of a feature. Memory as it is needed: workers of this process may share its GPU.
     os.environ.setdefault("TF_CUDNN_USE_AUTOTUNE", "0")

@@ -17,6 +17,11 @@ def folder_of(run_dir: epath.PathLike, split: str) -> epath.Path:
     return epath.Path(run_dir) / f"{_PREFIX}{split}"
 
 
+def folders(run_dir: epath.PathLike) -> list[epath.Path]:
+    """Those of all evaluations."""
+    return [path for path in epath.Path(run_dir).glob(f"{_PREFIX}*") if path.is_dir()]
+
+
 def finished(run_dir: epath.PathLike) -> Iterator[tuple[str, epath.Path]]:
     """The split and the folder of each evaluation that was finished, by name."""
     for path in sorted(epath.Path(run_dir).glob(f"{_PREFIX}*/{METRICS}")):

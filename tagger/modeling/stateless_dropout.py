@@ -89,8 +89,8 @@ def drop(x: tf.Tensor, noise: tf.Tensor, rate: float) -> tf.Tensor:
 
     Args:
       x: [n, width]. noise: uint8 [n, width].
-      rate: share of units dropped, in steps of 1/256.
+      rate: share of units dropped, in steps of 1/256, of which there are 1 to 255 unless it is 0.
     """
-    threshold = round(rate * 256)
+    threshold = min(max(round(rate * 256), 1), 255) if rate else 0
     keep = tf.cast(noise >= tf.constant(threshold, tf.uint8), x.dtype)
     return x * (keep * tf.cast(256 / (256 - threshold), x.dtype))

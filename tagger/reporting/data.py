@@ -11,6 +11,7 @@ from flags.errors import UserError
 from flags.train import Train
 from records.format import manifest as manifest_lib
 from records.util import regular_files, typed_json
+from records.util.hashing import file_sha256
 from records.util.typed_json import Check, Count, between
 from tagger.evaluation import extremes, files
 from tagger.evaluation.contact_sheets import RANKINGS
@@ -28,11 +29,13 @@ class Evaluation:
       split: the split's name.
       metrics: metrics.json.
       folder: where predictions and pictures are.
+      outdated: whether they are of weights that the run has replaced by better ones since.
     """
 
     split: str
     metrics: dict[str, Any]
     folder: epath.Path
+    outdated: bool = False
 
     def predictions(self) -> list[dict[str, Any]]:
         """The rows of predictions.jsonl; empty where the file is missing.
@@ -93,6 +96,7 @@ class _Metrics:
     best_epoch: Count | None = None
     epochs: Count | None = None
     precision: str = "float32"
+    weights_sha256: str | None = None
     changed_captions: Count = 0
     compared_captions: Count | None = None
     way_to_hold_out_more: str | None = None
@@ -177,11 +181,17 @@ def load(folder: epath.PathLike) -> RunData:
     if config is None:
         raise run_dir_lib.no_run(folder)
     manifest = run_dir_lib.load_manifest(path)
-    evaluations = [Evaluation(split, _metrics(part / files.METRICS), part) for split, part in files.finished(path)]
+    evaluations = [_evaluation(path, split, part) for split, part in files.finished(path)]
     changed = max(file.stat().mtime for file in (path / run_dir_lib.CONFIG_FILE, path / HISTORY_FILE,
                                                  *(e.folder / files.METRICS for e in evaluations)) if file.exists())
     return RunData(path, config, manifest, history_lib.read(path), history_lib.read_throughput(path), evaluations,
                    float(changed))
+
+
+def _evaluation(run_dir: epath.Path, split: str, folder: epath.Path) -> Evaluation:
+    metrics, weights = _metrics(folder / files.METRICS), run_dir / run_dir_lib.WEIGHTS_FILE
+    recorded = metrics.get("weights_sha256")  # not of other weights than the best, nor from evaluations of before
+    return Evaluation(split, metrics, folder, bool(recorded and weights.exists() and file_sha256(weights) != recorded))
 
 
 def has_runs(folder: epath.PathLike) -> bool:

@@ -8,6 +8,7 @@ from tagger.evaluation.summary import definition
 from tagger.reporting.markup import Html, tag
 from tagger.reporting.metric_columns import METRICS, OF_CAPTIONS
 
+OUTDATED = "These scores are of weights that the run has replaced by others since; run eval again."
 OTHER_PHOTOS = "Not all were scored on the same photos: scores on different ones do not compare."
 
 

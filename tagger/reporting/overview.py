@@ -11,7 +11,7 @@ from tagger.evaluation.notes import FEW_PHOTOS
 from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import RunData
 from tagger.reporting.markup import Html, document, join, tag
-from tagger.reporting.metric_table import OTHER_PHOTOS, metric_table, scored_alike
+from tagger.reporting.metric_table import OTHER_PHOTOS, OUTDATED, metric_table, scored_alike
 from tagger.reporting.style import CSS
 
 _REMARK_ON_FEW = "Below a hundred photos scores mean little, as every photo moves them."
@@ -80,7 +80,10 @@ def _evaluations(runs: Sequence[RunData], split: str, target: str) -> list[Html]
     found = [(run, scored.metrics) for run in runs for scored in run.evaluations
              if (scored.split, scored.metrics["target"]) == (split, target)]
     rows = [(run.name, metrics) for run, metrics in found]
-    remarks = [_REMARK_ON_FEW] * any(metrics["images"] < FEW_PHOTOS for _, metrics in rows)
+    outdated = [run.name for run in runs for scored in run.evaluations
+                if (scored.split, scored.metrics["target"]) == (split, target) and scored.outdated]
+    remarks = [f"Of {', '.join(outdated)}: {OUTDATED}"] * bool(outdated)
+    remarks += [_REMARK_ON_FEW] * any(metrics["images"] < FEW_PHOTOS for _, metrics in rows)
     remarks += [OTHER_PHOTOS] * (not scored_alike([(run.manifest, metrics) for run, metrics in found]))
     numbers = sorted({metrics["images"] for _, metrics in rows})
     photos = counted(numbers[0], "photo") if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,} photos"

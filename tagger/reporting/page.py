@@ -17,7 +17,7 @@ from tagger.reporting.charts import Series, line_chart
 from tagger.reporting.data import Evaluation, RunData
 from tagger.reporting.markup import Html, data_url, document, join, tag
 from tagger.reporting.metric_columns import TILES
-from tagger.reporting.metric_table import OTHER_PHOTOS, is_shown, metric_table, scored_alike
+from tagger.reporting.metric_table import OTHER_PHOTOS, OUTDATED, is_shown, metric_table, scored_alike
 from tagger.reporting.style import CSS
 
 
@@ -114,7 +114,8 @@ def _evaluation(run: RunData, evaluation: Evaluation, others: Sequence[RunData],
     parts = [tag("h2", f"On {evaluation.split}: {counted(metrics['images'], 'photo')}"),
              tag("p", f"{metrics['weights'].capitalize()} weights, beam {metrics['beam_width']}, length penalty "
                       f"{metrics['length_penalty']:g}{limited}.", class_="quiet"),
-             *(tag("p", line) for line in notes(metrics)), _comparison(run, evaluation, others),
+             *(tag("p", line) for line in [OUTDATED] * evaluation.outdated + notes(metrics)),
+             _comparison(run, evaluation, others),
              tag("p", right_tags(metrics["target"]), class_="quiet"), _all_metrics(metrics)]
     sheet = evaluation.picture(files.CONTACT_SHEET)
     if sheet:

@@ -38,6 +38,7 @@ from tagger.runs import run_id, trained_backbone
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "best.weights.h5"
 READOUT_FILE = "tag_readout.h5"
+REPORT_FILE = "report.html"
 _FORMAT = 1
 _NAMED = 8  # runs of a folder that an error names
 

@@ -77,6 +77,24 @@ def open_devices(spec: str) -> Devices:
     return _strategy("CPU", count, worker, workers)
 
 
+def wait_for_all(devices: Devices) -> None:
+    """Waits until every host is here, when the chief has written what the others read."""
+    of_chief(devices, 0.0)
+
+
+def of_chief(devices: Devices, value: float) -> float:
+    """The chief's value on every host, which all must call this: what is decided by it is then decided alike."""
+    if devices.hosts == 1:
+        return value
+    own = tf.constant(value / devices.local_replicas if devices.is_chief else 0.0, tf.float64)
+
+    @tf.function(autograph=False)
+    def total():
+        return devices.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("sum", own))
+
+    return float(devices.strategy.experimental_local_results(total())[0])
+
+
 def describe(devices: Devices, dtype: str) -> str:
     """A line that says where a training runs and what it computes in: "2 replicas on 2 GPUs, bfloat16"."""
     here = devices.local_replicas

@@ -85,8 +85,9 @@ class PixelTask(Task):
     def _sided_ids(self) -> frozenset[int]:
         return frozenset(number for number, word in enumerate(self.vocabulary.words) if word in SIDED_WORDS)
 
-    def _dataset(self, split: Any, image_size: int, augmentation: Augmentation | None) -> PixelDataset:
-        options = dataclasses.replace(self.options, batch_size=self.config.pixel_batch_size)
+    def _dataset(self, split: Any, image_size: int, augmentation: Augmentation | None, hosts: int = 0) -> PixelDataset:
+        options = dataclasses.replace(self.options, batch_size=self.config.pixel_batch_size,
+                                      **({"host": 0, "hosts": hosts} if hosts else {}))
         return PixelDataset(split, options, vocabulary_size=self.vocabulary.size,
                             image_size=image_size, augmentation=augmentation, sided_ids=self._sided_ids)
 
@@ -95,8 +96,9 @@ class PixelTask(Task):
         return self._dataset(self.train_split, config.view_size or self._encoder.image_size, Augmentation(
             config.smallest_crop, config.mirror, config.brightness, config.saturation))
 
-    def make_validation_dataset(self) -> PixelDataset:
-        return self._dataset(self.validation_split, self._encoder.image_size, None)
+    def make_validation_dataset(self, hosts: int = 0) -> PixelDataset:
+        """Whole photos; those of this host, or with `hosts` 1 all of them."""
+        return self._dataset(self.validation_split, self._encoder.image_size, None, hosts)
 
     def make_model(self) -> Captioner:
         config = self.config
@@ -133,9 +135,10 @@ class PixelTask(Task):
         if self.schedule.monitor != "val_cider":
             return None
         compute = tf.function(model.features, autograph=False)
+        whole = self.make_validation_dataset(hosts=1)  # every host scores all photos
 
         def features() -> np.ndarray:
-            batches = (compute(batch["image"]).numpy() for batch in self.validation.ordered(keys=False))
+            batches = (compute(batch["image"]).numpy() for batch in whole.ordered(keys=False))
             return np.concatenate(list(batches))[:self.validation_split.info.examples].astype(np.float16)
 
         return ValidationCaptions(model.merge, self.vocabulary, self.validation_split, self.max_length, features)

@@ -10,11 +10,11 @@ from records.format.manifest import Manifest
 from tagger.runs import run_dir
 
 
-def check_same(config: Train, manifest: Manifest) -> None:
+def check_same(config: Train, manifest: Manifest | None) -> None:
     """Checks that the run in --run_dir was started as `config` says.
 
     Args:
-      manifest: of the records that `config` names.
+      manifest: of the records that the run learns from; None where these are not there yet.
 
     Raises:
       UserError: records or flags that shape the run differ; all of those flags are named. Or there is no run.
@@ -23,11 +23,10 @@ def check_same(config: Train, manifest: Manifest) -> None:
     if before is None:
         raise UserError(f"--run_dir={config.run_dir}: holds checkpoints but no {run_dir.CONFIG_FILE}; restore it, or "
                         "start over with --fresh")
-    recorded = run_dir.load_manifest(config.run_dir)
     fields = [field for field in dataclasses.fields(Train) if field.name not in _free(before, config)
               and getattr(before, field.name) != getattr(config, field.name)]
     old = " ".join(f"--{field.name}={as_text(getattr(before, field.name))}" for field in fields)
-    if recorded != manifest:
+    if manifest is not None and (recorded := run_dir.load_manifest(config.run_dir)) != manifest:
         its_own = "they were made anew since" if before.records_dir == config.records_dir else (
             f"its own are {before.records_dir}")
         flags = f", and with {old}" if fields else ""
@@ -43,17 +42,29 @@ def check_same(config: Train, manifest: Manifest) -> None:
                         "start over")
 
 
+def epochs_flag(config: Train) -> str:
+    """The flag of which more makes a finished run go on; "" where none does.
+
+    A cosine schedule depends on it, and what comes before another stage has taught that one already.
+    """
+    if config.schedule == "cosine" or config.teachers or config.self_critical_epochs:
+        return ""
+    if config.train_backbone:
+        return "trained_feature_epochs" if config.trained_feature_epochs else ""
+    return "epochs"
+
+
 def _free(before: Train, config: Train) -> frozenset[str]:
     """The flags that may differ."""
-    free = RESUMABLE - ({"epochs"} if config.schedule == "cosine" else set())
+    free = RESUMABLE - {"epochs"}
+    if epochs_flag(before) == epochs_flag(config):
+        free |= {epochs_flag(config)}
     if not (before.train_backbone or config.train_backbone):
         free |= OF_PIXELS
     if not (before.self_critical_epochs or config.self_critical_epochs):
         free |= OF_SELF_CRITICAL
     if not (before.teachers or config.teachers):
         free |= {"teacher_weight"}
-    if before.trained_feature_epochs and config.trained_feature_epochs and config.schedule != "cosine":
-        free |= {"trained_feature_epochs"}  # these are the --epochs of that stage
     return free
 
 

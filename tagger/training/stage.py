@@ -1,25 +1,28 @@
 """One stage of --mode=train: a task on devices that are open already, from its run folder to its best weights."""
 
+import dataclasses
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 import keras
-import tensorflow as tf
 from etils import epath
 
+from flags.train import Train
 from records.input.shard_reader import reading_errors
+from tagger.evaluation import files
 from tagger.modeling import tag_calibration
-from tagger.runs import run_dir
+from tagger.runs import run_dir, trained_backbone, trained_features
 from tagger.training import bad_batch, history, loss_plot, tensorboard
 from tagger.training.callbacks import make_callbacks
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
-from tagger.training.distribution import Devices
+from tagger.training.distribution import wait_for_all
 from tagger.training.hints import worse_than_guessing
 from tagger.training.mixed_precision import LossScale
 from tagger.training.run_files import HistoryFiles, LossPlot
 from tagger.training.run_progress import RunProgress
-from tagger.training.same_run import check_same
+from tagger.training.same_run import check_same, epochs_flag
 from tagger.training.task import Task
 from tagger.training.tensorboard import TensorBoard
 from tagger.training.terminal import Terminal
@@ -28,11 +31,12 @@ from tagger.training.train_step import TrainStep
 from tagger.training.trainer import Trainer
 
 
-def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) -> int:
+def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = (), last: bool = True) -> int:
     """Trains, or goes on training, and returns the exit status.
 
     Args:
       callbacks: called after the published ones and those of --callbacks.
+      last: whether no other stage comes after this one.
 
     Raises:
       UserError: bad input, another run in the folder, a loss that is not finite.
@@ -60,18 +64,20 @@ def run_stage(task: Task, callbacks: Sequence[keras.callbacks.Callback] = ()) ->
     train_step.compile(train.epoch(0).element_spec, validation.ordered().element_spec)
 
     progress = RunProgress()
-    reporters = _reporters(task, progress, validation.steps) if devices.is_chief else []
+    reporters = _reporters(task, progress, validation.steps, last) if devices.is_chief else []
     trainer = Trainer(task=task, state=state, train_step=train_step, train=train, validation=validation,
                       callbacks=[*published, *callbacks], reporters=reporters, progress=progress)
     with reading_errors(config.records_dir):
         return trainer.run()
 
 
-def _reporters(task: Task, progress: RunProgress, validation_steps: int) -> list[keras.callbacks.Callback]:
+def _reporters(task: Task, progress: RunProgress, validation_steps: int, last: bool
+               ) -> list[keras.callbacks.Callback]:
     folder = task.config.run_dir
     return [HistoryFiles(run_dir=folder, progress=progress), LossPlot(run_dir=folder, progress=progress),
             TensorBoard(run_dir=folder, progress=progress),
             Terminal(run_dir=folder, progress=progress, validation_steps=validation_steps, hints=task.hints(),
+                     epochs_flag=epochs_flag(task.config), last=last,
                      judge=lambda rows: worse_than_guessing(rows, task.vocabulary.size, task.schedule.remedy))]
 
 
@@ -86,15 +92,18 @@ def _prepare(task: Task) -> None:
     checkpoints = Checkpoints(folder, config.keep_checkpoints)
     if config.fresh:
         checkpoints.remove_all()
-        for name in (run_dir.CONFIG_FILE, run_dir.WEIGHTS_FILE, history.HISTORY_FILE, history.THROUGHPUT_FILE,
-                     loss_plot.FILE, bad_batch.FILE):
+        if (folder / trained_backbone.HASH_FILE).exists():
+            trained_features.remove(config.run_dir)
+        for name in (run_dir.CONFIG_FILE, run_dir.WEIGHTS_FILE, run_dir.READOUT_FILE, tag_calibration.FILE,
+                     trained_backbone.HASH_FILE, trained_backbone.WEIGHTS_FILE, history.HISTORY_FILE,
+                     history.THROUGHPUT_FILE, loss_plot.FILE, bad_batch.FILE, run_dir.REPORT_FILE):
             (folder / name).unlink(missing_ok=True)
-        if (folder / tensorboard.FOLDER).exists():
-            (folder / tensorboard.FOLDER).rmtree()
-    for name in (run_dir.READOUT_FILE, tag_calibration.FILE):  # of other weights than those at the end of this training
-        (folder / name).unlink(missing_ok=True)
+        for below in (folder / tensorboard.FOLDER, *files.folders(folder)):
+            if below.exists():
+                below.rmtree()
     if checkpoints.steps():
         check_same(config, task.manifest)
+        config = dataclasses.replace(config, init_from=cast(Train, run_dir.load_config(folder)).init_from)
     run_dir.save_description(config, task.manifest, task.vocabulary, task.tags)
 
 
@@ -102,13 +111,3 @@ def announce(number: int, stages: int, what: str, run_dir: str) -> None:
     """The line before stage `number`, from 1, to stderr; none where it is the only one."""
     if stages > 1:
         print(f"stage {number} of {stages}: {what} ({run_dir})", file=sys.stderr, flush=True)
-
-
-def wait_for_all(devices: Devices) -> None:
-    """Waits until every host is here, when the chief has written what the others read."""
-    if devices.hosts > 1:
-        @tf.function(autograph=False)
-        def meet():
-            return devices.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce("sum", tf.constant(1.0)))
-
-        meet()

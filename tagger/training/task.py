@@ -23,6 +23,7 @@ from records.text.tag_vocabulary import TagVocabulary
 from records.text.vocabulary import Vocabulary
 from tagger.evaluation.validation_cider import ValidationCaptions
 from tagger.losses.cross_entropy import Batch, Objective, cross_entropy_value
+from tagger.modeling import tag_calibration
 from tagger.modeling.lstm import recurrence_for
 from tagger.modeling.merge_model import MergeModel
 from tagger.modeling.tag_outputs import TagOutputs
@@ -168,8 +169,11 @@ class Task(abc.ABC):
         return model.to_keras(self.max_length)
 
     def save_weights(self, model: Any) -> None:
-        """Writes the weights to the run folder, as the best so far."""
-        run_dir.save_weights(model, self.max_length, epath.Path(self.config.run_dir) / run_dir.WEIGHTS_FILE)
+        """Writes the weights to the run folder, as the best so far; what was of the best before is removed first."""
+        folder = epath.Path(self.config.run_dir)
+        for name in (run_dir.READOUT_FILE, tag_calibration.FILE):
+            (folder / name).unlink(missing_ok=True)
+        run_dir.save_weights(model, self.max_length, folder / run_dir.WEIGHTS_FILE)
 
     def load_weights(self, model: Any) -> None:
         """Reads back what `save_weights` wrote."""

@@ -18,14 +18,20 @@ class Terminal(keras.callbacks.Callback):
     """Reports to stderr."""
 
     def __init__(self, *, run_dir: epath.PathLike, progress: RunProgress, validation_steps: int,
-                 hints: Sequence[str] = (), judge: Callable[[Sequence[history.Epoch]], str] = lambda _: ""):
+                 hints: Sequence[str] = (), judge: Callable[[Sequence[history.Epoch]], str] = lambda _: "",
+                 epochs_flag: str = "epochs", last: bool = True):
         """Arguments that are not of the run itself only add lines.
 
         Args:
           hints: to show before the first epoch of a new run.
           judge: gives what to show after the last of these epochs, or "".
+          epochs_flag: of which more makes a finished run go on; "" where none does.
+          last: False where another stage follows.
         """
         super().__init__()
+        self._next = "" if not last else f"; raise --{epochs_flag} to go on, or start over with --fresh" if (
+            epochs_flag) else (f"; another --run_dir with --init_from={run_dir} goes on from its best weights, --fresh "
+                               "starts over")
         self._hints, self._judge = hints, judge
         self._run_dir, self._progress, self._validation_steps = run_dir, progress, validation_steps
         self._bar: Progress | None = None
@@ -40,7 +46,7 @@ class Terminal(keras.callbacks.Callback):
             _say(f"{self._run_dir}: training has stopped early already; another --run_dir with "
                  f"--init_from={self._run_dir} goes on from its best weights, --fresh starts over")
         elif progress.epoch >= self.params["epochs"]:
-            _say(f"{self._run_dir}: training is complete already; raise --epochs to go on, or start over with --fresh")
+            _say(f"{self._run_dir}: training is complete already" + self._next)
         elif progress.step == self.params["steps"]:
             _say(f"continuing with the validation of epoch {progress.epoch + 1}")
         else:

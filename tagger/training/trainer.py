@@ -21,6 +21,7 @@ from tagger.training.callback_state import get_state, set_state
 from tagger.training.callbacks import check_same, class_names
 from tagger.training.checkpoints import Checkpoints
 from tagger.training.distributed_dataset import TrainInput, ValidationInput
+from tagger.training.distribution import of_chief
 from tagger.training.run_progress import RunProgress
 from tagger.training.running_sums import Sums
 from tagger.training.signals import EXIT_TERMINATED, StopSignals
@@ -152,7 +153,7 @@ class Trainer:
                     f"the validation loss is not finite after epoch {progress.epoch + 1}; {self._task.schedule.remedy}")
             # The shortest decimal that is this float32: 0.001, not 0.0010000000474974513.
             row = history.Epoch(progress.epoch + 1, trained.mean, validated.mean, float(str(rate)),
-                                self._score() if self._score else None)
+                                of_chief(self._task.devices, self._score()) if self._score else None)
             progress.epochs.append(row)
             logs = {name: value for name, value in vars(row).items() if name != "epoch" and value is not None}
             self._callbacks.on_test_end({"loss": row.val_loss})

@@ -14,6 +14,7 @@ from records.format import manifest
 from tagger import evaluate
 from tagger.reporting import data as report_data
 from tagger.reporting import page as report_page
+from tagger.reporting.metric_table import OUTDATED
 from tests.tagger.reporting import runs as written_runs
 
 
@@ -222,6 +223,15 @@ def test_the_folder_above_several_runs_is_compared_as_a_whole(tmp_path, capsys):
     (tmp_path / "runs" / "<b>" / "manifest.json").unlink()
     assert main.main(["main.py", "--mode=report", f"--run_dir={tmp_path / 'runs'}"]) == 1
     assert "none of its folders can be read as a run (<b>, one)" in capsys.readouterr().err
+
+
+def test_scores_of_weights_that_were_replaced_are_said_to_be(runs, page, tmp_path):
+    assert OUTDATED not in page
+    shutil.copytree(runs / "first", tmp_path / "run")
+    with open(tmp_path / "run" / "best.weights.h5", "ab") as file:
+        file.write(b"other")
+    assert OUTDATED in write(tmp_path / "run")
+    assert f"Of run: {OUTDATED}" in write(tmp_path)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):

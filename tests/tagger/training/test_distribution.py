@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from flags.errors import UserError
 from tagger.training import distribution
-from tagger.training.distribution import Devices, describe, idle_gpu, open_devices
+from tagger.training.distribution import Devices, describe, idle_gpu, of_chief, open_devices
+from tests.tagger.training.run import finish, start
 
 
 @pytest.mark.parametrize("spec, message", [
@@ -59,3 +60,11 @@ def test_a_gpu_without_its_libraries_is_told_where_it_would_have_been_used(monke
     assert not idle_gpu("auto", on_gpu=True) and not idle_gpu("cpu", on_gpu=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # somebody hides it on purpose
     assert idle_gpu("auto", on_gpu=False) == ""
+
+
+def test_the_number_of_the_chief_is_that_of_every_host():
+    script = ("from tagger.training.distribution import of_chief, open_devices; devices = open_devices('cpu'); "
+              "print('got', of_chief(devices, 54.56789 + devices.host))")
+    for status, output in finish(start(["-c", script], workers=2)):
+        assert status == 0 and "got 54.56789" in output.splitlines(), output
+    assert of_chief(Devices(tf.distribute.get_strategy(), 0, 1, 1, False), 0.1) == 0.1

@@ -1,5 +1,6 @@
 """Training from pixels: what learns, the same weights on any devices, and after an interruption."""
 
+import dataclasses
 import json
 import signal
 
@@ -17,6 +18,8 @@ from records.input.shard_reader import images, open_split
 from tagger import train
 from tagger.runs import trained_backbone
 from tagger.runs.run_dir import load_run
+from tagger.training.distribution import Devices
+from tagger.training.pixel_task import PixelTask
 from tests.records.inputs import make, write_captions, write_photos
 from tests.tagger.training.run import arrays, finish, start
 from tests.tagger.training.run import train as train_process
@@ -121,6 +124,33 @@ def test_what_the_pixel_stage_cannot_do_is_said_before_the_first_stage(records, 
     with pytest.raises(UserError, match=message):
         train.run(config)
     assert not list(tmp_path.iterdir())
+
+
+def test_fresh_forgets_the_trained_backbone_and_its_features(records, tmp_path):
+    """Two runs from pixels in one folder; then, where their backbone lay, one on the features of the records."""
+    config = Train(records_dir=str(records), run_dir=str(tmp_path / "run"),
+                   **{**FLAGS, "pixel_epochs": 1, "trained_feature_epochs": 1, "pixel_tag_weight": 0})
+    assert train.run(config) == 0
+    first = load_run(config.run_dir).manifest.backbone
+    assert train.run(dataclasses.replace(config, pixel_learning_rate=1e-3, fresh=True)) == 0
+    second = load_run(config.run_dir).manifest.backbone
+    assert first.weights_sha256 != second.weights_sha256
+    assert manifests.load(tmp_path / "run/pixels/records").backbone.weights_sha256 == second.weights_sha256
+    with pytest.raises(UserError, match="--epochs=2: the run in --run_dir=.*run/pixels was started with --epochs=1"):
+        train.run(dataclasses.replace(config, pixel_learning_rate=1e-3, epochs=2))
+    pixels = dataclasses.replace(config, run_dir=str(tmp_path / "run/pixels"), train_backbone="", fresh=True)
+    assert train.run(pixels) == 0
+    assert load_run(pixels.run_dir).manifest.backbone == manifests.load(records).backbone
+    assert not (tmp_path / "run/pixels/records").exists()
+
+
+def test_every_host_scores_all_validation_photos(records):
+    config = Train(records_dir=str(records), run_dir="run", **{**FLAGS, "monitor": "val_cider", "pixel_batch_size": 6})
+    scores = []
+    for host, hosts in ((0, 1), (0, 2), (1, 2)):
+        task = PixelTask(config=config, devices=Devices(tf.distribute.get_strategy(), host, hosts, 1, False))
+        scores.append(task.make_score(task.make_model())())
+    assert scores == scores[:1] * 3
 
 
 @pytest.mark.slow

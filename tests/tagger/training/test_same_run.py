@@ -9,7 +9,7 @@ from records.text.vocabulary import Vocabulary
 from tagger.runs import run_dir
 from tagger.training.caption_task import CaptionTask
 from tagger.training.distribution import open_devices
-from tagger.training.same_run import check_same
+from tagger.training.same_run import check_same, epochs_flag
 
 
 @pytest.fixture
@@ -24,7 +24,25 @@ def begun(task_config, tmp_path):
 def test_the_same_command_and_flags_that_do_not_shape_the_result_go_on(begun):
     config, manifest = begun
     check_same(config, manifest)
-    check_same(dataclasses.replace(config, epochs=config.epochs + 1), manifest)
+    check_same(dataclasses.replace(config, xla=not config.xla, keep_checkpoints=7), manifest)
+    check_same(config, None)
+
+
+@pytest.mark.parametrize("flags, flag", [
+    ({}, "epochs"), ({"schedule": "cosine"}, ""), ({"teachers": 1}, ""), ({"self_critical_epochs": 1}, ""),
+    ({"train_backbone": "all"}, ""), ({"train_backbone": "all", "trained_feature_epochs": 1}, "trained_feature_epochs"),
+    ({"train_backbone": "all", "trained_feature_epochs": 1, "self_critical_epochs": 1}, "")])
+def test_more_epochs_only_where_nothing_else_depends_on_them(begun, flags, flag):
+    config = dataclasses.replace(begun[0], **{"self_critical_epochs": 0, **flags})
+    run_dir.save_description(config, begun[1], Vocabulary.load(config.run_dir), None)
+    assert epochs_flag(config) == flag
+    for name in ("epochs", "trained_feature_epochs"):
+        more = dataclasses.replace(config, **{name: getattr(config, name) + 1})
+        if name == flag or name == "trained_feature_epochs" and not config.train_backbone:
+            check_same(more, begun[1])
+        else:
+            with pytest.raises(UserError, match=f"--{name}="):
+                check_same(more, begun[1])
 
 
 @pytest.mark.parametrize("flags", [{"seed": 5}, {"dropout": 0.25}, {"batch_size": 31}])

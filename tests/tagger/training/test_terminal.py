@@ -31,6 +31,15 @@ def test_terminal_says_where_a_run_goes_on(tmp_path, capsys, place, stopped, lin
     assert line in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("options, line", [
+    ({"epochs_flag": "trained_feature_epochs"}, "already; raise --trained_feature_epochs to go on, or start over"),
+    ({"epochs_flag": ""}, "already; another --run_dir with --init_from="), ({"last": False}, "complete already\n")])
+def test_terminal_names_only_flags_that_make_a_finished_run_go_on(tmp_path, capsys, options, line):
+    progress = RunProgress(epoch=2, resumed=True)
+    begin([Terminal(run_dir=tmp_path, progress=progress, validation_steps=1, **options)], progress)
+    assert line in capsys.readouterr().err
+
+
 def test_terminal_shows_what_is_to_say_of_an_epoch(tmp_path, capsys):
     progress = RunProgress()
     callbacks = begin([Terminal(run_dir=tmp_path, progress=progress, validation_steps=1,
