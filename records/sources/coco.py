@@ -35,7 +35,7 @@ def matches(table: Table) -> bool:
 
 
 def is_coco(value: dict[Any, Any]) -> bool:
-    """Whether an object is COCO's, wherever in a document it is."""
+    """Whether an object is COCO's, wherever in a document it is; ids may be keys of mappings in place of lists."""
     return None not in list(_lists(value))[:2]
 
 
@@ -157,8 +157,15 @@ def _caption(annotation: dict[str, Any]) -> object:
 
 def _lists(document: dict[Any, Any]) -> Iterator[list[Any] | None]:
     for key in ("images", "annotations", "categories"):
-        values = values_of(document.get(key))
+        values = [_with_ids(value) for value in values_of(document.get(key))]
         yield [item for value in values for item in value] if all(isinstance(value, list) for value in values) else None
+
+
+def _with_ids(value: Any) -> Any:
+    """A mapping from ids to objects as a list of objects with ids; anything else as it is."""
+    if not isinstance(value, dict) or not value or not all(isinstance(item, dict) for item in value.values()):
+        return value
+    return [{"id": key, **item} for key, item in value.items()]
 
 
 def _is_id(value: object) -> bool:

@@ -20,9 +20,10 @@ def from_lists(items: list[Any]) -> list[Any] | None:
     """The objects that lists of cells stand for, a list with too many cells as it is; None if they are no such rows."""
     if not items or not all(isinstance(item, list) for item in items[:20]) or len(items[0]) < 2:
         return None
-    if columns.find(items[0], columns.IMAGE) is not None and columns.find_captions(items[0]):
+    if all(isinstance(name, str) for name in items[0]) and columns.find(items[0], columns.IMAGE) is not None and (
+            columns.find_captions(items[0])):
         return [_object(items[0], item) for item in items[1:]]
-    if len(items[0]) == 2 and has_image_suffix(items[0][0]):
+    if len(items[0]) == 2 and has_image_suffix(items[0][0]) and not has_image_suffix(items[0][1]):
         return [{"image": item[0], "caption": item[1]} if isinstance(item, list) and len(item) == 2 else item
                 for item in items]
     return None
@@ -34,8 +35,9 @@ def from_columns(value: dict[Any, Any], path: str) -> list[Any] | None:
     Raises:
       UserError: columns have different lengths, so that nobody knows what belongs together.
     """
-    names, rows = value.get("columns"), value.get("data")
-    if isinstance(names, list) and isinstance(rows, list):
+    names, tables = value.get("columns"), values_of(value.get("data"))
+    if isinstance(names, list) and all(isinstance(table, list) for table in tables):
+        names, rows = [str(name) for name in names], [row for table in tables for row in table]
         index = value.get("index")
         if isinstance(index, list) and len(index) == len(rows) and columns.find(names, columns.IMAGE) is None:
             names = [*names, "image"]

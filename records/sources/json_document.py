@@ -85,7 +85,10 @@ def _rows(value: object, table: Table, path: str, split: str | None, depth: int 
     if coco.is_coco(value):
         return coco.rows_of(value, table, f"{path}." if path else "", split)
     if len(value) <= _MOST_KEYS and (columns := from_columns(value, table.path)) is not None:
-        return _of_array(columns, table, path, split, depth)
+        others = {key: part for key, part in value.items() if isinstance(part, list) and len(part) != len(columns)
+                  and any(isinstance(item, dict) for item in part) and not (key == "data" and "columns" in value)}
+        return itertools.chain(_of_array(columns, table, path, split, depth),
+                               _of_parts(others, table, path, split, depth))
     if _has_photo_keys(value, table):
         return _of_mapping(value, table, path, split, depth)
     if is_row(value):
@@ -94,6 +97,8 @@ def _rows(value: object, table: Table, path: str, split: str | None, depth: int 
             value, table, f"{table.name}:{path or '$'}", split=split)
     if any(_rows(part, table, "", None, depth - 1) is not None for _, part in _parts(value)):
         return _of_parts(value, table, path, split, depth)
+    if (items := from_lists(list(value.values()))) is not None:
+        return _of_array(items, table, path, split, depth)
     return _of_mapping(value, table, path, split, depth) if _is_mapping(value) else None
 
 
@@ -185,8 +190,15 @@ def _unread(key: str, part: list[Any] | dict[Any, Any], table: Table, path: str,
             yield from _of_array(part, table, path, split, depth)
     elif certainty(part) > 1 or key.isdecimal():
         yield from rows_of(part, table, f"{table.name}:{path}", split=split)
-    elif any(certainty(item) > 1 for item in part.values()):
+    elif _about_photos(part, depth - 1):
         yield from _of_parts(part, table, path, split, depth - 1)
+
+
+def _about_photos(part: object, depth: int) -> bool:
+    if depth <= 0 or not isinstance(part, list | dict):
+        return False
+    return certainty(part) > 1 or any(_about_photos(item, depth - 1) for item in (
+        part.values() if isinstance(part, dict) else part))
 
 
 def _of_array(items: list[Any], table: Table, path: str, split: str | None, depth: int) -> Iterator[Row | BadRow]:

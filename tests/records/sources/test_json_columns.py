@@ -22,7 +22,8 @@ def test_lists_of_cells():
     assert from_lists(cells) == from_lists([["image", "caption"], *cells]) == ROWS
     assert from_lists([["image", "caption"], ["a.jpg", "A dog.", "A cat."], ["a.jpg"]]) == [
         ["a.jpg", "A dog.", "A cat."], {"image": "a.jpg"}]  # what has no column is not lost but no object
-    assert from_lists([["a", "A dog."], ["b", "A cat."]]) is None
+    for items in ([["a", "A dog."], ["b", "A cat."]], [["a.jpg", "b.jpg"]], [[{"image": "a.jpg"}, {}]], [[["a"], "b"]]):
+        assert from_lists(items) is None
 
 
 def test_columns_of_one_name_are_several():

@@ -95,6 +95,16 @@ READ = {
     "COCO under splits": Case(
         {split: {"images": [{"id": 1, "file_name": n}], "annotations": [{"image_id": 1, "caption": c}]}
          for split, (n, c) in zip(("train", "val"), BOTH, strict=True)}, BOTH, splits=["train", "validation"]),
+    "COCO with ids as keys": Case(
+        {"images": {"7": {"file_name": "p1.jpg"}, "8": {"file_name": "p2.jpg"}},
+         "annotations": [{"image_id": 8, "caption": "a white cat"}, {"image_id": 7, "caption": "a red dog"}]},
+        [CAT, DOG], name="t.json"),
+    "pairs under numbers": Case({"0": list(DOG), "1": list(CAT)}, BOTH),
+    "objects beside columns": Case({"image": ["p1.jpg"] * 3, "caption": ["a red dog"] * 3, "data": ROWS},
+                                   [DOG] * 3 + BOTH),
+    "a split in parts whose captions have an unknown name": Case(
+        {"train": ROWS, "val": {"items": {"0": {"image": "p3.jpg", "sents": ["a cow"]}}}}, BOTH,
+        ["object has no caption"]),
     "COCO under a key": Case(
         {"version": 1, "info": {}, "payload": {"annotations": [{"image_id": 1, "caption": "a red dog"}],
                                                "images": [{"id": 1, "file_name": "p1.jpg"}]}, "more": [1]}, [DOG],
