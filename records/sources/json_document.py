@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flags.errors import UserError
-from records.sources import coco
+from records.sources import coco, dialogues
 from records.sources.base import BadField, BadRow, Row, image_name, printable, shown
 from records.sources.caption_rows import caption_rows
 from records.sources.columns import KEYWORDS, compact, find_captions
@@ -119,8 +119,10 @@ def _outranking(value: dict[Any, Any], table: Table, depth: int = _DEPTH) -> lis
     merged = [part for part in value.values() if isinstance(part, dict) and is_row(part)]  # what made it a row, if one
     used = caption_keys(value)
     result = []
-    for key, part in _parts(value):
+    for key, part in ((key, part) for key, several in value.items() for part in values_of(several)):
         rank = _rank(part, table, depth - 1)
+        if compact(key) in _ABOUT and rank < 3:
+            continue
         if key in used:
             better = rank > own or rank == own == 3 and _other_photos(part, value)
         else:
@@ -220,7 +222,8 @@ def _may_be_container(value: dict[Any, Any]) -> bool:
 def _holds_objects(key: str, part: Any) -> bool:
     if isinstance(part, dict):
         return not is_file(part) and not holds_texts(key)
-    return bool(part) and isinstance(part[0], dict | list) and (is_row(part[0]) or not holds_texts(key))
+    return bool(part) and isinstance(part[0], dict | list) and key not in dialogues.KEYS and (
+        not holds_texts(key) or is_row(part[0]))
 
 
 def _is_caption_list(value: object) -> bool:
@@ -279,6 +282,8 @@ def _of_mapping(value: dict[Any, Any], table: Table, path: str, split: str | Non
                 if compact(name) in _ABOUT and _rank(item, table, depth - 1) < 3:
                     continue
                 rows = _rows(item, table, _place(path, name), coco.split_of(name) or split, depth - 1)
+            elif _other_photos(item, {"image": name}):
+                rows = _rows(item, table, _place(path, name), split, depth - 1)
             if rows is not None:
                 yield from rows
             elif isinstance(item, dict) and all(key.isdecimal() and isinstance(item[key], str) for key in item):

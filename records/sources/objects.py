@@ -7,6 +7,7 @@
     {"imagePath": "dog.jpg", "shapes": [{"label": "dog"}]}                          LabelMe and other annotations
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,6 +70,7 @@ def photo_of(value: dict[Any, Any]) -> object:
     return _image(_flat(value), None)
 
 
+@functools.lru_cache(maxsize=256)  # asked for keys of every object of an array
 def holds_texts(key: str) -> bool:
     """Whether a key is one that captions, tags or a dialogue lie under."""
     return bool(columns.find_captions((key,))) or key in _ANNOTATIONS or key in dialogues.KEYS
