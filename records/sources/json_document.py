@@ -97,8 +97,8 @@ def _rows(value: object, table: Table, path: str, split: str | None, depth: int 
             value, table, f"{table.name}:{path or '$'}", split=split)
     if any(_rows(part, table, "", None, depth - 1) is not None for _, part in _parts(value)):
         return _of_parts(value, table, path, split, depth)
-    if (items := from_lists(list(value.values()))) is not None:
-        return _of_array(items, table, path, split, depth)
+    if (pairs := from_lists(list(value.values()))) is not None:
+        return _of_array(pairs, table, path, split, depth)
     return _of_mapping(value, table, path, split, depth) if _is_mapping(value) else None
 
 
