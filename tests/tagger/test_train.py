@@ -63,8 +63,16 @@ def test_init_from_and_fresh(first, records, tmp_path, capsys):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
     with pytest.raises(UserError, match="--seed=1: the run in .* was started with --seed=0; .*--fresh"):
         run(dataclasses.replace(config, seed=1))
+    folder = tmp_path / "second"
+    (folder / "eval-test").mkdir()
+    left = [folder / name for name in ("backbone.json", "backbone.weights.h5", "eval-test/metrics.json", "report.html")]
+    for path in left:
+        path.write_text('{"weights_sha256": "0"}')
+    (folder / "mine.log").write_text("")
     assert run(dataclasses.replace(config, seed=1, fresh=True)) == 0
     assert "epoch 1/1" in capsys.readouterr().err
+    assert (folder / "mine.log").exists() and load_run(folder).manifest == load_run(first.run_dir).manifest
+    assert not [path for path in left if path.exists()]
 
 
 def test_a_weight_that_is_not_finite_is_in_no_checkpoint(records, tmp_path):

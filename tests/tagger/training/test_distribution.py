@@ -62,6 +62,7 @@ def test_a_gpu_without_its_libraries_is_told_where_it_would_have_been_used(monke
     assert idle_gpu("auto", on_gpu=False) == ""
 
 
+@pytest.mark.slow
 def test_the_number_of_the_chief_is_that_of_every_host():
     script = ("from tagger.training.distribution import of_chief, open_devices; devices = open_devices('cpu'); "
               "print('got', of_chief(devices, 54.56789 + devices.host))")

@@ -126,6 +126,7 @@ def test_what_the_pixel_stage_cannot_do_is_said_before_the_first_stage(records, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_fresh_forgets_the_trained_backbone_and_its_features(records, tmp_path):
     """Two runs from pixels in one folder; then, where their backbone lay, one on the features of the records."""
     config = Train(records_dir=str(records), run_dir=str(tmp_path / "run"),
@@ -147,10 +148,10 @@ def test_fresh_forgets_the_trained_backbone_and_its_features(records, tmp_path):
 def test_every_host_scores_all_validation_photos(records):
     config = Train(records_dir=str(records), run_dir="run", **{**FLAGS, "monitor": "val_cider", "pixel_batch_size": 6})
     scores = []
-    for host, hosts in ((0, 1), (0, 2), (1, 2)):
+    for host, hosts in ((0, 1), (1, 2)):
         task = PixelTask(config=config, devices=Devices(tf.distribute.get_strategy(), host, hosts, 1, False))
         scores.append(task.make_score(task.make_model())())
-    assert scores == scores[:1] * 3
+    assert scores[0] == scores[1]
 
 
 @pytest.mark.slow
