@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tagger.modeling.stateless_dropout import Noise, Stream, drop, random_bytes
@@ -41,3 +42,10 @@ def test_drop_keeps_the_mean():
         assert abs((dropped == 0).mean() - rate) < 0.01
         assert abs(dropped.mean() - 1) < 0.03
         assert len(np.unique(dropped)) == 2
+
+
+@pytest.mark.parametrize("rate, dropped", [(0.0, 0), (1e-4, 1), (0.5, 128), (0.999, 255)])
+def test_the_least_and_the_largest_rate_leave_something_and_drop_something(rate, dropped):
+    noise = tf.constant(np.arange(256, dtype=np.uint8)[np.newaxis])
+    kept = drop(tf.ones([1, 256]), noise, rate).numpy()
+    assert (kept == 0).sum() == dropped and abs(kept.mean() - 1) < 1e-5
