@@ -21,7 +21,7 @@ class Train(Flags):
     validation_split: str = flag("validation", "Split whose loss picks the best epoch, stops the run and lowers the "
                                                "learning rate.")
     epochs: int = flag(25, "Passes over the train split at the most; a run that has made them all continues when "
-                           "this is raised.", at_least=1)
+                           "this is raised, if it has one stage and no cosine schedule.", at_least=1)
     batch_size: int = flag(0, "Captions in a step, over all devices and hosts together. More captions make a step more "
                               "efficient, but a run of as many epochs has fewer steps. 0: a 32nd of the captions that "
                               "are learnt, rounded to a power of two, from 8 to 64; config.json says what it was.",
@@ -190,9 +190,9 @@ class Train(Flags):
 
 
 # Flags that may differ when a run is continued: they change where and how fast, not what is computed.
-# --epochs does change what is computed where the schedule depends on the length of the run.
+# Of --epochs and the like tagger.training.same_run.epochs_flag tells.
 RESUMABLE = frozenset({
-    "run_dir", "records_dir", "epochs", "devices", "xla", "pipeline_threads", "init_from", "backbone_weights",
+    "run_dir", "records_dir", "devices", "xla", "pipeline_threads", "init_from", "backbone_weights",
     "checkpoint_every_steps", "checkpoint_every_minutes", "keep_checkpoints", "fresh"})
 
 # Flags that shape a stage of their own and no other: where a run does without that stage they may be anything.

@@ -56,7 +56,7 @@ def epochs_flag(config: Train) -> str:
 
 def _free(before: Train, config: Train) -> frozenset[str]:
     """The flags that may differ."""
-    free = RESUMABLE - {"epochs"}
+    free = RESUMABLE
     if epochs_flag(before) == epochs_flag(config):
         free |= {epochs_flag(config)}
     if not (before.train_backbone or config.train_backbone):
